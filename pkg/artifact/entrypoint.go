@@ -1,0 +1,56 @@
+package artifact
+
+import (
+	"slices"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Entry is what a process starts: a layer, and an export of it when one was
+// asked for.
+type Entry struct {
+	// Layer is the Wasm layer's descriptor.
+	Layer ocispec.Descriptor
+	// Func is the export to call instead of the component's own start, empty
+	// for that.
+	Func string
+}
+
+// Select chooses among an artifact's Wasm layers by a process's first
+// argument: the layer whose name, name without ".wasm", or digest it is, a
+// leading "/" ignored; "name#func" also names an export. A single layer is
+// chosen by any argument. It returns a NoMatchError when there are several
+// and none matches.
+func Select(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
+	name, function, _ := strings.Cut(strings.TrimPrefix(arg0, "/"), "#")
+	for _, matches := range []func(ocispec.Descriptor) bool{
+		func(l ocispec.Descriptor) bool { return name == Name(l) || name == l.Digest.String() },
+		func(l ocispec.Descriptor) bool { return name == strings.TrimSuffix(Name(l), ".wasm") },
+	} {
+		if i := slices.IndexFunc(layers, matches); i >= 0 {
+			return Entry{Layer: layers[i], Func: function}, nil
+		}
+	}
+	if len(layers) == 1 {
+		return Entry{Layer: layers[0], Func: function}, nil
+	}
+	return Entry{}, &NoMatchError{Arg: arg0, Names: Names(layers)}
+}
+
+// Name is how a person calls a layer: its title, else its digest.
+func Name(l ocispec.Descriptor) string {
+	if title := l.Annotations[ocispec.AnnotationTitle]; title != "" {
+		return title
+	}
+	return l.Digest.String()
+}
+
+// Names are the names of layers, in order.
+func Names(layers []ocispec.Descriptor) []string {
+	names := make([]string, 0, len(layers))
+	for _, l := range layers {
+		names = append(names, Name(l))
+	}
+	return names
+}

@@ -1,0 +1,164 @@
+package artifact
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// MaxDocumentSize is the most bytes that a manifest, index or config may
+	// have.
+	MaxDocumentSize = 4 << 20
+
+	// MaxLayers is the most layers that a manifest may have.
+	MaxLayers = 1024
+)
+
+// Form is one of the two ways to lay out an artifact.
+type Form string
+
+const (
+	// FormOCI has an OCI image config, so that every container engine can
+	// read its entrypoint, environment and filesystem layers.
+	FormOCI Form = "oci"
+
+	// FormCNCF is the CNCF TAG Runtime Wasm OCI artifact layout.
+	FormCNCF Form = "cncf"
+)
+
+// Fetcher opens the content that a descriptor names. Nothing that it returns
+// is trusted.
+type Fetcher interface {
+	Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error)
+}
+
+// FetcherFunc is a function that is a Fetcher.
+type FetcherFunc func(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error)
+
+// Fetch calls f.
+func (f FetcherFunc) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	return f(ctx, desc)
+}
+
+// Artifact is a manifest with its config, both verified.
+type Artifact struct {
+	// Descriptor is the manifest's own.
+	Descriptor ocispec.Descriptor
+	// Manifest is what it says.
+	Manifest ocispec.Manifest
+	// Form tells which kind of config it has.
+	Form Form
+	// Config is the image config. In FormCNCF only architecture, os,
+	// created and author are set: there is no entrypoint in that form.
+	Config dockerspec.DockerOCIImage
+}
+
+// Read fetches and checks the manifest that desc names, and its config. It
+// returns an UnknownLayersError (ErrNoWasm) when no layer is Wasm, and errors
+// that match ErrTooLarge, ErrDigestMismatch, ErrSizeMismatch or ErrInvalid for
+// documents that are not what they claim to be.
+func Read(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (*Artifact, error) {
+	if !IsManifest(desc.MediaType) {
+		return nil, fmt.Errorf("%w: %s is a %q, not an image manifest", ErrInvalid, desc.Digest, desc.MediaType)
+	}
+	a := &Artifact{Descriptor: desc}
+	encoded, err := ReadDocument(ctx, f, desc)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	if err := json.Unmarshal(encoded, &a.Manifest); err != nil {
+		return nil, fmt.Errorf("%w: manifest %s: %w", ErrInvalid, desc.Digest, err)
+	}
+	if err := checkManifest(a.Manifest); err != nil {
+		return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	if len(a.WasmLayers()) == 0 {
+		return nil, &UnknownLayersError{Manifest: desc.Digest, MediaTypes: distinctMediaTypes(a.Manifest.Layers)}
+	}
+	if err := a.readConfig(ctx, f); err != nil {
+		return nil, fmt.Errorf("config %s of manifest %s: %w", a.Manifest.Config.Digest, desc.Digest, err)
+	}
+	return a, nil
+}
+
+func (a *Artifact) readConfig(ctx context.Context, f Fetcher) error {
+	switch mediaType := a.Manifest.Config.MediaType; {
+	case isImageConfig(mediaType):
+		a.Form = FormOCI
+	case mediaType == MediaTypeWasmConfig:
+		a.Form = FormCNCF
+	default:
+		return fmt.Errorf("%w: media type %q is neither an image config nor %s", ErrInvalid, mediaType, MediaTypeWasmConfig)
+	}
+	encoded, err := ReadDocument(ctx, f, a.Manifest.Config)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(encoded, &a.Config); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if a.Form == FormCNCF {
+		a.Config = dockerspec.DockerOCIImage{Image: ocispec.Image{
+			Created: a.Config.Created, Author: a.Config.Author, Platform: a.Config.Platform,
+		}}
+		return nil
+	}
+	return checkDiffIDs(a)
+}
+
+// WasmLayers are the layers that are raw .wasm blobs, in manifest order.
+func (a *Artifact) WasmLayers() []ocispec.Descriptor {
+	return filter(a.Manifest.Layers, func(l ocispec.Descriptor) bool { return IsWasmLayer(l.MediaType) })
+}
+
+// FilesystemLayers are the layers to unpack, in manifest order.
+func (a *Artifact) FilesystemLayers() []ocispec.Descriptor {
+	return filter(a.Manifest.Layers, func(l ocispec.Descriptor) bool { return IsFilesystemLayer(l.MediaType) })
+}
+
+// ReadDocument reads a manifest, index or config whole: bounded, and verified
+// against the descriptor's size and digest. It returns errors that match
+// ErrTooLarge, ErrSizeMismatch or ErrDigestMismatch.
+func ReadDocument(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (_ []byte, err error) {
+	if err := desc.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: digest %q: %w", ErrInvalid, desc.Digest, err)
+	}
+	if desc.Size > MaxDocumentSize {
+		return nil, fmt.Errorf("%s: %w: %d bytes, the limit is %d", desc.Digest, ErrTooLarge, desc.Size, MaxDocumentSize)
+	}
+	r, err := f.Fetch(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", desc.Digest, err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	content, err := io.ReadAll(io.LimitReader(r, MaxDocumentSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", desc.Digest, err)
+	}
+	if len(content) > MaxDocumentSize {
+		return nil, fmt.Errorf("%s: %w: over %d bytes", desc.Digest, ErrTooLarge, MaxDocumentSize)
+	}
+	if desc.Size > 0 && int64(len(content)) != desc.Size {
+		return nil, fmt.Errorf("%s: %w: %d bytes instead of %d", desc.Digest, ErrSizeMismatch, len(content), desc.Size)
+	}
+	if actual := desc.Digest.Algorithm().FromBytes(content); actual != desc.Digest {
+		return nil, fmt.Errorf("%s: %w: the content is %s", desc.Digest, ErrDigestMismatch, actual)
+	}
+	return content, nil
+}
+
+func filter(layers []ocispec.Descriptor, keep func(ocispec.Descriptor) bool) []ocispec.Descriptor {
+	var kept []ocispec.Descriptor
+	for _, l := range layers {
+		if keep(l) {
+			kept = append(kept, l)
+		}
+	}
+	return kept
+}
