@@ -1,0 +1,53 @@
+package artifact_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+func TestSelect(t *testing.T) {
+	greet := layer(artifact.MediaTypeComponentLayer, "greet.wasm")
+	shout := layer(artifact.MediaTypeComponentLayer, "shout.wasm")
+	bare := layer(artifact.MediaTypeComponentLayer, "greet")
+	several := []ocispec.Descriptor{greet, shout}
+	cases := []struct {
+		name       string
+		layers     []ocispec.Descriptor
+		arg0       string
+		want       ocispec.Descriptor
+		wantExport string
+	}{
+		{"by title", several, "shout.wasm", shout, ""},
+		{"by title without .wasm", several, "shout", shout, ""},
+		{"a leading slash is ignored", several, "/shout.wasm", shout, ""},
+		{"by digest", several, shout.Digest.String(), shout, ""},
+		{"an export", several, "greet#run", greet, "run"},
+		{"any argument runs the only one", several[:1], "/bin/anything", greet, ""},
+		{"no argument runs the only one", several[:1], "", greet, ""},
+		{"an export of the only one", several[:1], "#f", greet, "f"},
+		{"the exact title wins", []ocispec.Descriptor{greet, bare}, "greet", bare, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			entry, err := artifact.Select(c.layers, c.arg0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if entry.Layer.Digest != c.want.Digest || entry.Func != c.wantExport {
+				t.Errorf("%q chose %s#%s", c.arg0, artifact.Name(entry.Layer), entry.Func)
+			}
+		})
+	}
+	for _, arg0 := range []string{"", "#f", "whisper", "greet.wasm.wasm"} {
+		_, err := artifact.Select(several, arg0)
+		var noMatch *artifact.NoMatchError
+		if !errors.As(err, &noMatch) || !slices.Equal(noMatch.Names, []string{"greet.wasm", "shout.wasm"}) {
+			t.Errorf("%q among several: %v", arg0, err)
+		}
+	}
+}

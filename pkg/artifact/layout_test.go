@@ -1,0 +1,249 @@
+package artifact_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// layout reads the blobs of an OCI image layout.
+type layout string
+
+func (l layout) Fetch(_ context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	return os.Open(filepath.Join(string(l), "blobs", "sha256", desc.Digest.Encoded()))
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// source has two components and a filesystem with what tar can go wrong with.
+func source(t *testing.T) artifact.Source {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"a":                    "component a",
+		"b":                    "module b",
+		"root/etc/motd":        "hello\n",
+		"root/etc/z/deep":      "deep",
+		"root/.build/excluded": "not in the layer",
+	})
+	root := filepath.Join(dir, "root")
+	if err := errors.Join(
+		os.Symlink("motd", filepath.Join(root, "etc", "link")),
+		os.Link(filepath.Join(root, "etc", "motd"), filepath.Join(root, "etc", "same")),
+		os.Chmod(filepath.Join(root, "etc", "motd"), fs.ModeSetuid|0o750),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return artifact.Source{
+		Components: []artifact.Component{
+			{Name: "a.wasm", Path: filepath.Join(dir, "a"), Info: &wasm.Info{Kind: wasm.KindComponent, WASI: 2, Imports: []string{"wasi:cli/stdout@0.2.3"}}},
+			{Name: "b.wasm", Path: filepath.Join(dir, "b"), Info: &wasm.Info{Kind: wasm.KindModule, WASI: 1, Exports: []string{"_start"}}},
+		},
+		Config: dockerspec.DockerOCIImage{Config: dockerspec.DockerOCIImageConfig{
+			ImageConfig: ocispec.ImageConfig{Entrypoint: []string{"a"}, Labels: map[string]string{"who": "test"}},
+		}},
+		Annotations:   map[string]string{"org.opencontainers.image.title": "test"},
+		RootFS:        root,
+		RootFSExclude: ".build",
+	}
+}
+
+func TestWriteLayoutIsAnArtifact(t *testing.T) {
+	dir := t.TempDir()
+	desc, err := artifact.WriteLayout(dir, source(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := artifact.Read(t.Context(), layout(dir), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := artifact.Names(a.WasmLayers()); !slices.Equal(names, []string{"a.wasm", "b.wasm"}) {
+		t.Errorf("components are %v", names)
+	}
+	if a.Config.OS != "wasip2" || a.Config.Architecture != "wasm" || a.Config.Created != nil {
+		t.Errorf("config has platform %+v, created %v", a.Config.Platform, a.Config.Created)
+	}
+	var layers []ocispec.Descriptor
+	if err := json.Unmarshal([]byte(a.Config.Config.Labels[artifact.AnnotationLayers]), &layers); err != nil || len(layers) != 2 || layers[1].Digest != a.Manifest.Layers[1].Digest {
+		t.Errorf("label %s is %v (%v)", artifact.AnnotationLayers, layers, err)
+	}
+	if got, want := a.Config.Config.Labels[artifact.LabelComponentPrefix+"b.wasm"], `{"imports":[],"exports":["_start"]}`; got != want {
+		t.Errorf("interface of b.wasm is %s, not %s", got, want)
+	}
+	if a.Config.Config.Labels["who"] != "test" || a.Manifest.Annotations["org.opencontainers.image.title"] != "test" {
+		t.Error("label or annotation is lost")
+	}
+	got := tarEntries(t, dir, a.FilesystemLayers()[0])
+	want := []string{
+		"etc/ drwxr-xr-x", "etc/link Lrwxrwxrwx -> motd", "etc/motd urwxr-x---",
+		"etc/same urwxr-x--- => etc/motd", "etc/z/ drwxr-xr-x", "etc/z/deep -rw-r--r--",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("filesystem layer holds\n%q, not\n%q", got, want)
+	}
+}
+
+func tarEntries(t *testing.T, dir string, desc ocispec.Descriptor) []string {
+	t.Helper()
+	blob, err := layout(dir).Fetch(t.Context(), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blob.Close()
+	plain, err := gzip.NewReader(blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []string
+	for r := tar.NewReader(plain); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return entries
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.ModTime.Equal(time.Unix(0, 0)) {
+			t.Errorf("%s is from %s", h.Name, h.ModTime)
+		}
+		entry := h.Name + " " + h.FileInfo().Mode().String()
+		switch h.Typeflag {
+		case tar.TypeSymlink:
+			entry += " -> " + h.Linkname
+		case tar.TypeLink:
+			entry += " => " + h.Linkname
+		}
+		entries = append(entries, entry)
+	}
+}
+
+func TestWriteLayoutTwiceGivesTheSameBytes(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	a, err := artifact.WriteLayout(first, source(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := source(t) // other files, other times, the same content
+	b, err := artifact.WriteLayout(second, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Digest != b.Digest {
+		t.Errorf("manifests are %s and %s", a.Digest, b.Digest)
+	}
+	for _, dir := range []string{first, second} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if info, e := d.Info(); err == nil && (e != nil || !info.ModTime().Equal(time.Unix(0, 0))) {
+				t.Errorf("%s is from %s (%v)", path, info.ModTime(), e)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
+	src := source(t)
+	src.Epoch = time.Unix(1_700_000_000, 0)
+	dir := t.TempDir()
+	desc, err := artifact.WriteLayout(dir, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := artifact.Read(t.Context(), layout(dir), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Config.Created == nil || !a.Config.Created.Equal(src.Epoch) {
+		t.Errorf("created is %v", a.Config.Created)
+	}
+}
+
+func TestWriteLayoutWithoutFiles(t *testing.T) {
+	src := source(t)
+	src.RootFS, src.RootFSExclude = t.TempDir(), ".build"
+	write(t, src.RootFS, map[string]string{".build/x": "x"})
+	dir := t.TempDir()
+	desc, err := artifact.WriteLayout(dir, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := artifact.Read(t.Context(), layout(dir), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.FilesystemLayers()); n != 0 {
+		t.Errorf("%d filesystem layers", n)
+	}
+	// An artifact without files has an empty list, not none: containerd
+	// counts it.
+	config, err := artifact.ReadDocument(t.Context(), layout(dir), a.Manifest.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw struct {
+		RootFS map[string]json.RawMessage `json:"rootfs"`
+	}
+	if err := json.Unmarshal(config, &raw); err != nil || string(raw.RootFS["diff_ids"]) != "[]" {
+		t.Errorf("diff_ids is %s (%v)", raw.RootFS["diff_ids"], err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", ".*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+func TestOperatingSystem(t *testing.T) {
+	module := wasm.Info{Kind: wasm.KindModule, WASI: 1}
+	component := wasm.Info{Kind: wasm.KindComponent, WASI: 2}
+	newest := wasm.Info{Kind: wasm.KindComponent, WASI: 3}
+	for want, infos := range map[string][]wasm.Info{
+		"wasip1": {module, module},
+		"wasip2": {module, component},
+		"wasip3": {newest, component, module},
+	} {
+		src := source(t)
+		src.Components = nil
+		file := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for i, info := range infos {
+			src.Components = append(src.Components, artifact.Component{Name: string(rune('a' + i)), Path: file, Info: &info})
+		}
+		dir := t.TempDir()
+		desc, err := artifact.WriteLayout(dir, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := artifact.Read(t.Context(), layout(dir), desc); err != nil || a.Config.OS != want {
+			t.Errorf("%v gives %v (%v), not %s", infos, a, err, want)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package wasm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const (
+	headerSize = 8
+
+	// maxDepth is how deep components may be nested in each other.
+	maxDepth = 64
+
+	// maxEntities is the most imports and exports of one binary, as many as
+	// the JavaScript API allows.
+	maxEntities = 100_000
+)
+
+// Parse reads the WebAssembly binary in the first size bytes of r. It returns
+// a *FormatError for a file that is not one or is damaged.
+func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			formatError, ok := cause.(*FormatError)
+			if !ok {
+				panic(cause)
+			}
+			info, err = nil, formatError
+		}
+	}()
+	file := newReader(r, 0, size, "the file")
+	w := walker{imports: make(map[string]struct{}), exports: make(map[string]struct{})}
+	kind := w.binary(file, 0)
+	info = &Info{
+		Kind:      kind,
+		Imports:   slices.Sorted(maps.Keys(w.imports)),
+		Exports:   slices.Sorted(maps.Keys(w.exports)),
+		DebugSize: w.debugSize,
+	}
+	info.WASI = wasiOf(kind, info.Imports, info.Exports)
+	return info, nil
+}
+
+// walker collects what is found on the way. Only the outermost binary's
+// imports and exports count.
+type walker struct {
+	imports, exports map[string]struct{}
+	entities         int
+	debugSize        int64
+}
+
+// binary reads one module or component, to the end of r.
+func (w *walker) binary(r *reader, depth int) Kind {
+	if depth > maxDepth {
+		r.fail(fmt.Sprintf("components are nested deeper than %d", maxDepth))
+	}
+	header := make([]byte, min(headerSize*4, r.end-r.offset))
+	n, err := r.source.ReadAt(header, r.offset)
+	if n < len(header) {
+		r.check(err)
+	}
+	if !IsWasm(header) {
+		e := notWasm(header)
+		e.Offset += r.offset
+		panic(e)
+	}
+	version := binary.LittleEndian.Uint16(r.bytes(headerSize)[4:])
+	layer := binary.LittleEndian.Uint16(header[6:])
+	switch {
+	case version == 1 && layer == 0:
+		w.module(r, depth)
+		return KindModule
+	case version == 0x0d && layer == 1:
+		w.component(r, depth)
+		return KindComponent
+	case layer == 1:
+		r.fail(fmt.Sprintf("component model binary version 0x%x is not the released 0xd: make the component anew with current tools", version))
+	default:
+		r.fail(fmt.Sprintf("WebAssembly version %d, layer %d is not known", version, layer))
+	}
+	return ""
+}
+
+// section reads a section's header and returns its id and content.
+func (w *walker) section(r *reader, names []string) (byte, *reader) {
+	start := r.offset
+	id := r.byte()
+	if int(id) >= len(names) {
+		r.offset = start
+		r.fail(fmt.Sprintf("there is no section %d", id))
+	}
+	size := int64(r.uint())
+	return id, r.within(size, "the "+names[id]+" section")
+}
+
+// custom reads a custom section, which may hold anything after its name.
+func (w *walker) custom(r *reader) {
+	size := r.end - r.offset
+	name := r.name()
+	if name == "name" || name == "component-name" || name == "sourceMappingURL" || name == "external_debug_info" || strings.HasPrefix(name, ".debug_") {
+		w.debugSize += size
+	}
+}
+
+func (w *walker) add(r *reader, to map[string]struct{}, name string, depth int) {
+	if w.entities++; w.entities > maxEntities {
+		r.fail(fmt.Sprintf("more than %d imports and exports", maxEntities))
+	}
+	if depth == 0 {
+		to[name] = struct{}{}
+	}
+}

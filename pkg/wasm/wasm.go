@@ -1,0 +1,99 @@
+// Package wasm tells what a WebAssembly binary is: a core module or a
+// component, what it imports and exports, and which WASI it is written
+// against.
+//
+// It walks the whole file, so that one that is truncated or whose sections do
+// not add up is found, but it is not a validator: the bodies of functions and
+// the types of a component are not checked. It needs a bounded amount of
+// memory, whatever the file claims.
+package wasm
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Kind is one of the two kinds of WebAssembly binary.
+type Kind string
+
+const (
+	// KindModule is a core module.
+	KindModule Kind = "module"
+
+	// KindComponent is a component of the component model.
+	KindComponent Kind = "component"
+)
+
+// WASI is the version of the WebAssembly System Interface that a binary is
+// written against: 1 for 0.1 (preview 1), 2 for 0.2, 3 for 0.3, and 0 when it
+// uses none that is known.
+type WASI int
+
+// Info is what Parse finds.
+type Info struct {
+	// Kind is module or component.
+	Kind Kind
+	// WASI is 1 for a module that imports wasi_snapshot_preview1, 3 for a
+	// component that imports or exports an interface wasi:*@0.3, and 2 for
+	// other components.
+	WASI WASI
+	// Imports are, sorted and distinct, a component's imported names, or the
+	// names of the modules that a core module imports from.
+	Imports []string
+	// Exports are, sorted and distinct, the exported names.
+	Exports []string
+	// DebugSize is the number of bytes in custom sections that only serve
+	// debugging, nested ones included.
+	DebugSize int64
+}
+
+// magic begins every WebAssembly binary.
+var magic = []byte("\x00asm")
+
+// IsWasm reports whether a file that begins with header is WebAssembly.
+func IsWasm(header []byte) bool { return bytes.HasPrefix(header, magic) }
+
+// ServesHTTP reports whether the component exports a handler of incoming HTTP
+// requests.
+func (i *Info) ServesHTTP() bool {
+	return i.Kind == KindComponent &&
+		(i.exports("wasi:http/incoming-handler@0.2.") || i.exports("wasi:http/handler@0.3."))
+}
+
+// RunsAsCommand reports whether the binary has a start of its own: _start of
+// a module, wasi:cli/run of a component.
+func (i *Info) RunsAsCommand() bool {
+	if i.Kind == KindModule {
+		return i.exports("_start")
+	}
+	return i.exports("wasi:cli/run@")
+}
+
+func (i *Info) exports(prefix string) bool {
+	for _, name := range i.Exports {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// wasiOf derives the version from the names.
+func wasiOf(kind Kind, imports, exports []string) WASI {
+	if kind == KindModule {
+		for _, name := range imports {
+			if name == "wasi_snapshot_preview1" || name == "wasi_unstable" {
+				return 1
+			}
+		}
+		return 0
+	}
+	for _, names := range [][]string{imports, exports} {
+		for _, name := range names {
+			if _, version, ok := strings.Cut(name, "@"); ok && strings.HasPrefix(name, "wasi:") && strings.HasPrefix(version, "0.3.") {
+				return 3
+			}
+		}
+	}
+	return 2
+}
