@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// builder is the name of the buildx builder that is the sandbox's buildkitd.
+const builder = "wasmfile-sandbox"
+
+type variable struct{ name, value string }
+
+// variables are the environment in which every client works without flags.
+func (s *Sandbox) variables() []variable {
+	return []variable{
+		{"PATH", strings.Join([]string{filepath.Join(s.repo, "bin"), s.path("tools", "bin"), outerPath(s)}, ":")},
+		{"SANDBOX_DIR", s.root},
+		{"CONTAINERD_ADDRESS", s.containerdSocket()},
+		{"CONTAINERD_NAMESPACE", "default"},
+		{"BUILDKIT_HOST", "unix://" + s.buildkitSocket()},
+		{"DOCKER_HOST", "unix://" + s.dockerSocket()},
+		{"DOCKER_CONFIG", s.path("etc", "docker")},
+		{"BUILDX_BUILDER", builder},
+		{"NERDCTL_TOML", s.path("etc", "nerdctl.toml")},
+		{"CRI_CONFIG_FILE", s.path("etc", "crictl.yaml")},
+		{"REGISTRY", s.registry()},
+		{"WASMFILE_FRONTEND", s.frontendImage()},
+		{"WASMFILE_ENGINE", s.tool("wasmtime")},
+		{"GOLANG_IMAGE", s.image("golang")},
+		{"BUSYBOX_IMAGE", s.image("busybox")},
+	}
+}
+
+// outerPath is PATH without what an earlier `eval` put in front.
+func outerPath(s *Sandbox) string {
+	var kept []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if dir != filepath.Join(s.repo, "bin") && dir != s.path("tools", "bin") {
+			kept = append(kept, dir)
+		}
+	}
+	return strings.Join(append(kept, "/usr/sbin", "/sbin"), ":")
+}
+
+// environ is the environment of everything that the sandbox starts.
+func (s *Sandbox) environ() []string {
+	environ := os.Environ()
+	for _, v := range s.variables() {
+		environ = append(environ, v.name+"="+v.value)
+	}
+	return environ
+}
+
+// PrintEnv writes shell exports.
+func (s *Sandbox) PrintEnv(out io.Writer) error {
+	if s.registry() == "" {
+		return errors.New("there is no sandbox yet: run `make sandbox-up`")
+	}
+	for _, v := range s.variables() {
+		fmt.Fprintf(out, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+	}
+	return nil
+}
+
+// configureClients writes what the clients read.
+func (s *Sandbox) configureClients(ctx context.Context) error {
+	plugins := s.path("etc", "docker", "cli-plugins")
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		return err
+	}
+	buildx := filepath.Join(plugins, "docker-buildx")
+	if err := firstError(remove(buildx), os.Symlink(s.tool("docker-buildx"), buildx)); err != nil {
+		return err
+	}
+	if err := firstError(
+		s.config("nerdctl.toml", nerdctlConfig),
+		s.config("crictl.yaml", crictlConfig),
+		s.config("hosts/"+s.registry()+"/hosts.toml", hostsConfig),
+		s.config("cni/nerdctl-bridge.conflist", bridgeNetwork),
+	); err != nil {
+		return err
+	}
+	if _, err := s.command(ctx, "docker", "buildx", "inspect", builder); err == nil {
+		return nil
+	}
+	_, err := s.command(ctx, "docker", "buildx", "create", "--name", builder, "--driver", "remote", "unix://"+s.buildkitSocket())
+	return err
+}

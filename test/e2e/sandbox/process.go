@@ -1,0 +1,168 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 30 * time.Second
+)
+
+// daemon is a process that outlives the command that started it.
+type daemon struct {
+	name      string
+	args      []string
+	env       []string
+	endpoint  string // what it listens on, for people
+	configure func() error
+	ready     func(context.Context) error
+}
+
+// process identifies a running process: the start time tells it from a later
+// one with the same number.
+type process struct {
+	pid   int
+	start string
+}
+
+func (p process) String() string { return fmt.Sprintf("%d %s", p.pid, p.start) }
+
+// startTime is when a process started, in clock ticks since boot, empty when
+// there is none or it is a zombie.
+func startTime(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The second field is the command in parentheses and may hold anything.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" {
+		return ""
+	}
+	return fields[19]
+}
+
+func (s *Sandbox) pidFile(d daemon) string { return s.path("state", d.name+".pid") }
+func (s *Sandbox) logFile(d daemon) string { return s.path("log", d.name+".log") }
+
+// running returns the daemon's process, if it is alive.
+func (s *Sandbox) running(d daemon) (process, bool) {
+	content, err := os.ReadFile(s.pidFile(d))
+	if err != nil {
+		return process{}, false
+	}
+	pid, start, _ := strings.Cut(string(content), " ")
+	n, err := strconv.Atoi(pid)
+	if err != nil || start == "" || startTime(n) != start {
+		return process{}, false
+	}
+	return process{n, start}, true
+}
+
+// start starts a daemon unless it runs and answers, and waits for it.
+func (s *Sandbox) start(ctx context.Context, d daemon) error {
+	if _, ok := s.running(d); ok && d.ready(ctx) == nil {
+		return nil
+	}
+	return s.timed("start "+d.name, func() error {
+		if err := s.stop(d); err != nil {
+			return err
+		}
+		if err := d.configure(); err != nil {
+			return err
+		}
+		if err := s.spawn(d); err != nil {
+			return err
+		}
+		return s.await(ctx, d)
+	})
+}
+
+func (s *Sandbox) spawn(d daemon) error {
+	log, err := os.OpenFile(s.logFile(d), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(d.args[0], d.args[1:]...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.root
+	cmd.Env = append(s.environ(), d.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // not to leave a zombie while we wait for it
+	p := process{cmd.Process.Pid, startTime(cmd.Process.Pid)}
+	return os.WriteFile(s.pidFile(d), []byte(p.String()), 0o644)
+}
+
+// await waits until a daemon answers. When it does not, the error has the end
+// of its log.
+func (s *Sandbox) await(ctx context.Context, d daemon) error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := d.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		_, alive := s.running(d)
+		if !alive || time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("it does not answer: %w\nthe end of %s:\n%s", err, s.logFile(d), tail(s.logFile(d)))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func tail(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
+
+// stop ends a daemon: SIGTERM, then SIGKILL.
+func (s *Sandbox) stop(d daemon) error {
+	p, ok := s.running(d)
+	if !ok {
+		return remove(s.pidFile(d))
+	}
+	if err := end(p); err != nil {
+		return fmt.Errorf("stop %s (%d): %w", d.name, p.pid, err)
+	}
+	return remove(s.pidFile(d))
+}
+
+func end(p process) error {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if err := syscall.Kill(p.pid, signal); errors.Is(err, syscall.ESRCH) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if startTime(p.pid) != p.start {
+				return nil
+			}
+		}
+	}
+	return errors.New("it does not end")
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+// Package sandbox builds and runs private copies of the real daemons:
+// containerd, buildkitd, dockerd and a registry, each with its own sockets,
+// port, state and logs below one directory.
+package sandbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// maxSocketDir is how long the directory of the sockets may be: a Unix
+// socket's path has at most 107 bytes, and buildkitd's and containerd's names
+// need some of them.
+const maxSocketDir = 64
+
+// Sandbox is one set of daemons, running or not.
+type Sandbox struct {
+	root string    // of everything that is kept
+	repo string    // the checkout
+	run  string    // sockets
+	id   string    // tells sandboxes on one machine apart
+	log  io.Writer // what is being done
+}
+
+// Open finds the sandbox of this checkout: SANDBOX_DIR, else .sandbox in the
+// repository. Progress is written to log.
+func Open(log io.Writer) (*Sandbox, error) {
+	repo, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	root := os.Getenv("SANDBOX_DIR")
+	if root == "" {
+		root = filepath.Join(repo, ".sandbox")
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(root))
+	s := &Sandbox{root: root, repo: repo, id: hex.EncodeToString(sum[:3]), log: log}
+	s.run = s.path("run")
+	if len(s.run) > maxSocketDir {
+		s.run = filepath.Join(os.TempDir(), "wasmfile-sandbox-"+s.id)
+	}
+	return s, nil
+}
+
+// repository is the directory that holds the project: above this module's.
+func repository() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	dir := filepath.Dir(strings.TrimSpace(string(out)))
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "frontend", "cmd")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("run this inside the wasmfile repository")
+}
+
+// path is a path below the sandbox's directory.
+func (s *Sandbox) path(elements ...string) string {
+	return filepath.Join(append([]string{s.root}, elements...)...)
+}
+
+// tool is the path of a built tool.
+func (s *Sandbox) tool(name string) string { return s.path("tools", "bin", name) }
+
+func (s *Sandbox) say(format string, args ...any) {
+	fmt.Fprintf(s.log, "sandbox: "+format+"\n", args...)
+}
+
+// timed says what is being waited for, and how long it took.
+func (s *Sandbox) timed(what string, f func() error) error {
+	s.say("%s ...", what)
+	start := time.Now()
+	if err := f(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	s.say("%s: %s", what, time.Since(start).Round(100*time.Millisecond))
+	return nil
+}
+
+// Up builds the tools and starts what is not running. Called again, it only
+// checks.
+func (s *Sandbox) Up(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return errors.New("the daemons need root: run this as root")
+	}
+	if err := s.makeDirectories(); err != nil {
+		return err
+	}
+	for _, stage := range []func(context.Context) error{
+		s.installPackages, s.buildTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages,
+	} {
+		if err := stage(ctx); err != nil {
+			return err
+		}
+	}
+	s.say("up; `eval \"$(make -s sandbox-env)\"` to use it")
+	return nil
+}
+
+func (s *Sandbox) makeDirectories() error {
+	for _, dir := range []string{"tools/bin", "etc", "log", "state"} {
+		if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	if s.run == s.path("run") {
+		return os.MkdirAll(s.run, 0o711)
+	}
+	if err := os.MkdirAll(s.path("run"), 0o711); err != nil {
+		return err
+	}
+	if target, err := os.Readlink(s.run); err == nil && target == s.path("run") {
+		return nil
+	}
+	return os.Symlink(s.path("run"), s.run)
+}
+
+// command runs a tool with the sandbox's environment; its output is part of
+// the error.
+func (s *Sandbox) command(ctx context.Context, name string, args ...string) (string, error) {
+	if !strings.Contains(name, "/") {
+		if path := s.tool(name); exists(path) {
+			name = path
+		}
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = s.environ()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
