@@ -1,0 +1,173 @@
+package wasmfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/command"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/suggest"
+)
+
+const (
+	keywordComponent  = "component"
+	keywordAnnotation = "annotation"
+)
+
+// Options say which stage of a Wasmfile is wanted. The zero value is the last
+// stage, without build arguments.
+type Options struct {
+	// Target is the name or the index of a stage; empty for the last.
+	Target string
+	// BuildArgs are the values given for ARGs.
+	BuildArgs map[string]string
+	// PlatformArgs are the predefined global ARGs (TARGETPLATFORM and so on).
+	PlatformArgs map[string]string
+	// IsContext reports whether a named context stands in for the stage of
+	// this name; nil when none does.
+	IsContext func(stage string) bool
+}
+
+// extension is one of the instructions that a Dockerfile does not have.
+type extension struct {
+	// text is the instruction on one line, as the user wrote it.
+	text string
+	// keyword is as written; start and end are its lines, counted from 1.
+	keyword    string
+	start, end int
+	// component is nil for an ANNOTATION, whose words are in annotation.
+	component  *componentArguments
+	annotation []string
+	// ordinal counts the COMPONENTs of the target's stages, from 1; 0 when
+	// the instruction is in another stage.
+	ordinal int
+	// wanted says that the instruction is in one of the target's stages.
+	wanted bool
+}
+
+func (e *extension) location() []parser.Range { return lineRanges(e.start, e.end) }
+
+func lineRanges(start, end int) []parser.Range {
+	var ranges []parser.Range
+	for n := start; n <= end; n++ {
+		ranges = append(ranges, parser.Range{Start: parser.Position{Line: n}, End: parser.Position{Line: n}})
+	}
+	return ranges
+}
+
+// Parse reads a Wasmfile. Errors that belong to a line are, or wrap, a
+// parser.LocationError and speak of the instructions that the user wrote.
+func Parse(text []byte, opts Options) (*File, error) {
+	ast, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	f := &File{text: text, lines: splitLines(text), escape: ast.EscapeToken}
+	if err := f.findExtensions(ast.AST); err != nil {
+		return nil, err
+	}
+	rendered, err := f.Dockerfile(Check)
+	if err != nil {
+		return nil, err
+	}
+	// The rest of the syntax is BuildKit's to judge.
+	ast, err = parser.Parse(bytes.NewReader(rendered))
+	if err != nil {
+		return nil, f.Translate(err)
+	}
+	stages, globals, err := instructions.Parse(ast.AST, nil)
+	if err != nil {
+		return nil, f.Translate(err)
+	}
+	if len(stages) == 0 {
+		return nil, errors.New("the Wasmfile has no FROM: it needs a stage, for example FROM scratch")
+	}
+	chain, err := targetChain(stages, globals, ast.EscapeToken, opts)
+	if err != nil {
+		return nil, err
+	}
+	f.markWanted(stages, chain)
+	f.findProcess(stages, chain)
+	return f, nil
+}
+
+// findExtensions parses the instructions that are not a Dockerfile's.
+func (f *File) findExtensions(ast *parser.Node) error {
+	hasStage := false
+	for _, node := range ast.Children {
+		keyword := strings.ToLower(node.Value)
+		switch keyword {
+		case keywordComponent, keywordAnnotation:
+			e, err := f.parseExtension(node)
+			if err == nil && !hasStage {
+				err = fmt.Errorf("%s comes before the first FROM: it belongs to a stage", strings.ToUpper(keyword))
+			}
+			if err != nil {
+				return parser.WithLocation(err, node.Location())
+			}
+			f.extensions = append(f.extensions, e)
+		case command.From:
+			hasStage = true
+		case command.Onbuild:
+			if err := checkOnbuild(node); err != nil {
+				return parser.WithLocation(err, node.Location())
+			}
+		default:
+			if err := checkKnown(node.Value); err != nil {
+				return parser.WithLocation(err, node.Location())
+			}
+		}
+	}
+	return nil
+}
+
+func (f *File) parseExtension(node *parser.Node) (*extension, error) {
+	keyword, rest := splitInstruction(node.Original)
+	start, ok := keywordLine(f.lines, node.StartLine, node.EndLine, keyword)
+	if !ok {
+		return nil, fmt.Errorf("%s must be written on one line", strings.ToUpper(node.Value))
+	}
+	e := &extension{
+		text:    strings.Join(strings.Fields(node.Original), " "),
+		keyword: keyword,
+		start:   start,
+		end:     node.EndLine,
+	}
+	if strings.EqualFold(keyword, keywordAnnotation) {
+		words, err := parseAnnotation(rest, f.escape)
+		e.annotation = words
+		return e, err
+	}
+	c, err := parseComponent(rest, f.escape)
+	e.component = &c
+	return e, err
+}
+
+func checkOnbuild(node *parser.Node) error {
+	if node.Next == nil || len(node.Next.Children) == 0 {
+		return nil
+	}
+	switch word := strings.ToLower(node.Next.Children[0].Value); word {
+	case keywordComponent, keywordAnnotation:
+		return fmt.Errorf("ONBUILD %s is not allowed: it would have no effect in the build that uses the image", strings.ToUpper(word))
+	}
+	return nil
+}
+
+// checkKnown finds misspelled instructions here, because BuildKit does not
+// know two of those to suggest.
+func checkKnown(keyword string) error {
+	var known []string
+	for k := range command.Commands {
+		known = append(known, k)
+	}
+	if slices.Contains(known, strings.ToLower(keyword)) {
+		return nil
+	}
+	slices.Sort(known)
+	return suggest.WrapError(fmt.Errorf("unknown instruction: %s", keyword), keyword, append(known, keywordComponent, keywordAnnotation), false)
+}

@@ -1,0 +1,209 @@
+package wasmfile_test
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+func TestTargetDecidesWhichComponentsCount(t *testing.T) {
+	const text = `ARG BASE=one
+FROM scratch AS one
+COMPONENT one.wasm
+FROM $BASE AS two
+COMPONENT two.wasm
+FROM scratch AS three
+COPY --from=two / /
+FROM two
+COMPONENT four.wasm
+`
+	cases := []struct {
+		name string
+		opts wasmfile.Options
+		want string
+	}{
+		{"the last stage and what it is from", wasmfile.Options{}, "one two four"},
+		{"a target by name", wasmfile.Options{Target: "TWO"}, "one two"},
+		{"a target by index", wasmfile.Options{Target: "0"}, "one"},
+		{"a target without components", wasmfile.Options{Target: "three"}, ""},
+		{"a build argument names the base", wasmfile.Options{Target: "two", BuildArgs: map[string]string{"BASE": "scratch"}}, "two"},
+		{"a context in place of a stage", wasmfile.Options{IsContext: func(s string) bool { return s == "one" }}, "two four"},
+		{"no such target", wasmfile.Options{Target: "nine"}, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := wasmfile.Parse([]byte(text), c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, component := range f.Components {
+				got = append(got, strings.TrimSuffix(strings.TrimPrefix(component.Text, "COMPONENT "), ".wasm"))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("components %q, not %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestOrdinalsNotLines(t *testing.T) {
+	render := func(text string) string {
+		f, err := wasmfile.Parse([]byte(text), wasmfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered, err := f.Dockerfile(wasmfile.Artifact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var code []string
+		for line := range strings.Lines(string(rendered)) {
+			if !strings.HasPrefix(line, "#") {
+				code = append(code, line)
+			}
+		}
+		return strings.Join(code, "")
+	}
+	plain := render("FROM scratch\nCOMPONENT a.wasm\nCOMPONENT b.wasm\n")
+	commented := render("# one\n# two\nFROM scratch\n# three\nCOMPONENT a.wasm\n# four\nCOMPONENT b.wasm\n")
+	if plain != commented {
+		t.Errorf("comments change what is built:\n%s\n%s", plain, commented)
+	}
+}
+
+func TestSplitLabels(t *testing.T) {
+	f, err := wasmfile.Parse([]byte("FROM scratch\nCOMPONENT a\nANNOTATION x=y\n"), wasmfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := f.Dockerfile(wasmfile.Artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, _ := strings.Cut(string(rendered), "LABEL ")
+	prefix := strings.TrimSuffix(key, "x=y\n")
+	labels, annotations := wasmfile.SplitLabels(map[string]string{
+		prefix + "a":                            "1",
+		prefix + "org.opencontainers.image.url": "explicit",
+		"org.opencontainers.image.url":          "label",
+		"org.opencontainers.image.title":        "t",
+		"other":                                 "o",
+	})
+	wantLabels := map[string]string{"org.opencontainers.image.url": "label", "org.opencontainers.image.title": "t", "other": "o"}
+	wantAnnotations := map[string]string{"a": "1", "org.opencontainers.image.url": "explicit", "org.opencontainers.image.title": "t"}
+	if !maps.Equal(labels, wantLabels) || !maps.Equal(annotations, wantAnnotations) {
+		t.Errorf("labels %v, annotations %v", labels, annotations)
+	}
+}
+
+func TestTranslations(t *testing.T) {
+	f, err := wasmfile.Parse([]byte("FROM scratch\nCOPY a /a\nCOMPONENT   a.wasm \\\n  greet\nANNOTATION a=b\n"), wasmfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(line int) []parser.Range {
+		return []parser.Range{{Start: parser.Position{Line: line}, End: parser.Position{Line: line}}}
+	}
+	cases := []struct{ got, want string }{
+		{f.Message("COPY is bad", at(2)), "COPY is bad"},
+		{f.Message("COPY is bad, failed to copy to /.wasmfile/0001/as/greet/", at(4)), "COMPONENT is bad, failed to copy to greet/"},
+		{f.Message("Command 'copy' should be upper", at(3)), "Command COMPONENT should be upper"},
+		{f.Message("LABEL io.github.wasmfile.annotation.a", at(5)), "ANNOTATION a"},
+		{f.StepName("[stage-1 2/3] COPY a /a"), "[stage-1 2/3] COPY a /a"},
+		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]"), "[stage-1 3/3] COMPONENT a.wasm greet"},
+		{f.StepName("[linux/amd64 2/2] ADD --checksum=x [u, /.wasmfile/0001/files/]"), "[linux/amd64 2/2] COMPONENT a.wasm greet"},
+		{f.StepName("[1/1] COPY [a, /.wasmfile/0007/files/]"), "[1/1] COPY [a, /.wasmfile/0007/files/]"},
+	}
+	for _, c := range cases {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+	original := parser.WithLocation(errors.New("COPY failed"), at(3))
+	if err := f.Translate(original); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
+		t.Errorf("translated to %v", err)
+	}
+}
+
+// FuzzParse: whatever the text, each line stays where it is, and instructions
+// of a Dockerfile stay what they are.
+func FuzzParse(f *testing.F) {
+	for _, dir := range []string{"ok", "bad"} {
+		for _, text := range cases(f, dir) {
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := wasmfile.Parse(text, wasmfile.Options{})
+		if err != nil {
+			return
+		}
+		for _, form := range []wasmfile.Form{wasmfile.Artifact, wasmfile.Image, wasmfile.Check} {
+			rendered, err := file.Dockerfile(form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Count(rendered, []byte("\n")) != bytes.Count(text, []byte("\n")) {
+				t.Fatalf("another number of lines:\n%q\n%q", text, rendered)
+			}
+			if !slices.Equal(dockerInstructions(t, text), dockerInstructionsOf(t, rendered, text)) {
+				t.Fatalf("other instructions:\n%q\n%q", text, rendered)
+			}
+		}
+	})
+}
+
+type instruction struct {
+	original   string
+	start, end int
+}
+
+func dockerInstructions(t *testing.T, text []byte) []instruction {
+	t.Helper()
+	var found []instruction
+	for _, n := range parse(t, text) {
+		if !isExtension(n) {
+			found = append(found, instruction{n.Original, n.StartLine, n.EndLine})
+		}
+	}
+	return found
+}
+
+// dockerInstructionsOf leaves out the instructions that stand for extensions.
+func dockerInstructionsOf(t *testing.T, rendered, text []byte) []instruction {
+	t.Helper()
+	extended := make(map[int]bool)
+	for _, n := range parse(t, text) {
+		for line := n.StartLine; isExtension(n) && line <= n.EndLine; line++ {
+			extended[line] = true
+		}
+	}
+	var found []instruction
+	for _, n := range parse(t, rendered) {
+		if !extended[n.EndLine] {
+			found = append(found, instruction{n.Original, n.StartLine, n.EndLine})
+		}
+	}
+	return found
+}
+
+func isExtension(n *parser.Node) bool {
+	return strings.EqualFold(n.Value, "component") || strings.EqualFold(n.Value, "annotation")
+}
+
+func parse(t *testing.T, text []byte) []*parser.Node {
+	t.Helper()
+	result, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in:\n%q", err, text)
+	}
+	return result.AST.Children
+}

@@ -1,0 +1,14 @@
+FROM scratch
+COPY --from=build ["/a.wasm", "/b.wasm", \
+#
+#
+#
+#
+"/.wasmfile/0001/files/"]
+LABEL io.github.wasmfile.annotation.a=1 io.github.wasmfile.annotation.b=2 \
+#
+#
+io.github.wasmfile.annotation.c="3 4"
+LABEL \
+io.github.wasmfile.annotation.a=1
+ENTRYPOINT ["a"]

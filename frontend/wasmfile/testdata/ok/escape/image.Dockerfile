@@ -1,0 +1,6 @@
+# escape=`
+FROM scratch
+COPY ["b.wasm", `
+#
+"/a"]
+ENTRYPOINT ["a"]

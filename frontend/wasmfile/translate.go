@@ -1,0 +1,87 @@
+package wasmfile
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+var (
+	// hiddenPath is where components are in a rendered Dockerfile.
+	hiddenPath = regexp.MustCompile(`/?` + regexp.QuoteMeta(Dir) + `/[0-9]{4}/(?:` + FilesDir + `|` + NamedDir + `)?/?`)
+	// copyWord and labelWord are the instructions that stand for COMPONENT
+	// and ANNOTATION; in lower case only where they are quoted, because they
+	// are English words too.
+	copyWord  = regexp.MustCompile(`\b(?:COPY|ADD)\b|'(?i:copy|add)'`)
+	labelWord = regexp.MustCompile(`\bLABEL\b|'(?i:label)'`)
+	// hiddenStep is the name of a step that copies a component.
+	hiddenStep = regexp.MustCompile(`(?i:\b(?:copy|add)\b).*?/` + regexp.QuoteMeta(Dir) + `/([0-9]{4})/.*$`)
+	labelKey   = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
+)
+
+// Message makes a message of BuildKit about lines of the rendered Dockerfile
+// one about the same lines of the user's text.
+func (f *File) Message(message string, location []parser.Range) string {
+	if e := f.extensionAt(location); e != nil {
+		if e.component != nil {
+			message = copyWord.ReplaceAllString(message, "COMPONENT")
+		} else {
+			message = labelWord.ReplaceAllString(message, "ANNOTATION")
+		}
+	}
+	return labelKey.ReplaceAllString(hiddenPath.ReplaceAllString(message, ""), "")
+}
+
+// StepName makes the name of a step of the build one that the user wrote.
+func (f *File) StepName(name string) string {
+	return hiddenStep.ReplaceAllStringFunc(name, func(step string) string {
+		digits := hiddenStep.FindStringSubmatch(step)[1]
+		n, err := strconv.Atoi(digits)
+		if err != nil || n < 1 || n > len(f.Components) {
+			return step
+		}
+		return f.Components[n-1].Text
+	})
+}
+
+// Translate makes an error of BuildKit about the rendered Dockerfile one
+// about the user's text. The original stays in the chain.
+func (f *File) Translate(err error) error {
+	var location []parser.Range
+	var located *parser.LocationError
+	if errors.As(err, &located) {
+		for _, l := range located.Locations {
+			location = append(location, l...)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	message := f.Message(err.Error(), location)
+	if message == err.Error() {
+		return err
+	}
+	return &translatedError{message: message, err: err}
+}
+
+type translatedError struct {
+	message string
+	err     error
+}
+
+func (e *translatedError) Error() string { return e.message }
+
+func (e *translatedError) Unwrap() error { return e.err }
+
+func (f *File) extensionAt(location []parser.Range) *extension {
+	for _, r := range location {
+		for _, e := range f.extensions {
+			if r.Start.Line <= e.end && r.End.Line >= e.start {
+				return e
+			}
+		}
+	}
+	return nil
+}
