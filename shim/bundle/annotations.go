@@ -1,0 +1,81 @@
+package bundle
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// AnnotationNetwork, with the value "allow", gives the guest sockets and
+	// name lookup in the container's network. Without it a command has no
+	// network at all and a served component has what wasi:http gives it.
+	AnnotationNetwork = "io.github.wasmfile.network"
+
+	// AnnotationHTTPAddr is the IP address and port, such as "0.0.0.0:8080"
+	// or "[::]:8080", on which a component that handles HTTP is served.
+	AnnotationHTTPAddr = "io.github.wasmfile.http.addr"
+
+	// annotationContainerType is what the CRI plugin sets to "sandbox" for
+	// the container that only holds a pod's namespaces.
+	annotationContainerType = "io.kubernetes.cri.container-type"
+
+	defaultHTTPPort = 8080
+)
+
+// IsPodSandbox reports whether the annotations are those of a Kubernetes
+// pod's pause container, which is never WebAssembly.
+func IsPodSandbox(annotations map[string]string) bool {
+	return annotations[annotationContainerType] == "sandbox"
+}
+
+// NetworkAllowed reads AnnotationNetwork. It returns an error that matches
+// ErrInvalid for a value that means nothing, lest a typo open or close more
+// than was meant.
+func NetworkAllowed(annotations map[string]string) (bool, error) {
+	switch v := annotations[AnnotationNetwork]; v {
+	case "":
+		return false, nil
+	case "none":
+		return false, nil
+	case "allow":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%w: annotation %s is %q: use \"allow\" or \"none\"", ErrInvalid, AnnotationNetwork, v)
+	}
+}
+
+// HTTPAddr is where a component that handles HTTP listens: AnnotationHTTPAddr,
+// else all addresses and the lowest TCP port that the image exposes (an image
+// config keeps no order), else port 8080.
+func HTTPAddr(annotations map[string]string, exposed map[string]struct{}) (netip.AddrPort, error) {
+	if v, ok := annotations[AnnotationHTTPAddr]; ok {
+		addr, err := netip.ParseAddrPort(v)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%w: annotation %s: %w: it must be an IP address and a port such as 0.0.0.0:8080", ErrInvalid, AnnotationHTTPAddr, err)
+		}
+		return addr, nil
+	}
+	port := uint16(defaultHTTPPort)
+	if ports := tcpPorts(exposed); len(ports) > 0 {
+		port = slices.Min(ports)
+	}
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil
+}
+
+// tcpPorts are the ports of an image config's ExposedPorts, whose keys are
+// "port", "port/tcp" or "port/udp". What is none of them is not ours to judge
+// and is left out.
+func tcpPorts(exposed map[string]struct{}) []uint16 {
+	var ports []uint16
+	for key := range exposed {
+		number, protocol, _ := strings.Cut(key, "/")
+		port, err := strconv.ParseUint(number, 10, 16)
+		if err == nil && port > 0 && (protocol == "" || protocol == "tcp") {
+			ports = append(ports, uint16(port))
+		}
+	}
+	return ports
+}

@@ -1,0 +1,71 @@
+package bundle
+
+import (
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Container is what a WebAssembly container is made of, as paths of the host.
+type Container struct {
+	// Root is the directory that becomes the container's root: empty, and
+	// for this container only, because the runtime makes mount points in it.
+	Root string
+	// Rootfs is where the image's files are, or will be once the runtime
+	// has mounted them.
+	Rootfs string
+	// Engine is the directory to mount at EngineDir.
+	Engine string
+	// Code is the precompiled component, to mount at CodePath.
+	Code string
+	// Args and Env are the engine's process.
+	Args, Env []string
+	// BindsLowPort says that the engine listens on a port under 1024.
+	BindsLowPort bool
+	// Resolve follows the symbolic links of a path inside the image's files
+	// and returns the path, inside the image's files, that it stands for.
+	Resolve func(destination string) (string, error)
+}
+
+// Rewrite makes a native container's config one that runs the engine. What it
+// does not name stays: namespaces, cgroups, seccomp, user, resource limits,
+// hooks, terminal.
+//
+// The engine and the code are mounted last, so that no mount of the user and
+// no symbolic link of the image can put anything in their place.
+func Rewrite(spec *specs.Spec, c Container) error {
+	engine, guest := splitMounts(spec.Mounts)
+	guest, err := guestMounts(guest, c.Resolve)
+	if err != nil {
+		return err
+	}
+	image := specs.Mount{Destination: GuestDir, Type: "bind", Source: c.Rootfs, Options: []string{"rbind", "nosuid"}}
+	if spec.Root.Readonly {
+		image.Options = append(image.Options, "ro")
+	}
+	readonly := []string{"bind", "ro", "nosuid", "nodev"}
+	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
+		{Destination: EngineDir, Type: "bind", Source: c.Engine, Options: readonly},
+		{Destination: CodePath, Type: "bind", Source: c.Code, Options: append(slices.Clone(readonly), "noexec")},
+	})
+	spec.Root = &specs.Root{Path: c.Root, Readonly: true}
+	process := spec.Process
+	process.Args, process.Env, process.Cwd = c.Args, c.Env, "/"
+	process.CommandLine = ""
+	process.NoNewPrivileges = true
+	process.Capabilities = capabilities(process.Capabilities, c.BindsLowPort)
+	return nil
+}
+
+const capNetBindService = "CAP_NET_BIND_SERVICE"
+
+// capabilities drops them all: a WASI guest can use none, so neither shall
+// the engine. The one exception lets the engine listen on port 80 for it,
+// where the container was allowed to.
+func capabilities(granted *specs.LinuxCapabilities, bindsLowPort bool) *specs.LinuxCapabilities {
+	if !bindsLowPort || granted == nil || !slices.Contains(granted.Bounding, capNetBindService) {
+		return &specs.LinuxCapabilities{}
+	}
+	keep := []string{capNetBindService}
+	return &specs.LinuxCapabilities{Bounding: keep, Effective: keep, Permitted: keep, Inheritable: keep, Ambient: keep}
+}

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	enginesDir  = "engines"
+	byFileDir   = "by-file"
+	libraryDir  = "lib"
+	recordName  = "engine.json"
+	programName = executableName
+)
+
+// Engine is an installed engine: a directory that holds the executable, the
+// shared libraries it needs and an empty file to mount code on, all readable
+// by everyone.
+type Engine struct {
+	// Digest is the SHA-256, in hexadecimal, over all files. Code that one
+	// engine compiled is only ever given to an engine of the same digest.
+	Digest string `json:"digest"`
+	// Version is what the executable says of itself.
+	Version string `json:"version"`
+	// Interpreter is the dynamic linker's file name, empty for a static
+	// executable.
+	Interpreter string `json:"interpreter,omitempty"`
+	// Dir is the directory on the host.
+	Dir string `json:"-"`
+}
+
+// Install returns the engine that was made of an executable, making it below
+// state first when there is none or when the executable has changed. codeName
+// is the empty file that it gets for code to be mounted on.
+func Install(ctx context.Context, state, executable, codeName string, run Runner) (*Engine, error) {
+	info, err := os.Stat(executable)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	known := filepath.Join(state, enginesDir, byFileDir, identity(executable, info))
+	if digest, err := os.Readlink(known); err == nil {
+		if e, err := open(filepath.Join(state, enginesDir, filepath.Base(digest))); err == nil {
+			return e, nil
+		}
+	}
+	e, err := install(ctx, state, executable, codeName, run)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", executable, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(known), 0o711); err != nil {
+		return nil, fmt.Errorf("remember the engine: %w", err)
+	}
+	if err := replaceLink(filepath.Join("..", e.Digest), known); err != nil {
+		return nil, fmt.Errorf("remember the engine: %w", err)
+	}
+	return e, nil
+}
+
+// identity changes whenever the file does: it is cheap to compute at every
+// start of a container, where a digest of the file is not.
+func identity(path string, info os.FileInfo) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%d\n%d\n", path, info.Size(), info.ModTime().UnixNano())
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		fmt.Fprintf(h, "%d\n%d\n%d.%d\n", st.Dev, st.Ino, st.Ctim.Sec, st.Ctim.Nsec)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func open(dir string) (*Engine, error) {
+	encoded, err := os.ReadFile(filepath.Join(dir, recordName))
+	if err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
+	e := &Engine{Dir: dir}
+	if err := json.Unmarshal(encoded, e); err != nil || e.Digest != filepath.Base(dir) {
+		return nil, fmt.Errorf("engine in %s is damaged: remove the directory", dir)
+	}
+	return e, nil
+}
+
+func install(ctx context.Context, state, executable, codeName string, run Runner) (_ *Engine, err error) {
+	e := &Engine{}
+	if e.Version, err = version(ctx, executable, run); err != nil {
+		return nil, err
+	}
+	parent := filepath.Join(state, enginesDir)
+	if err := os.MkdirAll(parent, 0o711); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(parent, ".new-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	if err := e.populate(tmp, executable, codeName); err != nil {
+		return nil, err
+	}
+	e.Dir = filepath.Join(parent, e.Digest)
+	if err := os.Rename(tmp, e.Dir); err == nil {
+		return e, nil
+	}
+	// Another shim was first, or what is there is damaged.
+	if found, err := open(e.Dir); err == nil {
+		return found, nil
+	}
+	if err := os.RemoveAll(e.Dir); err != nil {
+		return nil, err
+	}
+	return e, os.Rename(tmp, e.Dir)
+}
+
+// populate fills an engine's directory and computes its digest.
+func (e *Engine) populate(dir, executable, codeName string) error {
+	needed, err := findLibraries(executable)
+	if err != nil {
+		return err
+	}
+	files := append([]library{{name: programName, path: executable}}, needed.libraries...)
+	if e.Interpreter = needed.interpreter.name; e.Interpreter != "" {
+		files = append(files, needed.interpreter)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, libraryDir), 0o755)); err != nil {
+		return err
+	}
+	all := sha256.New()
+	for i, file := range files {
+		target := filepath.Join(dir, libraryDir, file.name)
+		if i == 0 {
+			target = filepath.Join(dir, programName)
+		}
+		sum, err := copyFile(target, file.path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(all, "%s %x\n", file.name, sum)
+	}
+	e.Digest = hex.EncodeToString(all.Sum(nil))
+	if err := os.WriteFile(filepath.Join(dir, codeName), nil, 0o644); err != nil {
+		return err
+	}
+	record, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, recordName), record, 0o644)
+}
+
+func copyFile(target, source string) (sum []byte, err error) {
+	in, err := os.Open(source)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(out, h), in); err != nil {
+		return nil, fmt.Errorf("copy %s: %w", source, err)
+	}
+	return h.Sum(nil), out.Chmod(0o755)
+}
+
+func replaceLink(target, path string) error {
+	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(target, tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
