@@ -1,3 +1,10 @@
 module github.com/wasmfile/wasmfile/test/e2e
 
-go 1.26.0
+go 1.26.8
+
+require (
+	github.com/opencontainers/go-digest v1.0.0
+	github.com/wasmfile/wasmfile v0.0.0
+)
+
+replace github.com/wasmfile/wasmfile => ../..

@@ -1,0 +1,115 @@
+# Wasmfile: build, ship and run WebAssembly on containerd and Docker.
+# `make help` lists the targets.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+export SANDBOX_DIR ?= $(CURDIR)/.sandbox
+
+BIN      := bin
+VERSIONS := github.com/wasmfile/wasmfile/pkg/version
+LDFLAGS  := -s -w -X $(VERSIONS).Version=$(VERSION) -X $(VERSIONS).Commit=$(COMMIT)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+SANDBOX  := go -C test/e2e run ./cmd/sandbox
+IN_SANDBOX = eval "$$($(SANDBOX) env)" &&
+
+.DEFAULT_GOAL := help
+
+## Build
+
+.PHONY: build
+build: ## Build the three binaries, static, into bin/
+	@mkdir -p $(BIN)
+	$(GO_BUILD) -o $(BIN)/ ./frontend/cmd/wasmfile-frontend ./nerdctlplugin/cmd/nerdctl-wasm ./shim/cmd/containerd-shim-wasmfile-v1
+	@ln -sf nerdctl-wasm $(BIN)/nerdctl
+
+.PHONY: install
+install: build ## Install binaries, link and completions below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/wasmfile \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 $(BIN)/nerdctl-wasm $(BIN)/containerd-shim-wasmfile-v1 $(BIN)/wasmfile-frontend $(DESTDIR)$(PREFIX)/bin/
+	ln -sf ../../bin/nerdctl-wasm $(DESTDIR)$(PREFIX)/lib/wasmfile/nerdctl
+	$(BIN)/nerdctl-wasm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nerdctl-wasm
+	$(BIN)/nerdctl-wasm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_nerdctl-wasm
+	$(BIN)/nerdctl-wasm completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/nerdctl-wasm.fish
+	@echo "for \`nerdctl wasm\`, put $(PREFIX)/lib/wasmfile before the real nerdctl in PATH"
+
+.PHONY: image
+image: build sandbox-daemons ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
+	@$(IN_SANDBOX) buildctl --addr "$$BUILDKIT_HOST" build --progress=plain \
+		--frontend dockerfile.v0 --local context=$(BIN) --local dockerfile=frontend \
+		--opt build-arg:SOURCE_DATE_EPOCH=0 \
+		--output type=oci,dest=$(BIN)/frontend-image,tar=false,rewrite-timestamp=true
+	@$(SANDBOX) push-frontend $(CURDIR)/$(BIN)/frontend-image
+
+.PHONY: engine
+engine: ## Get the wasmtime executable for the sandbox, and print where it is
+	@$(SANDBOX) engine
+
+## Try
+
+.PHONY: demo
+demo: sandbox-up ## From source to a running component, step by step
+	@$(IN_SANDBOX) examples/demo.sh
+
+## Test
+
+.PHONY: test
+test: test-unit test-e2e ## All tests: unit, then end to end on the sandbox's daemons
+
+.PHONY: test-unit
+test-unit: ## Tests that need neither root nor a daemon
+	go test ./...
+	go -C test/e2e vet ./...
+
+.PHONY: test-e2e
+test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
+	@$(IN_SANDBOX) go -C test/e2e test -count=1 -timeout 30m -v ./...
+
+.PHONY: lint
+lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
+	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l .)"; \
+		test -z "$$unformatted" || { echo "not gofumpt'ed: $$unformatted"; exit 1; }
+	go vet ./... && go -C test/e2e vet ./...
+	go tool -modfile=test/e2e/tools/lint/go.mod staticcheck ./...
+	cd test/e2e && go tool -modfile=tools/lint/go.mod staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $${FUZZTIME:-30s} $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: sandbox-up ## Side-by-side ratios against peers; writes docs/performance.md
+	@$(IN_SANDBOX) go run ./bench
+
+## Sandbox: private daemons below ./.sandbox
+
+.PHONY: sandbox-daemons
+sandbox-daemons: build
+	@$(SANDBOX) up
+
+.PHONY: sandbox-up
+sandbox-up: image ## Build and start the sandbox's daemons, with base images and the frontend in its registry
+
+.PHONY: sandbox-down
+sandbox-down: ## Stop exactly what sandbox-up started
+	@$(SANDBOX) down
+
+.PHONY: sandbox-env
+sandbox-env: ## Print shell exports: eval "$$(make -s sandbox-env)"
+	@$(SANDBOX) env
+
+.PHONY: sandbox-status
+sandbox-status: ## Show the sandbox's daemons, tools and images
+	@$(SANDBOX) status
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

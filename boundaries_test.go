@@ -1,0 +1,69 @@
+package wasmfile_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/wasmfile/wasmfile/"
+
+// TestImportBoundaries keeps the parts apart: what one may not import, even
+// through others.
+func TestImportBoundaries(t *testing.T) {
+	rules := []struct {
+		packages  string // a go list pattern
+		forbidden []string
+	}{
+		{"./pkg/artifact/...", []string{"github.com/containerd/", "github.com/moby/buildkit", module + "frontend", module + "nerdctlplugin", module + "shim"}},
+		{"./pkg/wasm/...", []string{"github.com/", "golang.org/x/"}},
+		{"./frontend/...", []string{module + "nerdctlplugin", module + "shim", "github.com/containerd/nerdctl", "github.com/containerd/containerd/v2/client"}},
+		{"./nerdctlplugin/...", []string{module + "shim"}},
+		{"./shim/...", []string{module + "nerdctlplugin", module + "frontend", "github.com/containerd/nerdctl", "github.com/moby/buildkit"}},
+		{"./pkg/...", []string{module + "frontend", module + "nerdctlplugin", module + "shim"}},
+	}
+	for _, rule := range rules {
+		for _, pkg := range goList(t, rule.packages) {
+			for _, dep := range pkg.Deps {
+				for _, prefix := range rule.forbidden {
+					own := strings.HasPrefix(dep, module+strings.Trim(rule.packages, "./"))
+					if strings.HasPrefix(dep, prefix) && !own {
+						t.Errorf("%s depends on %s: %s may not depend on %s", pkg.ImportPath, dep, rule.packages, prefix)
+					}
+				}
+			}
+		}
+	}
+}
+
+type listedPackage struct {
+	ImportPath string
+	Deps       []string
+}
+
+func goList(t *testing.T, pattern string) []listedPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps=false", "-json=ImportPath,Deps", pattern).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", pattern, err)
+	}
+	var packages []listedPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("go list %s: %v", pattern, err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) == 0 {
+		t.Fatalf("go list %s found nothing: the rule guards nothing", pattern)
+	}
+	return packages
+}

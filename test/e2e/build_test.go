@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBuildsAreIdentical: given an example, both builders make the same tar
+// file, cached or not.
+func TestBuildsAreIdentical(t *testing.T) {
+	for _, name := range []string{"hello", "greet", "http", "files"} {
+		t.Run(name, func(t *testing.T) {
+			want := fileSum(t, build{builder: buildkitBuilder(), dir: example(name)}.tar(t))
+			for _, other := range []struct {
+				what string
+				build
+			}{
+				{"dockerd", build{builder: dockerBuilder}},
+				{"buildkitd again, cached", build{builder: buildkitBuilder()}},
+				{"buildkitd without cache", build{builder: buildkitBuilder(), flags: []string{"--no-cache"}}},
+			} {
+				other.dir = example(name)
+				if got := fileSum(t, other.tar(t)); got != want {
+					t.Errorf("%s makes %s, not %s", other.what, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestBuildIgnoresFileTimes: given the same files with other times, the same
+// tar file.
+func TestBuildIgnoresFileTimes(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(example("greet"))); err != nil {
+		t.Fatal(err)
+	}
+	first := fileSum(t, build{builder: buildkitBuilder(), dir: dir}.tar(t))
+	for _, file := range []string{"Wasmfile", "greet.wasm"} {
+		then := time.Now().Add(-1234 * time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, file), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := fileSum(t, build{builder: buildkitBuilder(), dir: dir, flags: []string{"--no-cache"}}.tar(t))
+	if first != second {
+		t.Errorf("%s becomes %s", first, second)
+	}
+}
+
+// TestDigestSurvivesTransport: given a layout, every way to a registry and
+// back keeps its digest.
+func TestDigestSurvivesTransport(t *testing.T) {
+	b := build{builder: buildkitBuilder(), dir: example("files")}
+	layout := b.layout(t)
+	file := b.tar(t)
+	want := layoutDigest(t, layout)
+	repository := func(name string) string { return registry() + "/transport/" + name + ":latest" }
+
+	pushes := map[string][]string{
+		"imagetools": {"docker", "buildx", "imagetools", "create", "--prefer-index=false", "-t", repository("imagetools"), "oci-layout://" + layout + ":latest"},
+		"oras":       {"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", repository("oras")},
+		"crane":      {"crane", "push", layout, repository("crane")},
+		"regctl":     {"regctl", "image", "import", repository("regctl"), file},
+		"plugin":     {"nerdctl", "wasm", "push", layout, repository("plugin")},
+		"plugin-tar": {"nerdctl", "wasm", "push", file, repository("plugin-tar")},
+	}
+	for name, args := range pushes {
+		t.Run(name, func(t *testing.T) {
+			must(t, args...)
+			if got := must(t, "crane", "digest", repository(name)); got != want {
+				t.Errorf("pushed as %s, not %s", got, want)
+			}
+		})
+	}
+	t.Run("pull and push", func(t *testing.T) {
+		must(t, "nerdctl", "wasm", "pull", "-q", repository("oras"))
+		must(t, "nerdctl", "tag", repository("oras"), repository("again"))
+		must(t, "nerdctl", "wasm", "push", repository("again"))
+		if got := must(t, "crane", "digest", repository("again")); got != want {
+			t.Errorf("came back as %s, not %s", got, want)
+		}
+	})
+}
+
+// TestImageExportersAreRefused: given an artifact build, every exporter that
+// can only write images fails with what to use instead.
+func TestImageExportersAreRefused(t *testing.T) {
+	flags := map[string][]string{
+		"push":  {"--push", "-t", registry() + "/refused:latest"},
+		"load":  {"--load", "-t", "refused:latest"},
+		"oci":   {"-o", "type=oci,dest=" + filepath.Join(t.TempDir(), "x.tar")},
+		"image": {"-o", "type=image,name=refused:latest"},
+	}
+	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+		for name, flags := range flags {
+			t.Run(builder+" "+name, func(t *testing.T) {
+				r := try(t, build{builder: builder, dir: example("greet"), flags: flags}.args()...)
+				if r.code == 0 || !strings.Contains(r.all(), "type=local") {
+					t.Errorf("exit code %d, and the message must name type=local:\n%s", r.code, r.all())
+				}
+			})
+		}
+	}
+}
+
+// TestBuildErrors: given a bad Wasmfile, an error at its line, from both
+// builders.
+func TestBuildErrors(t *testing.T) {
+	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		files map[string]string
+		says  []string
+	}{
+		"not Wasm": {
+			map[string]string{"a.wasm": "#!/bin/sh\necho no\n", "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\n"},
+			[]string{"Wasmfile:2", "a.wasm"},
+		},
+		"truncated": {
+			map[string]string{"a.wasm": string(greet[:len(greet)/2]), "Wasmfile": "FROM scratch\n\n# a comment\nCOMPONENT a.wasm\n"},
+			[]string{"Wasmfile:4", "a.wasm", "offset"},
+		},
+		"missing": {
+			map[string]string{"Wasmfile": "FROM scratch\nCOMPONENT nowhere.wasm\n"},
+			[]string{"Wasmfile:2", "nowhere.wasm"},
+		},
+		"no entrypoint among several": {
+			map[string]string{"a.wasm": string(greet), "b.wasm": string(greet), "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT b.wasm\n"},
+			[]string{"ENTRYPOINT", "a.wasm", "b.wasm"},
+		},
+		"the same name twice": {
+			map[string]string{"x/a.wasm": string(greet), "a.wasm": string(greet), "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT x/a.wasm\nENTRYPOINT [\"a\"]\n"},
+			[]string{"Wasmfile:3", "a.wasm"},
+		},
+	}
+	for name, c := range cases {
+		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+			t.Run(name+" "+builder, func(t *testing.T) {
+				dest := filepath.Join(t.TempDir(), "layout")
+				b := build{builder: builder, dir: write(t, c.files), output: "type=local,dest=" + dest}
+				r := fails(t, c.says, b.args()...)
+				for _, internal := range []string{".wasmfile/", "COPY ", "/in/", "LABEL "} {
+					if strings.Contains(r.all(), internal) {
+						t.Errorf("the message shows internals (%q):\n%s", internal, r.all())
+					}
+				}
+				if _, err := os.Stat(filepath.Join(dest, "index.json")); err == nil {
+					t.Error("a layout was written")
+				}
+			})
+		}
+	}
+}

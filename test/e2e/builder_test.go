@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// dockerBuilder is the buildx builder that is dockerd itself.
+const dockerBuilder = "default"
+
+// buildkitBuilder is the buildx builder that is the sandbox's buildkitd.
+func buildkitBuilder() string { return os.Getenv("BUILDX_BUILDER") }
+
+// example is the directory of one of the repository's examples.
+func example(name string) string { return filepath.Join("..", "..", "examples", name) }
+
+// build is one `docker buildx build` of a directory with a Wasmfile.
+type build struct {
+	builder string
+	dir     string
+	output  string
+	flags   []string
+}
+
+func (b build) args() []string {
+	args := []string{
+		"docker", "buildx", "build", "--builder", b.builder, "--progress", "plain",
+		"--build-arg", "BUILDKIT_SYNTAX=" + os.Getenv("WASMFILE_FRONTEND"),
+		"--build-arg", "GO_IMAGE=" + os.Getenv("GOLANG_IMAGE"),
+		"--build-arg", "BUSYBOX_IMAGE=" + os.Getenv("BUSYBOX_IMAGE"),
+		"-f", filepath.Join(b.dir, "Wasmfile"),
+	}
+	if b.output != "" {
+		args = append(args, "-o", b.output)
+	}
+	return append(append(args, b.flags...), b.dir)
+}
+
+// buildTar builds into a tar file and returns its path.
+func (b build) tar(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "artifact.tar")
+	b.output = "type=tar,dest=" + file
+	must(t, b.args()...)
+	return file
+}
+
+// layout builds into an OCI image layout and returns its directory.
+func (b build) layout(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "layout")
+	b.output = "type=local,dest=" + dir
+	must(t, b.args()...)
+	return dir
+}
+
+// layoutDigest is the digest of the one manifest in a layout.
+func layoutDigest(t *testing.T, dir string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index struct {
+		Manifests []struct{ Digest digest.Digest }
+	}
+	if err := json.Unmarshal(content, &index); err != nil || len(index.Manifests) != 1 {
+		t.Fatalf("index.json of the layout: %v: %s", err, content)
+	}
+	return index.Manifests[0].Digest.String()
+}
+
+func fileSum(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// published remembers what publish has done in this run of the tests.
+var published = struct {
+	sync.Mutex
+	layouts map[string]string
+}{layouts: make(map[string]string)}
+
+// publish builds an example once, pushes it to the sandbox's registry and
+// returns its reference.
+func publish(t *testing.T, name string) string {
+	t.Helper()
+	return publishDir(t, name, example(name))
+}
+
+// publishDir is publish for any directory with a Wasmfile, under a name that
+// is the test suite's own.
+func publishDir(t *testing.T, name, dir string) string {
+	t.Helper()
+	ref := registry() + "/e2e/" + name + ":latest"
+	published.Lock()
+	defer published.Unlock()
+	if _, done := published.layouts[name]; !done {
+		layout := build{builder: buildkitBuilder(), dir: dir}.layout(t)
+		must(t, "oras", "cp", "--no-tty", "--from-oci-layout", layout+":latest", "--to-plain-http", ref)
+		published.layouts[name] = layoutDigest(t, layout)
+	}
+	return ref
+}
+
+// write makes a directory with these files, a build context.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}

@@ -1,0 +1,5 @@
+#include "textflag.h"
+
+TEXT ·trap(SB), NOSPLIT, $0
+	UNDEF
+	RET

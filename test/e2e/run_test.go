@@ -1,0 +1,285 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wasmfile/wasmfile/test/e2e/guests"
+)
+
+// runtimeName is the shim's.
+const runtimeName = "io.containerd.wasmfile.v1"
+
+// client is a way to run a container to its end. The functions return the
+// command line for a new container.
+type client struct {
+	name string
+	pull func(t *testing.T, ref string)
+	run  func(ref string, flags []string, args ...string) []string
+}
+
+// clients are the ones that have to behave alike.
+var clients = []client{
+	{
+		name: "nerdctl wasm",
+		pull: func(t *testing.T, ref string) { must(t, "nerdctl", "wasm", "pull", "-q", ref) },
+		run: func(ref string, flags []string, args ...string) []string {
+			return append(append(append([]string{"nerdctl", "wasm", "run", "--rm", "-q"}, flags...), ref), args...)
+		},
+	},
+	{
+		name: "ctr",
+		pull: func(t *testing.T, ref string) { must(t, "nerdctl", "wasm", "pull", "-q", ref) },
+		run: func(ref string, flags []string, args ...string) []string {
+			return append(append(append([]string{"ctr", "run", "--rm", "--runtime", runtimeName}, ctrFlags(flags)...), ref, unique("ctr")), args...)
+		},
+	},
+	{
+		name: "docker",
+		pull: func(t *testing.T, ref string) { must(t, "docker", "pull", "-q", "--platform", "wasip2/wasm", ref) },
+		run: func(ref string, flags []string, args ...string) []string {
+			return append(append(append([]string{"docker", "run", "--rm", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, flags...), ref), args...)
+		},
+	},
+}
+
+// ctrFlags turns the flags that the tests use into ctr's.
+func ctrFlags(flags []string) []string {
+	var out []string
+	for i := 0; i < len(flags); i++ {
+		switch flags[i] {
+		case "-v":
+			i++
+			source, rest, _ := strings.Cut(flags[i], ":")
+			dest, mode, _ := strings.Cut(rest, ":")
+			if mode == "" {
+				mode = "rw"
+			}
+			out = append(out, "--mount", "type=bind,src="+source+",dst="+dest+",options=rbind:"+mode)
+		case "-e":
+			i++
+			out = append(out, "--env", flags[i])
+		case "-i": // ctr always attaches standard input
+		default:
+			out = append(out, flags[i])
+		}
+	}
+	return out
+}
+
+func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, rand.Int63()) }
+
+// probe publishes the guest that does what its arguments say, as a component
+// or as a core module.
+func probe(t *testing.T, kind string) string {
+	t.Helper()
+	content := guest(t, "probe."+kind)
+	dir := write(t, map[string]string{
+		"probe.wasm": string(content),
+		"Wasmfile":   "FROM scratch\nCOMPONENT probe.wasm\nENTRYPOINT [\"probe\"]\n",
+	})
+	return publishDir(t, "probe-"+kind, dir)
+}
+
+// guest is the content of one of the suite's Wasm guests.
+func guest(t *testing.T, name string) []byte {
+	t.Helper()
+	paths, err := guests.Build(t.Context(), filepath.Join(os.Getenv("SANDBOX_DIR"), "guests"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(paths[name])
+	if err != nil {
+		t.Fatalf("guest %s: %v", name, err)
+	}
+	return content
+}
+
+// TestClientsAgree: given a guest, every client prints the same and ends with
+// the same exit code.
+func TestClientsAgree(t *testing.T) {
+	volume := t.TempDir()
+	if err := os.WriteFile(filepath.Join(volume, "note"), []byte("from the host\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name   string
+		flags  []string
+		args   []string
+		stdout string
+		stderr string // a part of it
+		code   int
+	}{
+		{name: "arguments", args: []string{"args", "a", "b c"}, stdout: "a\nb c\n"},
+		{name: "environment", flags: []string{"-e", "COLOUR=blue"}, args: []string{"env", "COLOUR"}, stdout: "blue\n"},
+		{name: "exit 0", args: []string{"exit", "0"}},
+		{name: "exit 7", args: []string{"exit", "7"}, code: 7},
+		{name: "a trap", args: []string{"trap"}, stderr: "unreachable", code: 134},
+		{name: "standard error", args: []string{"stderr", "oops"}, stderr: "oops"},
+		{name: "a file of the host", flags: []string{"-v", volume + ":/data:ro"}, args: []string{"read", "/data/note"}, stdout: "from the host\n"},
+		{name: "a read-only one", flags: []string{"-v", volume + ":/data:ro"}, args: []string{"write", "/data/note", "x"}, stderr: "/data/note", code: 1},
+	}
+	for _, kind := range []string{"component", "module"} {
+		ref := probe(t, kind)
+		for _, client := range clients {
+			client.pull(t, ref)
+			for _, c := range cases {
+				t.Run(kind+"/"+client.name+"/"+c.name, func(t *testing.T) {
+					r := try(t, client.run(ref, c.flags, c.args...)...)
+					if r.stdout != c.stdout || !strings.Contains(r.stderr, c.stderr) || r.code != c.code {
+						t.Errorf("exit code %d, stdout %q, stderr %q; want %d, %q, %q", r.code, r.stdout, r.stderr, c.code, c.stdout, c.stderr)
+					}
+				})
+			}
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(volume, "note"))
+	if err != nil || string(content) != "from the host\n" {
+		t.Errorf("the read-only file is now %q (%v)", content, err)
+	}
+}
+
+// TestVolumeCanBeWritten: given a writable mount, what a guest writes is on
+// the host.
+func TestVolumeCanBeWritten(t *testing.T) {
+	ref := probe(t, "component")
+	for _, client := range clients {
+		t.Run(client.name, func(t *testing.T) {
+			volume := t.TempDir()
+			client.pull(t, ref)
+			must(t, client.run(ref, []string{"-v", volume + ":/out"}, "write", "/out/note", "from the guest")...)
+			content, err := os.ReadFile(filepath.Join(volume, "note"))
+			if err != nil || string(content) != "from the guest" {
+				t.Errorf("the host has %q (%v)", content, err)
+			}
+		})
+	}
+}
+
+// TestPipe: given 50 MB on standard input, the guest's output is the same
+// bytes.
+func TestPipe(t *testing.T) {
+	input := make([]byte, 50<<20)
+	if _, err := rand.New(rand.NewSource(1)).Read(input); err != nil {
+		t.Fatal(err)
+	}
+	want := sha256.Sum256(input)
+	ref := probe(t, "component")
+	for _, client := range clients {
+		t.Run(client.name, func(t *testing.T) {
+			client.pull(t, ref)
+			c := command{args: client.run(ref, []string{"-i"}, "cat"), stdin: bytes.NewReader(input)}
+			r := c.run(t)
+			if got := sha256.Sum256([]byte(r.stdout)); r.code != 0 || got != want {
+				t.Errorf("exit code %d, %d bytes of %d; stderr %q", r.code, len(r.stdout), len(input), r.stderr)
+			}
+		})
+	}
+}
+
+// TestGuestSeesOnlyItsFiles: given an artifact without files, the guest finds
+// nothing of the host, the engine or the container.
+func TestGuestSeesOnlyItsFiles(t *testing.T) {
+	out := must(t, "nerdctl", "wasm", "run", "--rm", "-q", "--net", "none", probe(t, "component"), "walk", "/")
+	for _, hidden := range []string{"wasmtime", "proc", "sys", "dev", "engine", "cwasm", "probe.wasm"} {
+		if strings.Contains(out, hidden) {
+			t.Errorf("the guest sees %s:\n%s", hidden, out)
+		}
+	}
+}
+
+// TestFilesystemLayers: given an example with filesystem layers, every client
+// shows the guest its files.
+func TestFilesystemLayers(t *testing.T) {
+	ref := publish(t, "files")
+	want := ""
+	for _, client := range clients {
+		client.pull(t, ref)
+		got := must(t, client.run(ref, nil)...)
+		if want == "" {
+			want = got
+		}
+		if got != want || got == "" {
+			t.Errorf("%s prints %q, not %q", client.name, got, want)
+		}
+	}
+}
+
+// TestHTTP: given an HTTP component, it answers on a published port and ends
+// in time when it is stopped.
+func TestHTTP(t *testing.T) {
+	ref := publish(t, "http")
+	for _, c := range []struct {
+		name      string
+		run, stop []string
+	}{
+		{"nerdctl wasm", []string{"nerdctl", "wasm", "run", "-d", "-q"}, []string{"nerdctl"}},
+		{"docker", []string{"docker", "run", "-d", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, []string{"docker"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			port, name := freePort(t), unique("http")
+			must(t, append(c.run, "--name", name, "-p", "127.0.0.1:"+port+":8080", ref)...)
+			defer try(t, append(c.stop, "rm", "-f", name)...)
+			eventually(t, 20*time.Second, "an answer", func() bool {
+				status, body := get("http://127.0.0.1:" + port + "/")
+				return status == http.StatusOK && body != ""
+			})
+			stopsInTime(t, append(c.stop, "stop", name)...)
+		})
+	}
+}
+
+// TestStopCommand: given a command that would run for long, stop ends it in
+// time, and its exit code says by what.
+func TestStopCommand(t *testing.T) {
+	ref := probe(t, "component")
+	for _, c := range []struct {
+		name      string
+		run, stop []string
+	}{
+		{"nerdctl wasm", []string{"nerdctl", "wasm", "run", "-d", "-q"}, []string{"nerdctl"}},
+		{"docker", []string{"docker", "run", "-d", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, []string{"docker"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := unique("stop")
+			must(t, append(c.run, "--name", name, ref, "sleep", "300")...)
+			defer try(t, append(c.stop, "rm", "-f", name)...)
+			stopsInTime(t, append(c.stop, "stop", name)...)
+			if code := must(t, append(c.stop, "inspect", "--format", "{{.State.ExitCode}}", name)...); code != "143" {
+				t.Errorf("exit code %s, not 143", code)
+			}
+		})
+	}
+}
+
+func stopsInTime(t *testing.T, args ...string) {
+	t.Helper()
+	start := time.Now()
+	must(t, args...)
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("%s took %s", strings.Join(args, " "), took)
+	}
+}
+
+func get(url string) (int, string) {
+	client := http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		return 0, ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return response.StatusCode, string(body)
+}
