@@ -1,0 +1,106 @@
+package assemble
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// Dirs are the directories that the step works on. The zero value is those of
+// the step's container: InputDir, SpecDir and OutputDir.
+type Dirs struct {
+	Input, Spec, Output string
+}
+
+func (d Dirs) withDefaults() Dirs {
+	set := func(dir *string, standard string) {
+		if *dir == "" {
+			*dir = standard
+		}
+	}
+	set(&d.Input, InputDir)
+	set(&d.Spec, SpecDir)
+	set(&d.Output, OutputDir)
+	return d
+}
+
+// Run does the step: it writes the layout, and a summary of its components to
+// log; or ProblemFile for what is wrong with the user's input. An error is a
+// failure of the step itself.
+func Run(dirs Dirs, log io.Writer) error {
+	dirs = dirs.withDefaults()
+	spec, err := readSpec(filepath.Join(dirs.Spec, SpecFile))
+	if err != nil {
+		return err
+	}
+	err = writeLayout(dirs, spec, log)
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return problem.write(dirs.Output)
+	}
+	return err
+}
+
+func writeLayout(dirs Dirs, spec Spec, log io.Writer) error {
+	sources, err := findComponents(dirs.Input, spec.Components)
+	if err != nil {
+		return err
+	}
+	components, err := parseComponents(sources)
+	if err != nil {
+		return err
+	}
+	if err := chooseProcess(&spec.Config.Config, components); err != nil {
+		return err
+	}
+	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
+		Components:    components,
+		Config:        spec.Config,
+		Annotations:   spec.Annotations,
+		RootFS:        dirs.Input,
+		RootFSExclude: wasmfile.Dir,
+		Epoch:         spec.epoch(),
+	})
+	if err != nil {
+		return fmt.Errorf("write the artifact: %w", err)
+	}
+	return summarize(log, dirs.Output, components, manifest)
+}
+
+// summarize writes what people want to know of an artifact.
+func summarize(log io.Writer, dir string, components []artifact.Component, manifest ocispec.Descriptor) error {
+	content, err := os.ReadFile(filepath.Join(dir, ocispec.ImageBlobsDir, manifest.Digest.Algorithm().String(), manifest.Digest.Encoded()))
+	if err != nil {
+		return fmt.Errorf("read back the manifest: %w", err)
+	}
+	var m ocispec.Manifest
+	if err := json.Unmarshal(content, &m); err != nil {
+		return fmt.Errorf("read back the manifest: %w", err)
+	}
+	w := tabwriter.NewWriter(log, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LAYER\tKIND\tWASI\tBYTES\tDIGEST")
+	for i, l := range m.Layers {
+		name, kind, wasi := "(files)", "filesystem", "-"
+		if i < len(components) {
+			name, kind = components[i].Name, string(components[i].Info.Kind)
+			if version := components[i].Info.WASI; version > 0 {
+				wasi = fmt.Sprintf("0.%d", version)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", name, kind, wasi, l.Size, l.Digest)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(log, "artifact %s\n", manifest.Digest)
+	return err
+}

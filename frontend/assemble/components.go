@@ -1,0 +1,171 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// source is a Wasm file that a COMPONENT brought.
+type source struct {
+	name    string
+	path    string
+	ordinal int
+}
+
+// findComponents lists the files of all COMPONENTs in their order. It returns
+// a Problem for what cannot be a component.
+func findComponents(root string, count int) ([]source, error) {
+	var all []source
+	for ordinal := 1; ordinal <= count; ordinal++ {
+		found, err := findOrdinal(filepath.Join(root, wasmfile.Dir, wasmfile.OrdinalDir(ordinal)), ordinal)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	if len(all) > artifact.MaxLayers-1 { // one is for the files
+		return nil, componentProblem(fmt.Sprintf("%d components, the limit is %d", len(all), artifact.MaxLayers-1), all[len(all)-1].ordinal)
+	}
+	return all, checkUnique(all)
+}
+
+func findOrdinal(dir string, ordinal int) ([]source, error) {
+	named, err := readDir(filepath.Join(dir, wasmfile.NamedDir))
+	if err != nil {
+		return nil, err
+	}
+	if len(named) > 0 {
+		return findNamed(filepath.Join(dir, wasmfile.NamedDir), named, ordinal)
+	}
+	dir = filepath.Join(dir, wasmfile.FilesDir)
+	files, err := readDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, componentProblem("no file matches: the build context, stage or image has no such file (see .dockerignore too)", ordinal)
+	}
+	var found []source
+	for _, f := range files {
+		if err := checkFile(f, ordinal); err != nil {
+			return nil, err
+		}
+		found = append(found, source{name: f.Name(), path: filepath.Join(dir, f.Name()), ordinal: ordinal})
+	}
+	return found, nil
+}
+
+// findNamed expects one directory, named as the component, with one file.
+func findNamed(dir string, entries []fs.DirEntry, ordinal int) ([]source, error) {
+	if len(entries) != 1 || !entries[0].IsDir() {
+		return nil, componentProblem("the name is empty: a variable in it has no value", ordinal)
+	}
+	name := entries[0].Name()
+	dir = filepath.Join(dir, name)
+	files, err := readDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(files) == 0:
+		return nil, componentProblem(fmt.Sprintf("no file matches for the component %q", name), ordinal)
+	case len(files) > 1:
+		return nil, componentProblem(fmt.Sprintf("%d files match (%s), but %q can name one only", len(files), fileNames(files), name), ordinal)
+	}
+	if err := checkFile(files[0], ordinal); err != nil {
+		return nil, err
+	}
+	return []source{{name: name, path: filepath.Join(dir, files[0].Name()), ordinal: ordinal}}, nil
+}
+
+func checkFile(entry fs.DirEntry, ordinal int) error {
+	if entry.IsDir() {
+		return componentProblem(fmt.Sprintf("%s is a directory: name the Wasm files in it, and give a name without a slash", entry.Name()), ordinal)
+	}
+	if !entry.Type().IsRegular() {
+		return componentProblem(fmt.Sprintf("%s is not a regular file (%s)", entry.Name(), entry.Type()), ordinal)
+	}
+	return nil
+}
+
+func checkUnique(all []source) error {
+	first := make(map[string]source)
+	for _, s := range all {
+		if err := artifact.CheckName(s.name); err != nil {
+			return componentProblem(err.Error(), s.ordinal)
+		}
+		other, taken := first[s.name]
+		if taken {
+			return componentProblem(fmt.Sprintf("two components are named %q: give one of them another name with --name", s.name), s.ordinal, other.ordinal)
+		}
+		first[s.name] = s
+	}
+	return nil
+}
+
+// parseComponents reads each file and returns a Problem for one that is not
+// WebAssembly.
+func parseComponents(all []source) ([]artifact.Component, error) {
+	var components []artifact.Component
+	for _, s := range all {
+		info, err := parseFile(s.path)
+		var format *wasm.FormatError
+		if errors.As(err, &format) && format.Err == nil {
+			return nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", s.name, err)
+		}
+		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info})
+	}
+	return components, nil
+}
+
+func parseFile(path string) (*wasm.Info, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return wasm.Parse(file, stat.Size())
+}
+
+// readDir returns nothing for a directory that is not there, and refuses a
+// link in its place.
+func readDir(dir string) ([]fs.DirEntry, error) {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("/%s is kept for components, but the build made %s there", wasmfile.Dir, filepath.Base(dir))
+	}
+	return os.ReadDir(dir)
+}
+
+func componentProblem(message string, ordinals ...int) *Problem {
+	return &Problem{Subject: SubjectComponent, Ordinals: ordinals, Message: message}
+}
+
+func fileNames(files []fs.DirEntry) string {
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,73 @@
+// Package assemble is the step of a build that makes the OCI image layout from
+// the files of the target stage. It runs in a container of the builder: what
+// it is told and what it finds wrong goes through files.
+package assemble
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+)
+
+// Where things are in the container of the step.
+const (
+	// InputDir is the root filesystem of the target stage.
+	InputDir = "/run/wasmfile/input"
+	// SpecDir holds SpecFile.
+	SpecDir = "/run/wasmfile/spec"
+	// OutputDir takes the layout, or ProblemFile.
+	OutputDir = "/run/wasmfile/output"
+
+	// SpecFile is the name of the file with the Spec, in JSON.
+	SpecFile = "spec.json"
+	// ProblemFile is the name of the file with a Problem, in JSON. The step
+	// succeeds with it, so that the frontend can read it and show the error
+	// at the Wasmfile's line.
+	ProblemFile = "problem.json"
+)
+
+// maxSpecSize bounds the spec, which holds the image config; in bytes.
+const maxSpecSize = 4 << 20
+
+// Spec is what the step is told. It says nothing of lines or file names of the
+// Wasmfile, so that moving a line does not change what is cached.
+type Spec struct {
+	// Components is the number of COMPONENT instructions.
+	Components int `json:"components"`
+	// Config is the image config of the target stage.
+	Config dockerspec.DockerOCIImage `json:"config"`
+	// Annotations are the manifest's.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Epoch is the SOURCE_DATE_EPOCH in seconds, nil when there is none.
+	Epoch *int64 `json:"epoch,omitempty"`
+}
+
+// epoch is the zero time when there is none.
+func (s Spec) epoch() time.Time {
+	if s.Epoch == nil {
+		return time.Time{}
+	}
+	return time.Unix(*s.Epoch, 0).UTC()
+}
+
+func readSpec(path string) (Spec, error) {
+	var spec Spec
+	info, err := os.Stat(path)
+	if err != nil {
+		return spec, fmt.Errorf("read what to assemble: %w", err)
+	}
+	if info.Size() > maxSpecSize {
+		return spec, fmt.Errorf("%s has %d bytes, the limit is %d: labels and annotations are too large", path, info.Size(), maxSpecSize)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return spec, fmt.Errorf("read what to assemble: %w", err)
+	}
+	if err := json.Unmarshal(content, &spec); err != nil {
+		return spec, fmt.Errorf("%s: %w", path, err)
+	}
+	return spec, nil
+}

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// artifact builds an OCI image layout as files.
+func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.Result, error) {
+	if err := b.file.CheckProcess(); err != nil {
+		return nil, err
+	}
+	text, err := b.file.Dockerfile(wasmfile.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	converted, err := dockerfile2llb.Dockerfile2LLB(ctx, text, b.convertOptions(ctx, target))
+	if err != nil {
+		return nil, err
+	}
+	layout, err := b.assembly(ctx, converted)
+	if err != nil {
+		return nil, err
+	}
+	host := b.ui.BuildPlatforms[0]
+	definition, err := layout.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(host))
+	if err != nil {
+		return nil, err
+	}
+	request := definition.ToPB()
+	b.nameSteps(request)
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports, Evaluate: true})
+	if err != nil {
+		return nil, err
+	}
+	reference, err := solved.SingleRef()
+	if err != nil {
+		return nil, err
+	}
+	return b.result(ctx, reference, host)
+}
+
+// assembly is the step that turns the target stage into a layout.
+func (b *build) assembly(ctx context.Context, converted *dockerfile2llb.Result) (llb.State, error) {
+	host := b.ui.BuildPlatforms[0]
+	spec, err := json.Marshal(b.spec(converted))
+	if err != nil {
+		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
+	}
+	program, err := b.frontend.assembler(ctx, b.client, host)
+	if err != nil {
+		return llb.State{}, err
+	}
+	created := llb.WithCreatedTime(time.Unix(0, 0))
+	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, spec, created),
+		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
+	options := []llb.RunOption{
+		llb.Args(program.Args),
+		llb.AddMount(assemble.InputDir, converted.State, llb.Readonly),
+		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
+		llb.Network(pb.NetMode_NONE),
+		llb.WithCustomName("[artifact] assemble"),
+		llb.Platform(host),
+	}
+	if b.ui.IsNoCache("") {
+		options = append(options, llb.IgnoreCache)
+	}
+	return program.Root.Run(options...).AddMount(assemble.OutputDir, llb.Scratch()), nil
+}
+
+// spec tells what to assemble. The process of a base image is a program of
+// that image, not a component, so only the Wasmfile's own counts.
+func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
+	config := *converted.Image
+	config.History, config.Created, config.RootFS = nil, nil, ocispec.RootFS{}
+	config.Platform = ocispec.Platform{}
+	if b.file.Entrypoint == nil {
+		config.Config.Entrypoint = nil
+	}
+	if b.file.Cmd == nil {
+		config.Config.Cmd = nil
+	}
+	spec := assemble.Spec{Components: len(b.file.Components)}
+	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
+	spec.Config = config
+	if converted.Epoch != nil {
+		seconds := converted.Epoch.Unix()
+		spec.Epoch = &seconds
+	}
+	return spec
+}
+
+// nameSteps shows the user's instructions in the progress.
+func (b *build) nameSteps(definition *pb.Definition) {
+	const customName = "llb.customname"
+	for _, metadata := range definition.Metadata {
+		if name, ok := metadata.Description[customName]; ok {
+			metadata.Description[customName] = b.file.StepName(name)
+		}
+	}
+}

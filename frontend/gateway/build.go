@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// language is what the source of an error is highlighted as.
+const language = "Wasmfile"
+
+// build is one request.
+type build struct {
+	frontend *Frontend
+	client   client.Client
+	ui       *dockerui.Client
+	source   *dockerui.Source
+	file     *wasmfile.File
+	warned   warnings
+}
+
+// Build is the frontend's BuildFunc. A target with components becomes an OCI
+// image layout, or an image when a Wasm platform is asked for; other targets
+// become what the Dockerfile frontend makes of them.
+func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, error) {
+	if err := checkCaps(c.BuildOpts().Opts[optCaps]); err != nil {
+		return nil, err
+	}
+	ui, err := dockerui.NewClient(c)
+	if err != nil {
+		return nil, err
+	}
+	source, err := ui.ReadEntrypoint(ctx, language)
+	if err != nil {
+		return nil, err
+	}
+	b := &build{frontend: f, client: c, ui: ui, source: source}
+	result, err := b.run(ctx)
+	return result, b.locate(err)
+}
+
+func (b *build) run(ctx context.Context) (*client.Result, error) {
+	platform, image, err := b.platform()
+	if err != nil {
+		return nil, err
+	}
+	b.file, err = wasmfile.Parse(b.source.Data, wasmfile.Options{
+		Target:       b.ui.Target,
+		BuildArgs:    b.ui.BuildArgs,
+		PlatformArgs: b.platformArgs(platform),
+		IsContext:    b.isContext,
+	})
+	if err != nil {
+		return b.parseFailure(ctx, err)
+	}
+	if result, handled, err := b.subrequest(ctx, platform); handled || err != nil {
+		return result, err
+	}
+	if err := b.file.CheckAnnotations(); err != nil {
+		return nil, err
+	}
+	if len(b.file.Components) == 0 || image {
+		return b.image(ctx)
+	}
+	if err := b.checkArtifactPlatforms(); err != nil {
+		return nil, err
+	}
+	return b.artifact(ctx, platform)
+}
+
+// isContext reports whether a named context replaces a stage.
+func (b *build) isContext(stage string) bool {
+	const prefix = "context:"
+	for key := range b.client.BuildOpts().Opts {
+		name, ok := strings.CutPrefix(key, prefix)
+		name, _, _ = strings.Cut(name, "::") // the rest is a platform
+		if ok && strings.EqualFold(name, stage) {
+			return true
+		}
+	}
+	return false
+}
+
+// defaultPlatform is what TARGETPLATFORM says when nobody asked for one.
+var defaultPlatform = ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
+
+func isWasm(p ocispec.Platform) bool { return p.Architecture == "wasm" }
+
+// platform is the Wasm platform to build for, and whether it was asked for:
+// that asks for an image.
+func (b *build) platform() (platform ocispec.Platform, image bool, err error) {
+	for _, p := range b.ui.TargetPlatforms {
+		image = image || isWasm(p)
+	}
+	if !image {
+		return defaultPlatform, false, nil
+	}
+	for _, p := range b.ui.TargetPlatforms {
+		if !isWasm(p) {
+			return platform, false, fmt.Errorf("one build makes an image for Wasm or for %s, not for both: build them one by one", platforms.Format(p))
+		}
+	}
+	return b.ui.TargetPlatforms[0], true, nil
+}
+
+// checkArtifactPlatforms lets the builder's own platform pass, which clients
+// send by default. Any other was asked for.
+func (b *build) checkArtifactPlatforms() error {
+	requested := b.ui.TargetPlatforms
+	if len(requested) == 0 || len(requested) == 1 && platforms.Only(b.ui.BuildPlatforms[0]).Match(requested[0]) {
+		return nil
+	}
+	var names []string
+	for _, p := range requested {
+		names = append(names, platforms.Format(p))
+	}
+	return fmt.Errorf("an artifact with components is the same for every host, so it is not built for %s: leave out --platform, or use --platform wasi/wasm for an image", strings.Join(names, ", "))
+}
+
+// platformArgs are the predefined ARGs; a build argument wins.
+func (b *build) platformArgs(target ocispec.Platform) map[string]string {
+	args := wasmfile.PlatformArgs(target.OS, target.Architecture)
+	own := b.ui.BuildPlatforms[0]
+	args["BUILDPLATFORM"] = platforms.Format(own)
+	args["BUILDOS"], args["BUILDARCH"], args["BUILDVARIANT"] = own.OS, own.Architecture, own.Variant
+	for key := range args {
+		if given, ok := b.ui.BuildArgs[key]; ok {
+			args[key] = given
+		}
+	}
+	return args
+}
+
+// convertOptions are those for a Wasm target: stages without --platform run
+// on the build platform, and TARGETPLATFORM and its like say Wasm.
+func (b *build) convertOptions(ctx context.Context, target ocispec.Platform) dockerfile2llb.ConvertOpt {
+	opt := dockerfile2llb.ConvertOpt{
+		Config:       b.ui.Config,
+		Client:       b.ui,
+		SourceMap:    b.source.SourceMap,
+		MetaResolver: b.client,
+		Warn:         b.warn(ctx),
+	}
+	opt.BuildArgs = maps.Clone(opt.BuildArgs)
+	if opt.BuildArgs == nil {
+		opt.BuildArgs = make(map[string]string)
+	}
+	for key, value := range wasmfile.PlatformArgs(target.OS, target.Architecture) {
+		if _, given := opt.BuildArgs[key]; !given {
+			opt.BuildArgs[key] = value
+		}
+	}
+	return opt
+}

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"maps"
+
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// image builds what image exporters can export: for a Wasm platform, an image
+// with the components as files in its root; for a target without components,
+// the image that it describes, as the Dockerfile frontend builds it.
+func (b *build) image(ctx context.Context) (*client.Result, error) {
+	text, err := b.file.Dockerfile(wasmfile.Image)
+	if err != nil {
+		return nil, err
+	}
+	scan, err := b.scanner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var scanned scanTargets
+	result, err := b.ui.Build(ctx, func(ctx context.Context, platform *ocispec.Platform, _ int) (*dockerui.BuildResult, error) {
+		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, text, b.imageOptions(ctx, platform))
+		if err != nil {
+			return nil, err
+		}
+		if platform != nil && isWasm(*platform) {
+			converted.Image.Platform = *platform
+		}
+		scanned.add(platform, converted)
+		return b.solveImage(ctx, converted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.scan(ctx, scan, &scanned, result); err != nil {
+		return nil, err
+	}
+	return result.Finalize()
+}
+
+// imageOptions are a Dockerfile's, but for a Wasm platform.
+func (b *build) imageOptions(ctx context.Context, platform *ocispec.Platform) dockerfile2llb.ConvertOpt {
+	if platform != nil && isWasm(*platform) {
+		return b.convertOptions(ctx, *platform)
+	}
+	opt := b.convertOptions(ctx, defaultPlatform)
+	opt.BuildArgs = maps.Clone(b.ui.BuildArgs)
+	opt.TargetPlatform = platform
+	return opt
+}
+
+func (b *build) solveImage(ctx context.Context, converted *dockerfile2llb.Result) (*dockerui.BuildResult, error) {
+	definition, err := converted.State.Marshal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: definition.ToPB(), CacheImports: b.ui.CacheImports})
+	if err != nil {
+		return nil, err
+	}
+	reference, err := solved.SingleRef()
+	if err != nil {
+		return nil, err
+	}
+	return &dockerui.BuildResult{
+		Reference: reference,
+		Image:     converted.Image,
+		BaseImage: converted.BaseImage,
+		Epoch:     converted.Epoch,
+	}, nil
+}

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/solver/pb"
+)
+
+// locate gives an error the lines of the user's text that it is about, and
+// takes out what the user did not write.
+func (b *build) locate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if b.file != nil {
+		err = b.file.Translate(err)
+	}
+	for _, ranges := range locations(err) {
+		err = errdefs.WithSource(err, &errdefs.Source{Info: b.sourceInfo(), Ranges: toPB(ranges)})
+	}
+	return err
+}
+
+func (b *build) sourceInfo() *pb.SourceInfo {
+	return &pb.SourceInfo{
+		Data:       b.source.Data,
+		Filename:   b.source.Filename,
+		Language:   b.source.Language,
+		Definition: b.source.Definition.ToPB(),
+	}
+}
+
+func locations(err error) [][]parser.Range {
+	var located *parser.LocationError
+	if errors.As(err, &located) {
+		return located.Locations
+	}
+	return nil
+}
+
+func toPB(ranges []parser.Range) []*pb.Range {
+	var converted []*pb.Range
+	for _, r := range ranges {
+		converted = append(converted, &pb.Range{
+			Start: &pb.Position{Line: int32(r.Start.Line), Character: int32(r.Start.Character)},
+			End:   &pb.Position{Line: int32(r.End.Line), Character: int32(r.End.Character)},
+		})
+	}
+	return converted
+}
+
+func fromPB(ranges []*pb.Range) []parser.Range {
+	var converted []parser.Range
+	for _, r := range ranges {
+		converted = append(converted, parser.Range{
+			Start: parser.Position{Line: int(r.GetStart().GetLine())},
+			End:   parser.Position{Line: int(r.GetEnd().GetLine())},
+		})
+	}
+	return converted
+}
+
+// warnings shows each warning once, although a Wasmfile may be converted more
+// than once.
+type warnings struct {
+	mu    sync.Mutex
+	shown map[string]bool
+}
+
+func (w *warnings) first(message string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.shown == nil {
+		w.shown = make(map[string]bool)
+	}
+	again := w.shown[message]
+	w.shown[message] = true
+	return !again
+}
+
+func (b *build) warn(ctx context.Context) linter.LintWarnFunc {
+	return func(rule, description, url, message string, location []parser.Range) {
+		line := 0
+		if len(location) > 0 {
+			line = location[0].Start.Line
+		}
+		message = linter.LintFormatShort(rule, b.file.Message(message, location), line)
+		if !b.warned.first(fmt.Sprint(message, location)) {
+			return
+		}
+		b.source.Warn(ctx, message, client.WarnOpts{
+			Level: 1, Detail: [][]byte{[]byte(description)}, URL: url, Range: toPB(location),
+		})
+	}
+}

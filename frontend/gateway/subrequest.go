@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/frontend/subrequests/convertllb"
+	"github.com/moby/buildkit/frontend/subrequests/lint"
+	"github.com/moby/buildkit/frontend/subrequests/outline"
+	"github.com/moby/buildkit/frontend/subrequests/targets"
+	"github.com/moby/buildkit/solver/pb"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// subrequest answers --check and --call, which build nothing.
+func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*client.Result, bool, error) {
+	text, err := b.file.Dockerfile(wasmfile.Check)
+	if err != nil {
+		return nil, false, err
+	}
+	result, handled, err := b.ui.HandleSubrequest(ctx, dockerui.RequestHandler{
+		Outline: func(ctx context.Context) (*outline.Outline, error) {
+			o, err := dockerfile2llb.Dockerfile2Outline(ctx, text, b.convertOptions(ctx, target))
+			if o != nil {
+				o.Sources = [][]byte{b.file.Text()}
+			}
+			return o, err
+		},
+		ListTargets: func(ctx context.Context) (*targets.List, error) {
+			l, err := dockerfile2llb.ListTargets(ctx, text)
+			if l != nil {
+				l.Sources = [][]byte{b.file.Text()}
+			}
+			return l, err
+		},
+		Lint: func(ctx context.Context) (*lint.LintResults, error) {
+			results, err := dockerfile2llb.DockerfileLint(ctx, text, b.convertOptions(ctx, target))
+			if results != nil {
+				b.translateLint(results)
+			}
+			return results, err
+		},
+		ConvertLLB: func(ctx context.Context) (*convertllb.Result, error) {
+			return dockerfile2llb.DockerfileConvertLLB(ctx, text, b.convertOptions(ctx, target))
+		},
+	})
+	return result, handled, err
+}
+
+// translateLint makes the findings about the rendered Dockerfile ones about
+// the user's text.
+func (b *build) translateLint(results *lint.LintResults) {
+	for i, w := range results.Warnings {
+		results.Warnings[i].Detail = b.file.Message(w.Detail, fromPB(w.Location.GetRanges()))
+	}
+	if e := results.Error; e != nil {
+		e.Message = b.file.Message(e.Message, fromPB(e.Location.GetRanges()))
+	}
+}
+
+// parseFailure answers --check of a Wasmfile that cannot be parsed with a
+// finding, as for a Dockerfile; other requests fail.
+func (b *build) parseFailure(ctx context.Context, err error) (*client.Result, error) {
+	if b.client.BuildOpts().Opts["requestid"] != lint.SubrequestLintDefinition.Name {
+		return nil, err
+	}
+	results := &lint.LintResults{}
+	index := results.AddSource(b.source.SourceMap)
+	results.Error = &lint.BuildError{Message: err.Error()}
+	if ranges := locations(err); len(ranges) > 0 {
+		results.Error.Location = pb.Location{SourceIndex: int32(index), Ranges: toPB(ranges[0])}
+	}
+	return results.ToResult(nil)
+}
