@@ -99,8 +99,8 @@ func TestImageExportersAreRefused(t *testing.T) {
 		for name, flags := range flags {
 			t.Run(builder+" "+name, func(t *testing.T) {
 				r := try(t, build{builder: builder, dir: example("greet"), flags: flags}.args()...)
-				if r.code == 0 || !strings.Contains(r.all(), "type=local") {
-					t.Errorf("exit code %d, and the message must name type=local:\n%s", r.code, r.all())
+				if r.code == 0 || !strings.Contains(r.all(), "type-local") {
+					t.Errorf("exit code %d, and the message must name type-local:\n%s", r.code, r.all())
 				}
 			})
 		}
