@@ -51,7 +51,7 @@ func findOrdinal(dir string, ordinal int) ([]source, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, componentProblem("no file matches: the build context, stage or image has no such file (see .dockerignore too)", ordinal)
+		return nil, componentProblem("it brings no file: nothing matches its sources (is it in .dockerignore?), or its name has \"..\"", ordinal)
 	}
 	var found []source
 	for _, f := range files {

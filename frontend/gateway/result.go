@@ -24,11 +24,12 @@ const (
 	metaDescriptor = "frontend.wasmfile.descriptor"
 
 	// metaImageGuard is result metadata that only image exporters read, and
-	// on which they fail with this sentence: "unrecognized annotation type
-	// ...". The characters are those that the type of an annotation may have.
+	// on which they fail with "unrecognized annotation type " and this
+	// sentence. The type of an annotation may have no other characters.
 	metaImageGuard = "annotation-" +
-		"---this-build-makes-a-wasm-artifact-which-image-exporters-cannot-write---" +
-		"use---output-type-local-or--o-type-tar-and-push-the-layout---or---platform-wasi-wasm-for-an-image" +
+		"of-this-build-which-makes-a-wasm-artifact-and-no-image" +
+		"--write-its-layout-with---output-type-local-or---output-type-tar-and-push-that" +
+		"--or-build-an-image-with---platform-wasi-wasm" +
 		".wasmfile"
 )
 
