@@ -46,7 +46,7 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	readonly := []string{"bind", "ro", "nosuid", "nodev"}
 	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
 		{Destination: EngineDir, Type: "bind", Source: c.Engine, Options: readonly},
-		{Destination: CodePath, Type: "bind", Source: c.Code, Options: append(slices.Clone(readonly), "noexec")},
+		{Destination: CodePath, Type: "bind", Source: c.Code, Options: readonly},
 	})
 	spec.Root = &specs.Root{Path: c.Root, Readonly: true}
 	process := spec.Process

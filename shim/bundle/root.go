@@ -1,0 +1,29 @@
+package bundle
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// MakeRoot makes the directory that becomes a WebAssembly container's root:
+// mount points and nothing else. They are all made here, because in a user
+// namespace the runtime may not make any.
+func MakeRoot(dir string) error {
+	for _, d := range append([]string{"", GuestDir, EngineDir, "/etc"}, engineDirs...) {
+		path := filepath.Join(dir, d)
+		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		// Mkdir is subject to the umask.
+		if err := os.Chmod(path, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, file := range resolverFiles {
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

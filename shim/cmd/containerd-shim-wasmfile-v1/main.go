@@ -1,0 +1,15 @@
+//go:build linux
+
+// Command containerd-shim-wasmfile-v1 is containerd's shim for the runtime
+// io.containerd.wasmfile.v1, which runs WebAssembly in OCI containers.
+package main
+
+import (
+	"os"
+
+	"github.com/wasmfile/wasmfile/shim/task"
+)
+
+func main() {
+	os.Exit(task.Main(os.Args, os.Stderr))
+}

@@ -1,0 +1,161 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// ErrNotListed is returned when an annotation names a layer that the
+// container's image does not have.
+var ErrNotListed = errors.New("not a layer of the container's image")
+
+// Wasm is what a container may run.
+type Wasm struct {
+	// Layers are the Wasm layers, in the manifest's order.
+	Layers []ocispec.Descriptor
+	// ExposedPorts are those of the image config, nil when that is not known.
+	ExposedPorts map[string]struct{}
+}
+
+// Find returns the Wasm of a container, nil when it is a native one: the Wasm
+// layers of the image that the container's record names. Layers that the
+// annotations name must be among them; they stand alone only for a container
+// whose record names no image.
+func Find(ctx context.Context, b Blobs, containerID string, annotations map[string]string) (*Wasm, error) {
+	told, err := artifact.LayersFromAnnotations(annotations)
+	if err != nil {
+		return nil, err
+	}
+	target, err := b.Store.imageOf(ctx, containerID)
+	if err != nil {
+		return nil, fmt.Errorf("find the image of container %s: %w", containerID, err)
+	}
+	if target.Digest == "" {
+		if len(told) == 0 {
+			return nil, nil
+		}
+		return &Wasm{Layers: told}, nil
+	}
+	found, err := fromManifest(ctx, b, target, annotations)
+	if errors.Is(err, artifact.ErrNoWasm) && len(told) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, checkListed(told, found.Layers)
+}
+
+// imageOf is the descriptor that a container's image name stands for, zero
+// when the container was made without one or the name was removed since.
+func (s *Store) imageOf(ctx context.Context, containerID string) (ocispec.Descriptor, error) {
+	record, err := s.containers.Get(ctx, &containersapi.GetContainerRequest{ID: containerID})
+	if errdefs.IsNotFound(errgrpc.ToNative(err)) {
+		return ocispec.Descriptor{}, nil
+	}
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	name := record.Container.Image
+	if name == "" {
+		return ocispec.Descriptor{}, nil
+	}
+	got, err := s.images.Get(ctx, &imagesapi.GetImageRequest{Name: name})
+	if errdefs.IsNotFound(errgrpc.ToNative(err)) {
+		return ocispec.Descriptor{}, nil
+	}
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("image %s: %w", name, err)
+	}
+	t := got.Image.Target
+	return ocispec.Descriptor{MediaType: t.MediaType, Digest: digest.Digest(t.Digest), Size: t.Size}, nil
+}
+
+// fromManifest reads the Wasm layers that an image's manifest lists. It
+// returns an error that matches artifact.ErrNoWasm for an image without.
+func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descriptor, annotations map[string]string) (*Wasm, error) {
+	if artifact.IsIndex(target.MediaType) {
+		var err error
+		if target, err = choose(ctx, b, target, annotations[artifact.AnnotationManifest]); err != nil {
+			return nil, err
+		}
+	}
+	if !artifact.IsManifest(target.MediaType) {
+		return nil, artifact.ErrNoWasm
+	}
+	a, err := artifact.Read(ctx, b, target)
+	if err != nil {
+		return nil, err
+	}
+	return &Wasm{Layers: a.WasmLayers(), ExposedPorts: a.Config.Config.ExposedPorts}, nil
+}
+
+// wasmSystems are the operating systems of Wasm manifests in an index, the
+// one that is preferred first.
+var wasmSystems = []string{"wasip3", "wasip2", "wasip1", "wasi"}
+
+// choose returns the manifest of an index that the annotations name, else the
+// best one for Wasm whose content is there: an image for several platforms is
+// often pulled for one.
+func choose(ctx context.Context, f artifact.Fetcher, index ocispec.Descriptor, told string) (ocispec.Descriptor, error) {
+	encoded, err := artifact.ReadDocument(ctx, f, index)
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("read index: %w", err)
+	}
+	var list ocispec.Index
+	if err := json.Unmarshal(encoded, &list); err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("%w: index %s: %w", artifact.ErrInvalid, index.Digest, err)
+	}
+	var named ocispec.Descriptor
+	if told != "" {
+		if err := json.Unmarshal([]byte(told), &named); err != nil {
+			return ocispec.Descriptor{}, fmt.Errorf("%w: annotation %s: %w", artifact.ErrInvalid, artifact.AnnotationManifest, err)
+		}
+	}
+	best, bestRank := ocispec.Descriptor{}, len(wasmSystems)
+	for _, m := range list.Manifests {
+		if named.Digest != "" && m.Digest == named.Digest {
+			return m, nil
+		}
+		if m.Platform == nil || m.Platform.Architecture != "wasm" {
+			continue
+		}
+		rank := slices.Index(wasmSystems, m.Platform.OS)
+		if rank < 0 || rank >= bestRank || !present(ctx, f, m) {
+			continue
+		}
+		best, bestRank = m, rank
+	}
+	if best.Digest == "" {
+		return ocispec.Descriptor{}, fmt.Errorf("index %s: %w", index.Digest, artifact.ErrNoWasm)
+	}
+	return best, nil
+}
+
+func present(ctx context.Context, f artifact.Fetcher, desc ocispec.Descriptor) bool {
+	r, err := f.Fetch(ctx, desc)
+	return err == nil && r.Close() == nil
+}
+
+// checkListed returns an error that matches ErrNotListed when a layer that an
+// annotation names is not one that the manifest lists.
+func checkListed(told, listed []ocispec.Descriptor) error {
+	for _, t := range told {
+		if !slices.ContainsFunc(listed, func(l ocispec.Descriptor) bool { return l.Digest == t.Digest }) {
+			return fmt.Errorf("annotation %s names %s: %w", artifact.AnnotationLayers, t.Digest, ErrNotListed)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
+	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
+	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
+	"github.com/containerd/containerd/v2/core/content"
+	contentproxy "github.com/containerd/containerd/v2/core/content/proxy"
+	"github.com/containerd/containerd/v2/core/leases"
+	leasesproxy "github.com/containerd/containerd/v2/core/leases/proxy"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// contentPlugin is containerd's content store on a local disk: the name of
+// its directory below containerd's root, and of its plugin.
+const contentPlugin = "io.containerd.content.v1.content"
+
+// Store is containerd: its records and its content. Its methods use the
+// namespace of their context.
+type Store struct {
+	// Content reads and writes blobs.
+	Content content.Store
+	// Leases keep new blobs until something refers to them.
+	Leases leases.Manager
+
+	conn          *grpc.ClientConn
+	containers    containersapi.ContainersClient
+	images        imagesapi.ImagesClient
+	introspection introspectionapi.IntrospectionClient
+}
+
+// Connect returns a Store on containerd's GRPC socket. The connection is made
+// when it is first used, and again after containerd was restarted.
+func Connect(address string) (*Store, error) {
+	conn, err := grpc.NewClient("unix:"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, fmt.Errorf("connect to containerd at %s: %w", address, err)
+	}
+	return &Store{
+		Content:       contentproxy.NewContentStore(contentapi.NewContentClient(conn)),
+		Leases:        leasesproxy.NewLeaseManager(leasesapi.NewLeasesClient(conn)),
+		conn:          conn,
+		containers:    containersapi.NewContainersClient(conn),
+		images:        imagesapi.NewImagesClient(conn),
+		introspection: introspectionapi.NewIntrospectionClient(conn),
+	}, nil
+}
+
+// Close ends the connection.
+func (s *Store) Close() error { return s.conn.Close() }
+
+// Root asks containerd for its root directory, as the one that its content
+// store is in. It is empty when that is not on a local disk.
+func (s *Store) Root(ctx context.Context) (string, error) {
+	plugins, err := s.introspection.Plugins(ctx, &introspectionapi.PluginsRequest{Filters: []string{"type==io.containerd.content.v1"}})
+	if err != nil {
+		return "", fmt.Errorf("ask containerd for its content store: %w", err)
+	}
+	for _, p := range plugins.Plugins {
+		if root := p.Exports["root"]; filepath.Base(root) == contentPlugin {
+			return filepath.Dir(root), nil
+		}
+	}
+	return "", nil
+}
+
+// Blobs are the blobs of containerd's content store, read from its directory
+// where that is on a local disk, else through containerd.
+type Blobs struct {
+	// Store is asked for blobs that are not files.
+	Store *Store
+	// Root is containerd's root directory.
+	Root string
+}
+
+// Fetch opens a blob. What it returns is not verified.
+func (b Blobs) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	f, err := b.open(desc.Digest)
+	if err == nil {
+		return f, nil
+	}
+	r, err := b.Store.Content.ReaderAt(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("containerd has no content %s: pull the image again: %w", desc.Digest, err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{content.NewReader(r), r}, nil
+}
+
+// File returns the path of a file that holds the blob that desc names,
+// verified, and readable by everyone. A blob that is no file of its own is
+// copied into dir. It returns errors that match artifact.ErrDigestMismatch or
+// artifact.ErrSizeMismatch for a blob that is damaged.
+func (b Blobs) File(ctx context.Context, desc ocispec.Descriptor, dir string) (string, error) {
+	if f, err := b.open(desc.Digest); err == nil {
+		return f.Name(), errors.Join(verify(io.Discard, f, desc), f.Close())
+	}
+	r, err := b.Fetch(ctx, desc)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, desc.Digest.Encoded())
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o444)
+	if err != nil {
+		return "", errors.Join(err, r.Close())
+	}
+	return path, errors.Join(verify(f, r, desc), f.Close(), r.Close())
+}
+
+func (b Blobs) open(d digest.Digest) (*os.File, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(b.Root, contentPlugin, "blobs", d.Algorithm().String(), d.Encoded())
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%s is not a file", path), err, f.Close())
+	}
+	return f, nil
+}
+
+// verify copies a blob and compares it with its descriptor.
+func verify(w io.Writer, r io.Reader, desc ocispec.Descriptor) error {
+	verifier := desc.Digest.Verifier()
+	n, err := io.Copy(io.MultiWriter(w, verifier), r)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", desc.Digest, err)
+	}
+	if desc.Size > 0 && n != desc.Size {
+		return fmt.Errorf("%s: %w: %d bytes instead of %d: pull the image again", desc.Digest, artifact.ErrSizeMismatch, n, desc.Size)
+	}
+	if !verifier.Verified() {
+		return fmt.Errorf("%s: %w: pull the image again", desc.Digest, artifact.ErrDigestMismatch)
+	}
+	return nil
+}

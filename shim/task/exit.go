@@ -1,0 +1,79 @@
+package task
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// killedStatus is the exit status of a process that SIGKILL ended.
+const killedStatus = 128 + uint32(unix.SIGKILL)
+
+// guest is a WebAssembly container that lives: what a signal does to it, and
+// what its exit status means then.
+//
+// The kernel drops a signal without a handler for the first process of a pid
+// namespace, and a WASI guest cannot have one: for a command, a signal that
+// ends a program by default becomes SIGKILL, and the exit status is the one
+// of the signal that was asked for. A component that serves HTTP is asked to
+// drain with SIGINT, which the engine handles, and has then ended well.
+type guest struct {
+	bundle string
+	serves bool
+
+	mu    sync.Mutex
+	asked unix.Signal
+}
+
+// translate returns the signal to send for one that was asked for.
+func (g *guest) translate(asked unix.Signal) unix.Signal {
+	send := asked
+	switch {
+	case g.serves && drains(asked):
+		send = unix.SIGINT
+	case terminates(asked):
+		send = unix.SIGKILL
+	default:
+		return asked
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = asked
+	return send
+}
+
+// status returns the exit status to report for one of the engine's process.
+func (g *guest) status(actual uint32) uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.asked == 0 || g.asked == unix.SIGKILL:
+		return actual
+	case g.serves && drains(g.asked) && actual == 128+uint32(unix.SIGINT):
+		return 0
+	case actual == killedStatus && !(g.serves && drains(g.asked)):
+		return 128 + uint32(g.asked)
+	}
+	return actual
+}
+
+// drains tells the signals with which people and container engines stop a
+// server.
+func drains(s unix.Signal) bool {
+	switch s {
+	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP:
+		return true
+	}
+	return false
+}
+
+// terminates tells the signals that end a program without a handler, by
+// signal(7), SIGKILL excepted.
+func terminates(s unix.Signal) bool {
+	switch s {
+	case unix.SIGKILL, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+		unix.SIGCONT, unix.SIGCHLD, unix.SIGURG, unix.SIGWINCH:
+		return false
+	}
+	return s > 0 && s <= 64
+}

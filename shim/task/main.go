@@ -1,0 +1,65 @@
+package task
+
+import (
+	"context"
+	"io"
+
+	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
+	runctask "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
+	"github.com/containerd/containerd/v2/pkg/shim"
+	"github.com/containerd/containerd/v2/pkg/shutdown"
+	"github.com/containerd/containerd/v2/plugins"
+	containerdversion "github.com/containerd/containerd/v2/version"
+	"github.com/containerd/plugin"
+	"github.com/containerd/plugin/registry"
+
+	"github.com/wasmfile/wasmfile/pkg/version"
+	"github.com/wasmfile/wasmfile/shim/confine"
+	"github.com/wasmfile/wasmfile/shim/image"
+)
+
+// RuntimeName is the name by which containerd knows the shim: containerd
+// makes the executable's name, containerd-shim-wasmfile-v1, of it.
+const RuntimeName = "io.containerd.wasmfile.v1"
+
+// Main is the shim: args are the process's. It returns the exit status, or
+// does not return when containerd's library ends the process itself.
+func Main(args []string, stderr io.Writer) int {
+	if len(args) > 1 && args[1] == confine.Argument {
+		return confine.Main(args, stderr)
+	}
+	// What the library prints for --version.
+	containerdversion.Version, containerdversion.Revision = version.Version, version.Commit
+	registry.Register(&plugin.Registration{
+		Type:     plugins.TTRPCPlugin,
+		ID:       "task",
+		Requires: []plugin.Type{plugins.EventPlugin, plugins.InternalPlugin},
+		InitFn:   start,
+	})
+	shim.RunShim(context.Background(), manager{runcmanager.NewShimManager(RuntimeName)})
+	return 0
+}
+
+// start makes the task service when the shim serves.
+func start(ic *plugin.InitContext) (any, error) {
+	events, err := ic.GetByID(plugins.EventPlugin, "publisher")
+	if err != nil {
+		return nil, err
+	}
+	down, err := ic.GetByID(plugins.InternalPlugin, "shutdown")
+	if err != nil {
+		return nil, err
+	}
+	store, err := image.Connect(ic.Properties[plugins.PropertyGRPCAddress])
+	if err != nil {
+		return nil, err
+	}
+	stop := down.(shutdown.Service)
+	stop.RegisterCallback(func(context.Context) error { return store.Close() })
+	living := &guests{}
+	runc, err := runctask.NewTaskService(ic.Context, publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
+	if err != nil {
+		return nil, err
+	}
+	return newService(runc, living, &preparer{store: store}), nil
+}

@@ -1,0 +1,115 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/ttrpc"
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/containerd/containerd/v2/pkg/shim"
+)
+
+var _ taskapi.TTRPCTaskService = (*Service)(nil)
+
+// Service is the task service of the shim.
+type Service struct {
+	runc     taskapi.TTRPCTaskService
+	guests   *guests
+	preparer *preparer
+}
+
+// newService returns the service that changes runc's, which must publish
+// through a publisher that knows the same guests.
+func newService(runc taskapi.TTRPCTaskService, g *guests, p *preparer) *Service {
+	return &Service{runc: runc, guests: g, preparer: p}
+}
+
+// RegisterTTRPC implements shim.TTRPCService.
+func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
+	taskapi.RegisterTTRPCTaskService(server, s)
+	return nil
+}
+
+var _ shim.TTRPCService = (*Service)(nil)
+
+// Create prepares the bundle of a WebAssembly container, and has runc create
+// the container.
+func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+	g, err := s.preparer.prepare(ctx, r)
+	if err != nil {
+		return nil, errgrpc.ToGRPC(classify(err))
+	}
+	if g == nil {
+		return s.runc.Create(ctx, r)
+	}
+	s.guests.add(r.ID, g)
+	created, err := s.runc.Create(ctx, r)
+	if err != nil {
+		s.guests.remove(r.ID)
+	}
+	return created, err
+}
+
+// Kill sends a signal, or for a WebAssembly container what stands for it.
+func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
+	g := s.guests.get(r.ID)
+	if g == nil || r.ExecID != "" {
+		return s.runc.Kill(ctx, r)
+	}
+	sent := proto.Clone(r).(*taskapi.KillRequest)
+	sent.Signal = uint32(g.translate(unix.Signal(r.Signal)))
+	return s.runc.Kill(ctx, sent)
+}
+
+// State tells whether a process runs and how it ended.
+func (s *Service) State(ctx context.Context, r *taskapi.StateRequest) (*taskapi.StateResponse, error) {
+	state, err := s.runc.State(ctx, r)
+	if g := s.guests.get(r.ID); err == nil && g != nil && r.ExecID == "" {
+		state.ExitStatus = g.status(state.ExitStatus)
+	}
+	return state, err
+}
+
+// Wait waits for a process to end.
+func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
+	g := s.guests.get(r.ID)
+	exit, err := s.runc.Wait(ctx, r)
+	if err == nil && g != nil && r.ExecID == "" {
+		exit.ExitStatus = g.status(exit.ExitStatus)
+	}
+	return exit, err
+}
+
+// Delete removes a container or exec that has ended.
+func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	g := s.guests.get(r.ID) // Publishing the deletion forgets it.
+	deleted, err := s.runc.Delete(ctx, r)
+	if err == nil && g != nil && r.ExecID == "" {
+		deleted.ExitStatus = g.status(deleted.ExitStatus)
+	}
+	return deleted, err
+}
+
+// Exec is refused for a WebAssembly container: there is no program inside it
+// but the component, and no shell.
+func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
+	if s.guests.get(r.ID) != nil {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("container %s runs WebAssembly, which has no programs to exec into: run its image again with another --entrypoint: %w", r.ID, errdefs.ErrNotImplemented))
+	}
+	return s.runc.Exec(ctx, r)
+}
+
+// Checkpoint is refused for a WebAssembly container: what would be restored
+// is an engine of the host's, at addresses that may mean something else then.
+func (s *Service) Checkpoint(ctx context.Context, r *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
+	if s.guests.get(r.ID) != nil {
+		return nil, errgrpc.ToGRPC(fmt.Errorf("container %s runs WebAssembly, which cannot be checkpointed: %w", r.ID, errdefs.ErrNotImplemented))
+	}
+	return s.runc.Checkpoint(ctx, r)
+}
