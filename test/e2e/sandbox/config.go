@@ -1,149 +1,62 @@
 package sandbox
 
-// Configurations; capital words are replaced by config.
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+)
 
-const registryConfig = `version: 0.1
-log:
-  level: warn
-storage:
-  filesystem:
-    rootdirectory: ROOT/data/registry
-  delete:
-    enabled: true
-http:
-  addr: REGISTRY
-`
+// configFiles are the templates of what daemons and clients read.
+//
+//go:embed config
+var configFiles embed.FS
 
-const containerdConfig = `version = 3
-root = "ROOT/data/containerd"
-state = "RUN/containerd"
-
-[grpc]
-  address = "CONTAINERD_SOCK"
-
-[plugins.'io.containerd.cri.v1.images']
-  snapshotter = "overlayfs"
-  [plugins.'io.containerd.cri.v1.images'.registry]
-    config_path = "ROOT/etc/hosts"
-  [plugins.'io.containerd.cri.v1.images'.pinned_images]
-    sandbox = "PAUSE_IMAGE"
-
-[plugins.'io.containerd.cri.v1.runtime']
-  [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ["TOOLS"]
-    conf_dir = "ROOT/etc/cni"
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.wasmfile]
-    runtime_type = "io.containerd.wasmfile.v1"
-    pod_annotations = ["io.github.wasmfile.*"]
-    container_annotations = ["io.github.wasmfile.*"]
-
-[plugins.'io.containerd.transfer.v1.local']
-  config_path = "ROOT/etc/hosts"
-`
-
-const buildkitConfig = `root = "ROOT/data/buildkit"
-
-[grpc]
-  address = ["unix://BUILDKIT_SOCK"]
-
-[worker.oci]
-  enabled = true
-  snapshotter = "overlayfs"
-  binary = "TOOLS/runc"
-  gckeepstorage = "8GB"
-
-[worker.containerd]
-  enabled = false
-
-[registry."REGISTRY"]
-  http = true
-`
-
-const dockerConfig = `{
-  "hosts": ["unix://DOCKER_SOCK"],
-  "data-root": "ROOT/data/docker",
-  "exec-root": "RUN/docker",
-  "pidfile": "RUN/docker.pid",
-  "containerd": "CONTAINERD_SOCK",
-  "containerd-namespace": "moby",
-  "containerd-plugins-namespace": "moby-plugins",
-  "bridge": "DOCKER_BRIDGE",
-  "userland-proxy-path": "TOOLS/docker-proxy",
-  "insecure-registries": ["REGISTRY"],
-  "exec-opts": ["native.cgroupdriver=cgroupfs"],
-  "features": {"containerd-snapshotter": true}
+// settings is what the templates fill in.
+type settings struct {
+	Root, Run, Tools             string   // directories
+	Listen                       string   // the registry's address
+	RegistryNames                []string // host:port by which clients may name the registry
+	Containerd, Buildkit, Docker string   // sockets
+	DockerBridge                 string
+	NerdctlBridge, NerdctlSubnet string // the subnet's first three numbers
+	PauseImage                   string
 }
-`
 
-const nerdctlConfig = `address = "CONTAINERD_SOCK"
-namespace = "default"
-snapshotter = "overlayfs"
-data_root = "ROOT/data/nerdctl"
-cni_path = "TOOLS"
-cni_netconfpath = "ROOT/etc/cni"
-cgroup_manager = "cgroupfs"
-hosts_dir = ["ROOT/etc/hosts"]
-`
-
-const crictlConfig = `runtime-endpoint: unix://CONTAINERD_SOCK
-image-endpoint: unix://CONTAINERD_SOCK
-`
-
-// hostsConfig makes the registry plain HTTP for containerd's resolvers.
-const hostsConfig = `server = "http://REGISTRY"
-
-[host."http://REGISTRY"]
-  capabilities = ["pull", "resolve", "push"]
-`
-
-// bridgeNetwork is nerdctl's default network, which nerdctl would otherwise
-// make with a name and addresses that are the same in every sandbox.
-const bridgeNetwork = `{
-  "cniVersion": "1.0.0",
-  "name": "bridge",
-  "nerdctlID": "17f29b073143d8cd97b5bbe492bdeffec1c5fee55cc1fe2112c8b9335f8b6121",
-  "nerdctlLabels": {"nerdctl/default-network": "true"},
-  "plugins": [
-    {
-      "type": "bridge", "bridge": "NERDCTL_BRIDGE", "isGateway": true, "ipMasq": true, "hairpinMode": true,
-      "ipam": {
-        "type": "host-local",
-        "routes": [{"dst": "0.0.0.0/0"}],
-        "ranges": [[{"gateway": "NERDCTL_SUBNET.1", "subnet": "NERDCTL_SUBNET.0/24"}]]
-      }
-    },
-    {"type": "portmap", "capabilities": {"portMappings": true}},
-    {"type": "firewall", "ingressPolicy": "same-bridge"},
-    {"type": "tuning"}
-  ]
+func (s *Sandbox) settings() settings {
+	return settings{
+		Root: s.root, Run: s.run, Tools: s.path("tools", "bin"),
+		Listen: s.registryAddress(), RegistryNames: []string{s.Registry(), s.registryAddress()},
+		Containerd: s.containerdSocket(), Buildkit: s.buildkitSocket(), Docker: s.dockerSocket(),
+		DockerBridge: s.dockerBridge(), NerdctlBridge: s.nerdctlBridge(), NerdctlSubnet: s.subnet(1),
+		PauseImage: s.Image("pause"),
+	}
 }
-`
 
-// goDockerfile is the Go image: the toolchain of this machine on busybox, as
-// much of it as compiling needs.
-const goDockerfile = `FROM scratch
-COPY --from=busybox / /
-COPY --from=go bin /usr/local/go/bin
-COPY --from=go pkg/include /usr/local/go/pkg/include
-COPY --from=go pkg/tool /usr/local/go/pkg/tool
-COPY --from=go lib /usr/local/go/lib
-COPY --from=go src /usr/local/go/src
-COPY --from=go VERSION go.env /usr/local/go/
-ENV PATH=/go/bin:/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin GOPATH=/go GOTOOLCHAIN=local
-WORKDIR /go
-CMD ["sh"]
-`
+// render is a template of config/ with the sandbox's settings.
+func (s *Sandbox) render(name string) ([]byte, error) {
+	parsed, err := template.ParseFS(configFiles, "config/"+name)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	if err := parsed.Execute(&text, s.settings()); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return text.Bytes(), nil
+}
 
-const busyboxDockerfile = `FROM scratch
-COPY --from=busybox / /
-ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin
-CMD ["sh"]
-`
-
-// pauseDockerfile is what the CRI runs to hold a pod's namespaces.
-const pauseDockerfile = `FROM scratch
-COPY --from=busybox / /
-ENTRYPOINT ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait; done"]
-`
+// configure writes a template of config/ to a path below etc/.
+func (s *Sandbox) configure(name, path string) error {
+	text, err := s.render(name)
+	if err != nil {
+		return err
+	}
+	path = s.path("etc", path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644)
+}

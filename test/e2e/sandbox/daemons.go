@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 func (s *Sandbox) containerdSocket() string { return filepath.Join(s.run, "containerd.sock") }
@@ -18,52 +17,30 @@ func (s *Sandbox) dockerSocket() string     { return filepath.Join(s.run, "docke
 func (s *Sandbox) daemons() []daemon {
 	return []daemon{
 		{
-			name: "registry", endpoint: s.registry(),
-			args:      []string{s.tool("registry"), "serve", s.path("etc", "registry.yml")},
-			configure: func() error { return s.config("registry.yml", registryConfig) },
-			ready: func(ctx context.Context) error {
-				request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.registry()+"/v2/", nil)
-				if err != nil {
-					return err
-				}
-				response, err := http.DefaultClient.Do(request)
-				if err != nil {
-					return err
-				}
-				return response.Body.Close()
-			},
+			name: "registry", config: "registry.yml", endpoint: s.registryAddress(),
+			args:    []string{s.tool("registry"), "serve", s.path("etc", "registry.yml")},
+			version: []string{"registry", "--version"},
+			ready:   s.registryAnswers,
 		},
 		{
-			name: "containerd", endpoint: s.containerdSocket(),
-			args:      []string{s.tool("containerd"), "--config", s.path("etc", "containerd.toml")},
-			env:       []string{"WASMFILE_ENGINE=" + s.tool("wasmtime")},
-			configure: func() error { return s.config("containerd.toml", containerdConfig) },
-			ready:     s.answers("ctr", "--address", s.containerdSocket(), "--connect-timeout", "1s", "version"),
+			name: "containerd", config: "containerd.toml", endpoint: s.containerdSocket(),
+			args:    []string{s.tool("containerd"), "--config", s.path("etc", "containerd.toml")},
+			version: []string{"containerd", "--version"},
+			ready:   s.answers("ctr", "--address", s.containerdSocket(), "--connect-timeout", "1s", "version"),
 		},
 		{
-			name: "buildkitd", endpoint: s.buildkitSocket(),
-			args:      []string{s.tool("buildkitd"), "--config", s.path("etc", "buildkitd.toml")},
-			configure: func() error { return s.config("buildkitd.toml", buildkitConfig) },
-			ready:     s.answers("buildctl", "--addr", "unix://"+s.buildkitSocket(), "--timeout", "1", "debug", "workers"),
+			name: "buildkitd", config: "buildkitd.toml", endpoint: s.buildkitSocket(),
+			args:    []string{s.tool("buildkitd"), "--config", s.path("etc", "buildkitd.toml")},
+			version: []string{"buildkitd", "--version"},
+			ready:   s.answers("buildctl", "--addr", "unix://"+s.buildkitSocket(), "--timeout", "1", "debug", "workers"),
 		},
 		{
-			name: "dockerd", endpoint: s.dockerSocket(),
-			args: []string{s.tool("dockerd"), "--config-file", s.path("etc", "dockerd.json")},
-			configure: func() error {
-				return firstError(s.makeDockerBridge(), s.config("dockerd.json", dockerConfig))
-			},
-			ready: s.answers("docker", "--host", "unix://"+s.dockerSocket(), "version"),
+			name: "dockerd", config: "dockerd.json", endpoint: s.dockerSocket(),
+			args:    []string{s.tool("dockerd"), "--config-file", s.path("etc", "dockerd.json")},
+			version: []string{"dockerd", "--version"},
+			ready:   s.answers("docker", "--host", "unix://"+s.dockerSocket(), "version"),
 		},
 	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // answers is a check that a command succeeds.
@@ -74,8 +51,29 @@ func (s *Sandbox) answers(args ...string) func(context.Context) error {
 	}
 }
 
+func (s *Sandbox) registryAnswers(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.registryAddress()+"/v2/", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", request.URL, response.Status)
+	}
+	if closeErr := response.Body.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
 func (s *Sandbox) startDaemons(ctx context.Context) error {
 	if err := s.choosePort(); err != nil {
+		return err
+	}
+	if err := s.connect(ctx); err != nil {
 		return err
 	}
 	for _, d := range s.daemons() {
@@ -86,69 +84,47 @@ func (s *Sandbox) startDaemons(ctx context.Context) error {
 	return nil
 }
 
-// choosePort picks the registry's port once: references hold it.
+// choosePort picks the registry's port once, because references hold it; again
+// only when something else has taken it meanwhile.
 func (s *Sandbox) choosePort() error {
-	if exists(s.path("state", "registry")) {
-		return nil
+	address := "127.0.0.1:0"
+	if chosen := s.registryAddress(); chosen != "" {
+		if _, ok := s.running(s.daemons()[0]); ok || free(chosen) {
+			return nil
+		}
+		s.say("something else listens on %s: the registry moves to another port", chosen)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
+		return fmt.Errorf("find a port for the registry: %w", err)
+	}
+	address = listener.Addr().String()
+	if err := listener.Close(); err != nil {
 		return err
 	}
-	defer listener.Close()
-	return os.WriteFile(s.path("state", "registry"), []byte(listener.Addr().String()), 0o644)
+	return os.WriteFile(s.path("state", "registry"), []byte(address), 0o644)
 }
 
-// registry is the registry's host:port, empty before it was ever up.
-func (s *Sandbox) registry() string {
-	address, _ := os.ReadFile(s.path("state", "registry")) //nolint:errcheck // empty is the answer
+func free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	return err == nil && listener.Close() == nil
+}
+
+// registryAddress is where the registry listens, empty before it was ever up.
+func (s *Sandbox) registryAddress() string {
+	address, err := os.ReadFile(s.path("state", "registry"))
+	if err != nil {
+		return ""
+	}
 	return string(address)
 }
 
-// config writes a configuration with the sandbox's paths filled in.
-func (s *Sandbox) config(name, template string) error {
-	text := strings.NewReplacer(
-		"ROOT", s.root, "TOOLS", s.path("tools", "bin"), "REGISTRY", s.registry(),
-		"CONTAINERD_SOCK", s.containerdSocket(), "BUILDKIT_SOCK", s.buildkitSocket(), "DOCKER_SOCK", s.dockerSocket(),
-		"RUN", s.run, "DOCKER_BRIDGE", s.dockerBridge(), "NERDCTL_BRIDGE", s.nerdctlBridge(),
-		"NERDCTL_SUBNET", s.subnet(1), "PAUSE_IMAGE", s.image("pause"),
-	).Replace(template)
-	path := s.path("etc", name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+// Registry is the registry's host:port, empty before it was ever up. The host
+// is localhost, the one name that every client takes for plain HTTP.
+func (s *Sandbox) Registry() string {
+	_, port, err := net.SplitHostPort(s.registryAddress())
+	if err != nil {
+		return ""
 	}
-	return os.WriteFile(path, []byte(text), 0o644)
-}
-
-// Bridges and subnets derive from the sandbox's id, so that two sandboxes and
-// the host's own networks stay apart.
-
-func (s *Sandbox) dockerBridge() string  { return "wfd" + s.id }
-func (s *Sandbox) nerdctlBridge() string { return "wfn" + s.id }
-
-// subnet is the first three numbers of a /24 of this sandbox's, n being 0 or 1.
-func (s *Sandbox) subnet(n int) string {
-	var id [3]byte
-	fmt.Sscanf(s.id, "%02x%02x%02x", &id[0], &id[1], &id[2]) //nolint:errcheck // the id is hexadecimal
-	return fmt.Sprintf("10.%d.%d", 128+int(id[0])%96, int(id[1])&^1+n)
-}
-
-// makeDockerBridge makes the bridge that dockerd is told to use instead of
-// docker0.
-func (s *Sandbox) makeDockerBridge() error {
-	ctx := context.Background()
-	bridge := s.dockerBridge()
-	if _, err := s.command(ctx, "ip", "link", "show", bridge); err == nil {
-		return nil
-	}
-	for _, args := range [][]string{
-		{"link", "add", "name", bridge, "type", "bridge"},
-		{"addr", "add", s.subnet(0) + ".1/24", "dev", bridge},
-		{"link", "set", bridge, "up"},
-	} {
-		if _, err := s.command(ctx, "ip", args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return net.JoinHostPort("localhost", port)
 }

@@ -1,24 +1,33 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 )
 
-// Down stops everything that Up started: containers, daemons, shims, mounts
-// and bridges. Built tools and the daemons' data stay.
+// Down stops everything that Up started: containers, daemons, shims, mounts,
+// bridges and their rules. Built tools and the daemons' data stay.
 func (s *Sandbox) Down(ctx context.Context) error {
-	daemons := s.daemons()
-	if err := s.removeContainers(ctx); err != nil {
-		s.say("%v", err) // the shims are ended below all the same
-	}
-	for _, d := range slices.Backward(daemons) {
+	return s.stages(ctx, s.down)
+}
+
+// Purge is Down, and removes the daemons' data: images, containers, caches.
+func (s *Sandbox) Purge(ctx context.Context) error {
+	return s.stages(ctx, s.down, func(context.Context) error {
+		var failed error
+		for _, dir := range []string{"data", "state", "log", "etc"} {
+			failed = errors.Join(failed, os.RemoveAll(s.path(dir)))
+		}
+		return failed
+	})
+}
+
+func (s *Sandbox) down(ctx context.Context) error {
+	s.removeContainers(ctx)
+	for _, d := range slices.Backward(s.daemons()) {
 		if _, ok := s.running(d); ok {
 			s.say("stop %s", d.name)
 		}
@@ -26,18 +35,8 @@ func (s *Sandbox) Down(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.endShims(); err != nil {
+	if err := errors.Join(s.endShims(), s.unmountAll(), s.removeShimFiles(), s.disconnect(ctx)); err != nil {
 		return err
-	}
-	if err := s.unmountAll(); err != nil {
-		return err
-	}
-	for _, bridge := range []string{s.dockerBridge(), s.nerdctlBridge()} {
-		if _, err := s.command(ctx, "ip", "link", "show", bridge); err == nil {
-			if _, err := s.command(ctx, "ip", "link", "delete", bridge); err != nil {
-				return err
-			}
-		}
 	}
 	if s.run != s.path("run") {
 		if err := remove(s.run); err != nil {
@@ -48,101 +47,44 @@ func (s *Sandbox) Down(ctx context.Context) error {
 	return os.RemoveAll(s.path("run"))
 }
 
-// Purge is Down, and removes the daemons' data: images, containers, caches.
-func (s *Sandbox) Purge(ctx context.Context) error {
-	if err := s.Down(ctx); err != nil {
-		return err
-	}
-	for _, dir := range []string{"data", "state", "log", "etc"} {
-		if err := os.RemoveAll(s.path(dir)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // removeContainers removes the containers of every namespace by the client
-// that made them, so that their networks go too. dockerd does its own.
-func (s *Sandbox) removeContainers(ctx context.Context) error {
-	if _, ok := s.running(s.daemons()[1]); !ok {
-		return nil
+// that made them, so that their networks go too. What fails here is only said:
+// the shims are ended afterwards all the same.
+func (s *Sandbox) removeContainers(ctx context.Context) {
+	up := func(name string) bool {
+		i := slices.IndexFunc(s.daemons(), func(d daemon) bool { return d.name == name })
+		_, ok := s.running(s.daemons()[i])
+		return ok
 	}
-	ids, err := s.command(ctx, "docker", "ps", "-aq")
-	if err == nil && ids != "" {
-		if _, err := s.command(ctx, "docker", append([]string{"rm", "-f"}, strings.Fields(ids)...)...); err != nil {
-			return err
-		}
-	}
-	namespaces, err := s.command(ctx, "ctr", "--connect-timeout", "5s", "namespaces", "ls", "-q")
-	if err != nil {
-		return err
-	}
-	for _, namespace := range strings.Fields(namespaces) {
-		ids, err := s.command(ctx, "ctr", "-n", namespace, "containers", "ls", "-q")
+	try := func(args ...string) string {
+		out, err := s.command(ctx, args[0], args[1:]...)
 		if err != nil {
-			return err
+			s.say("%v", err)
+			return ""
 		}
-		for _, id := range strings.Fields(ids) {
-			if _, err := s.command(ctx, s.tool("nerdctl"), "--namespace", namespace, "rm", "-f", id); err == nil {
+		return out
+	}
+	if up("dockerd") {
+		if ids := strings.Fields(try("docker", "ps", "--all", "--quiet")); len(ids) > 0 {
+			try(append([]string{"docker", "rm", "--force"}, ids...)...)
+		}
+	}
+	if !up("containerd") {
+		return
+	}
+	if pods := try("crictl", "pods", "--quiet"); pods != "" {
+		try("crictl", "rmp", "--all", "--force")
+	}
+	for _, namespace := range strings.Fields(try("ctr", "--connect-timeout", "5s", "namespaces", "ls", "-q")) {
+		for _, id := range strings.Fields(try("ctr", "-n", namespace, "containers", "ls", "-q")) {
+			if _, err := s.command(ctx, s.tool("nerdctl"), "--namespace", namespace, "rm", "--force", id); err == nil {
 				continue
 			}
-			for _, args := range [][]string{{"tasks", "rm", "-f", id}, {"containers", "rm", id}} {
-				if _, err := s.command(ctx, "ctr", append([]string{"-n", namespace}, args...)...); err != nil {
-					s.say("%v", err)
-				}
+			// A task may be there or not; the container is what has to go.
+			if _, err := s.command(ctx, "ctr", "-n", namespace, "tasks", "rm", "--force", id); err != nil {
+				s.say("%s has no task that can be removed", id)
 			}
+			try("ctr", "-n", namespace, "containers", "rm", id)
 		}
 	}
-	return nil
-}
-
-// endShims ends the shims that name this sandbox's containerd in their
-// arguments, and with them their containers' processes.
-func (s *Sandbox) endShims() error {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		cmdline, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err != nil {
-			continue
-		}
-		args := bytes.Split(cmdline, []byte{0})
-		if !strings.Contains(string(args[0]), "containerd-shim-") || !slices.ContainsFunc(args, func(a []byte) bool { return string(a) == s.containerdSocket() }) {
-			continue
-		}
-		s.say("end shim %d", pid)
-		if err := end(process{pid, startTime(pid)}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unmountAll unmounts what is mounted below the sandbox, the innermost first.
-func (s *Sandbox) unmountAll() error {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return err
-	}
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	for _, line := range slices.Backward(strings.Split(strings.TrimSpace(string(mounts)), "\n")) {
-		fields := strings.Fields(line)
-		if len(fields) < 5 {
-			continue
-		}
-		target := unescape.Replace(fields[4])
-		if !strings.HasPrefix(target, s.root+"/") && !strings.HasPrefix(target, s.run+"/") {
-			continue
-		}
-		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil {
-			s.say("unmount %s: %v", target, err)
-		}
-	}
-	return nil
 }

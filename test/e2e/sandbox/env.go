@@ -28,11 +28,14 @@ func (s *Sandbox) variables() []variable {
 		{"BUILDX_BUILDER", builder},
 		{"NERDCTL_TOML", s.path("etc", "nerdctl.toml")},
 		{"CRI_CONFIG_FILE", s.path("etc", "crictl.yaml")},
-		{"REGISTRY", s.registry()},
-		{"WASMFILE_FRONTEND", s.frontendImage()},
+		{"REGCTL_CONFIG", s.path("etc", "regctl.json")},
+		// It would say on every call that cgroup v1 is going to be removed.
+		{"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS", "1"},
+		{"REGISTRY", s.Registry()},
+		{"WASMFILE_FRONTEND", s.FrontendImage()},
 		{"WASMFILE_ENGINE", s.tool("wasmtime")},
-		{"GOLANG_IMAGE", s.image("golang")},
-		{"BUSYBOX_IMAGE", s.image("busybox")},
+		{"GOLANG_IMAGE", s.Image("golang")},
+		{"BUSYBOX_IMAGE", s.Image("busybox")},
 	}
 }
 
@@ -58,7 +61,7 @@ func (s *Sandbox) environ() []string {
 
 // PrintEnv writes shell exports.
 func (s *Sandbox) PrintEnv(out io.Writer) error {
-	if s.registry() == "" {
+	if s.Registry() == "" {
 		return errors.New("there is no sandbox yet: run `make sandbox-up`")
 	}
 	for _, v := range s.variables() {
@@ -74,16 +77,20 @@ func (s *Sandbox) configureClients(ctx context.Context) error {
 		return err
 	}
 	buildx := filepath.Join(plugins, "docker-buildx")
-	if err := firstError(remove(buildx), os.Symlink(s.tool("docker-buildx"), buildx)); err != nil {
+	if err := errors.Join(remove(buildx), os.Symlink(s.tool("docker-buildx"), buildx)); err != nil {
 		return err
 	}
-	if err := firstError(
-		s.config("nerdctl.toml", nerdctlConfig),
-		s.config("crictl.yaml", crictlConfig),
-		s.config("hosts/"+s.registry()+"/hosts.toml", hostsConfig),
-		s.config("cni/nerdctl-bridge.conflist", bridgeNetwork),
-	); err != nil {
-		return err
+	for _, file := range []struct{ template, path string }{
+		{"nerdctl.toml", "nerdctl.toml"},
+		{"crictl.yaml", "crictl.yaml"},
+		{"regctl.json", "regctl.json"},
+		{"nerdctl-bridge.conflist", "cni/nerdctl-bridge.conflist"},
+		{"hosts.toml", "hosts/" + s.Registry() + "/hosts.toml"},
+		{"hosts.toml", "hosts/" + s.registryAddress() + "/hosts.toml"},
+	} {
+		if err := s.configure(file.template, file.path); err != nil {
+			return err
+		}
 	}
 	if _, err := s.command(ctx, "docker", "buildx", "inspect", builder); err == nil {
 		return nil

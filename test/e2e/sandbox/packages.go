@@ -23,7 +23,8 @@ var debianPackages = []struct{ name, file string }{
 	{"util-linux", "/usr/bin/findmnt"},
 	{"busybox-static", "/usr/bin/busybox"},
 	{"python3-pip", "/usr/bin/pip3"},
-	{"unzip", "/usr/bin/unzip"},
+	{"git", "/usr/bin/git"},
+	{"make", "/usr/bin/make"},
 	{"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"},
 }
 

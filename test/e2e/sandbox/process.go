@@ -3,11 +3,12 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,22 +21,20 @@ const (
 
 // daemon is a process that outlives the command that started it.
 type daemon struct {
-	name      string
-	args      []string
-	env       []string
-	endpoint  string // what it listens on, for people
-	configure func() error
-	ready     func(context.Context) error
+	name     string
+	config   string // its template, and its file in etc/
+	args     []string
+	version  []string // the command that prints its version
+	endpoint string   // what it listens on, for people
+	ready    func(context.Context) error
 }
 
 // process identifies a running process: the start time tells it from a later
-// one with the same number.
+// one with the same number, the key says what it was started from.
 type process struct {
-	pid   int
-	start string
+	pid        int
+	start, key string
 }
-
-func (p process) String() string { return fmt.Sprintf("%d %s", p.pid, p.start) }
 
 // startTime is when a process started, in clock ticks since boot, empty when
 // there is none or it is a zombie.
@@ -61,34 +60,54 @@ func (s *Sandbox) running(d daemon) (process, bool) {
 	if err != nil {
 		return process{}, false
 	}
-	pid, start, _ := strings.Cut(string(content), " ")
-	n, err := strconv.Atoi(pid)
-	if err != nil || start == "" || startTime(n) != start {
+	var p process
+	// A file without a key is of a daemon that has to be replaced.
+	if n, _ := fmt.Sscan(string(content), &p.pid, &p.start, &p.key); n < 2 || startTime(p.pid) != p.start {
 		return process{}, false
 	}
-	return process{n, start}, true
+	return p, true
+}
+
+// daemonKey changes when a daemon has to be started again: with its
+// configuration, its executable or its arguments.
+func (s *Sandbox) daemonKey(d daemon) (string, error) {
+	config, err := s.render(d.config)
+	if err != nil {
+		return "", err
+	}
+	built, err := os.ReadFile(s.stamp(d.name))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %q %q", d.args, config, built)
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // start starts a daemon unless it runs and answers, and waits for it.
 func (s *Sandbox) start(ctx context.Context, d daemon) error {
-	if _, ok := s.running(d); ok && d.ready(ctx) == nil {
+	key, err := s.daemonKey(d)
+	if err != nil {
+		return err
+	}
+	if p, ok := s.running(d); ok && p.key == key && d.ready(ctx) == nil {
 		return nil
 	}
 	return s.timed("start "+d.name, func() error {
 		if err := s.stop(d); err != nil {
 			return err
 		}
-		if err := d.configure(); err != nil {
+		if err := s.configure(d.config, d.config); err != nil {
 			return err
 		}
-		if err := s.spawn(d); err != nil {
+		if err := s.spawn(d, key); err != nil {
 			return err
 		}
 		return s.await(ctx, d)
 	})
 }
 
-func (s *Sandbox) spawn(d daemon) error {
+func (s *Sandbox) spawn(d daemon, key string) error {
 	log, err := os.OpenFile(s.logFile(d), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
@@ -96,28 +115,32 @@ func (s *Sandbox) spawn(d daemon) error {
 	defer log.Close()
 	cmd := exec.Command(d.args[0], d.args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.root
-	cmd.Env = append(s.environ(), d.env...)
+	cmd.Env = s.environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	go func() { _ = cmd.Wait() }() // not to leave a zombie while we wait for it
-	p := process{cmd.Process.Pid, startTime(cmd.Process.Pid)}
-	return os.WriteFile(s.pidFile(d), []byte(p.String()), 0o644)
+	pid := cmd.Process.Pid
+	return os.WriteFile(s.pidFile(d), fmt.Appendln(nil, pid, startTime(pid), key), 0o644)
 }
 
 // await waits until a daemon answers. When it does not, the error has the end
 // of its log.
 func (s *Sandbox) await(ctx context.Context, d daemon) error {
-	deadline := time.Now().Add(startTimeout)
+	begun, said := time.Now(), time.Now()
 	for {
 		err := d.ready(ctx)
 		if err == nil {
 			return nil
 		}
 		_, alive := s.running(d)
-		if !alive || time.Now().After(deadline) || ctx.Err() != nil {
+		if !alive || time.Since(begun) > startTimeout || ctx.Err() != nil {
 			return fmt.Errorf("it does not answer: %w\nthe end of %s:\n%s", err, s.logFile(d), tail(s.logFile(d)))
+		}
+		if time.Since(said) > 5*time.Second {
+			s.say("waiting for %s, %.0f s", d.name, time.Since(begun).Seconds())
+			said = time.Now()
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -145,19 +168,24 @@ func (s *Sandbox) stop(d daemon) error {
 }
 
 func end(p process) error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if err := syscall.Kill(p.pid, signal); errors.Is(err, syscall.ESRCH) {
+	if err := signalAndWait(p, syscall.SIGTERM); err == nil {
+		return nil
+	}
+	return signalAndWait(p, syscall.SIGKILL)
+}
+
+func signalAndWait(p process, signal syscall.Signal) error {
+	if err := syscall.Kill(p.pid, signal); errors.Is(err, syscall.ESRCH) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if startTime(p.pid) != p.start {
 			return nil
-		} else if err != nil {
-			return err
-		}
-		for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-			if startTime(p.pid) != p.start {
-				return nil
-			}
 		}
 	}
-	return errors.New("it does not end")
+	return fmt.Errorf("process %d does not end on %v", p.pid, signal)
 }
 
 func remove(path string) error {

