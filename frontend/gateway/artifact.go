@@ -108,5 +108,8 @@ func (b *build) nameSteps(definition *pb.Definition) {
 		if name, ok := metadata.Description[customName]; ok {
 			metadata.Description[customName] = b.file.StepName(name)
 		}
+		if group := metadata.ProgressGroup; group != nil { // COPY --link has one
+			group.Name = b.file.StepName(group.Name)
+		}
 	}
 }

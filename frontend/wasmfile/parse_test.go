@@ -115,7 +115,7 @@ func TestTranslations(t *testing.T) {
 	cases := []struct{ got, want string }{
 		{f.Message("COPY is bad", at(2)), "COPY is bad"},
 		{f.Message("COPY is bad, failed to copy to /.wasmfile/0001/as/greet/", at(4)), "COMPONENT is bad, failed to copy to greet/"},
-		{f.Message("Command 'copy' should be upper", at(3)), "Command COMPONENT should be upper"},
+		{f.Message("Command 'copy' should be upper", at(3)), "Command 'COMPONENT' should be upper"},
 		{f.Message("LABEL io.github.wasmfile.annotation.a", at(5)), "ANNOTATION a"},
 		{f.StepName("[stage-1 2/3] COPY a /a"), "[stage-1 2/3] COPY a /a"},
 		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]"), "[stage-1 3/3] COMPONENT a.wasm greet"},

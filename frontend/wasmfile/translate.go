@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
@@ -25,11 +26,11 @@ var (
 // one about the same lines of the user's text.
 func (f *File) Message(message string, location []parser.Range) string {
 	if e := f.extensionAt(location); e != nil {
-		if e.component != nil {
-			message = copyWord.ReplaceAllString(message, "COMPONENT")
-		} else {
-			message = labelWord.ReplaceAllString(message, "ANNOTATION")
+		word := copyWord
+		if e.component == nil {
+			word = labelWord
 		}
+		message = word.ReplaceAllStringFunc(message, e.keywordFor)
 	}
 	return labelKey.ReplaceAllString(hiddenPath.ReplaceAllString(message, ""), "")
 }
@@ -74,6 +75,15 @@ type translatedError struct {
 func (e *translatedError) Error() string { return e.message }
 
 func (e *translatedError) Unwrap() error { return e.err }
+
+// keywordFor is what the user wrote for an instruction that a message names:
+// as it is written when that is quoted.
+func (e *extension) keywordFor(instruction string) string {
+	if strings.HasPrefix(instruction, "'") {
+		return "'" + e.keyword + "'"
+	}
+	return strings.ToUpper(e.keyword)
+}
 
 func (f *File) extensionAt(location []parser.Range) *extension {
 	for _, r := range location {

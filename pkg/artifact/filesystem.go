@@ -24,17 +24,18 @@ var errNoFiles = errors.New("no files")
 const xattrPrefix = "SCHILY.xattr."
 
 // writeFilesystemLayer packs the files below root, but for the top-level entry
-// exclude, into a gzip-compressed tar: sorted, with numeric owners and with no
-// time after latest. It returns the digest of the tar itself (the diff ID), or
+// exclude, into a gzip-compressed tar: sorted, with numeric owners and with
+// every time the same, because a file's own depends on the clone, checkout or
+// build cache that it came from. It returns the digest of the tar itself (the diff ID), or
 // errNoFiles without having written anything.
-func writeFilesystemLayer(out io.Writer, root, exclude string, latest time.Time) (digest.Digest, error) {
+func writeFilesystemLayer(out io.Writer, root, exclude string, modified time.Time) (digest.Digest, error) {
 	compressed := gzip.NewWriter(out)
 	hash := sha256.New()
 	p := packer{
-		tar:    tar.NewWriter(io.MultiWriter(compressed, hash)),
-		root:   root,
-		latest: latest,
-		linked: make(map[inode]string),
+		tar:      tar.NewWriter(io.MultiWriter(compressed, hash)),
+		root:     root,
+		modified: modified,
+		linked:   make(map[inode]string),
 	}
 	empty := true
 	// WalkDir is in lexical order, which is what makes the order fixed.
@@ -70,10 +71,10 @@ func writeFilesystemLayer(out io.Writer, root, exclude string, latest time.Time)
 type inode struct{ device, number uint64 }
 
 type packer struct {
-	tar    *tar.Writer
-	root   string
-	latest time.Time
-	linked map[inode]string
+	tar      *tar.Writer
+	root     string
+	modified time.Time
+	linked   map[inode]string
 }
 
 func (p *packer) add(path, name string) error {
@@ -123,10 +124,7 @@ func (p *packer) header(path, name string, info fs.FileInfo) (*tar.Header, error
 	}
 	header.Uname, header.Gname = "", ""
 	header.AccessTime, header.ChangeTime = time.Time{}, time.Time{}
-	header.ModTime = header.ModTime.Truncate(time.Second)
-	if header.ModTime.After(p.latest) {
-		header.ModTime = p.latest
-	}
+	header.ModTime = p.modified
 	header.Format = tar.FormatPAX
 	if err := p.link(header, path); err != nil {
 		return nil, err

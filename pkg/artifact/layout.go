@@ -50,9 +50,9 @@ type Source struct {
 	RootFS string
 	// RootFSExclude is an entry at the top of RootFS that is left out.
 	RootFSExclude string
-	// Epoch is the SOURCE_DATE_EPOCH: the creation time, and the latest time
-	// that a file in a layer may have. The zero time means that there is no
-	// creation time and that files are from 1970.
+	// Epoch is the SOURCE_DATE_EPOCH: the creation time, and the time of all
+	// files in a layer. The zero time means that there is no creation time
+	// and that files are from 1970.
 	Epoch time.Time
 }
 

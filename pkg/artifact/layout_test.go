@@ -183,6 +183,17 @@ func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 	if a.Config.Created == nil || !a.Config.Created.Equal(src.Epoch) {
 		t.Errorf("created is %v", a.Config.Created)
 	}
+	older := time.Unix(1_000_000_000, 0)
+	if err := os.Chtimes(filepath.Join(src.RootFS, "etc", "motd"), older, older); err != nil {
+		t.Fatal(err)
+	}
+	again, err := artifact.WriteLayout(t.TempDir(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Digest != desc.Digest {
+		t.Error("the time of a file that is older than the epoch changes the artifact")
+	}
 }
 
 func TestWriteLayoutWithoutFiles(t *testing.T) {
