@@ -38,6 +38,7 @@ func (s *Sandbox) daemons() []daemon {
 			name: "dockerd", config: "dockerd.json", endpoint: s.dockerSocket(),
 			args:    []string{s.tool("dockerd"), "--config-file", s.path("etc", "dockerd.json")},
 			version: []string{"dockerd", "--version"},
+			stale:   filepath.Join(s.run, "docker.pid"),
 			ready:   s.answers("docker", "--host", "unix://"+s.dockerSocket(), "version"),
 		},
 	}

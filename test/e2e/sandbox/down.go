@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Down stops everything that Up started: containers, daemons, shims, mounts,
@@ -43,6 +44,10 @@ func (s *Sandbox) down(ctx context.Context) error {
 			return err
 		}
 	}
+	// No container is left, so no address of nerdctl's bridge is taken.
+	if err := os.RemoveAll(s.path("data", "cni")); err != nil {
+		return err
+	}
 	s.say("down; tools and data are kept in %s", s.root)
 	return os.RemoveAll(s.path("run"))
 }
@@ -51,10 +56,18 @@ func (s *Sandbox) down(ctx context.Context) error {
 // that made them, so that their networks go too. What fails here is only said:
 // the shims are ended afterwards all the same.
 func (s *Sandbox) removeContainers(ctx context.Context) {
-	up := func(name string) bool {
+	// What was killed is started once more: only it can remove its containers
+	// with their networks, cgroups and records.
+	up := func(name, state string) bool {
 		i := slices.IndexFunc(s.daemons(), func(d daemon) bool { return d.name == name })
-		_, ok := s.running(s.daemons()[i])
-		return ok
+		if !exists(s.path("run", state)) {
+			return false
+		}
+		err := s.start(ctx, s.daemons()[i])
+		if err != nil {
+			s.say("%v", err)
+		}
+		return err == nil
 	}
 	try := func(args ...string) string {
 		out, err := s.command(ctx, args[0], args[1:]...)
@@ -64,12 +77,13 @@ func (s *Sandbox) removeContainers(ctx context.Context) {
 		}
 		return out
 	}
-	if up("dockerd") {
+	containerd := up("containerd", "containerd")
+	if containerd && up("dockerd", "docker") {
 		if ids := strings.Fields(try("docker", "ps", "--all", "--quiet")); len(ids) > 0 {
-			try(append([]string{"docker", "rm", "--force"}, ids...)...)
+			s.removeDockerContainers(ctx, ids)
 		}
 	}
-	if !up("containerd") {
+	if !containerd {
 		return
 	}
 	if pods := try("crictl", "pods", "--quiet"); pods != "" {
@@ -85,6 +99,21 @@ func (s *Sandbox) removeContainers(ctx context.Context) {
 				s.say("%s has no task that can be removed", id)
 			}
 			try("ctr", "-n", namespace, "containers", "rm", id)
+		}
+	}
+}
+
+// removeDockerContainers tries for a while: when containerd was started a
+// moment ago, dockerd takes some seconds to connect to it again.
+func (s *Sandbox) removeDockerContainers(ctx context.Context, ids []string) {
+	for begun := time.Now(); ; time.Sleep(500 * time.Millisecond) {
+		_, err := s.command(ctx, "docker", append([]string{"rm", "--force"}, ids...)...)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || time.Since(begun) > stopTimeout {
+			s.say("%v", err)
+			return
 		}
 	}
 }

@@ -26,6 +26,7 @@ type daemon struct {
 	args     []string
 	version  []string // the command that prints its version
 	endpoint string   // what it listens on, for people
+	stale    string   // a file that a killed one leaves and that keeps the next from starting
 	ready    func(context.Context) error
 }
 
@@ -96,6 +97,11 @@ func (s *Sandbox) start(ctx context.Context, d daemon) error {
 	return s.timed("start "+d.name, func() error {
 		if err := s.stop(d); err != nil {
 			return err
+		}
+		if d.stale != "" {
+			if err := remove(d.stale); err != nil {
+				return err
+			}
 		}
 		if err := s.configure(d.config, d.config); err != nil {
 			return err
