@@ -99,11 +99,15 @@ func TestHostileRegistry(t *testing.T) {
 			[]string{"application/x-unknown"},
 		},
 		"a truncated component": {
-			func(t *testing.T, h *hostile) { h.artifact(t, h.add(componentType, "a.wasm", component[:len(component)/2])) },
+			func(t *testing.T, h *hostile) {
+				h.artifact(t, h.add(componentType, "a.wasm", component[:len(component)/2]))
+			},
 			[]string{"a.wasm", "offset"},
 		},
 		"native code": {
-			func(t *testing.T, h *hostile) { h.artifact(t, h.add(componentType, "a.wasm", []byte("\x7fELF\x02\x01\x01 and so on"))) },
+			func(t *testing.T, h *hostile) {
+				h.artifact(t, h.add(componentType, "a.wasm", []byte("\x7fELF\x02\x01\x01 and so on")))
+			},
 			[]string{"a.wasm", "ELF"},
 		},
 		"a path as name": {

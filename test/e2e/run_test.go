@@ -3,11 +3,13 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,9 +47,9 @@ var clients = []client{
 	},
 	{
 		name: "docker",
-		pull: func(t *testing.T, ref string) { must(t, "docker", "pull", "-q", "--platform", "wasip2/wasm", ref) },
+		pull: func(t *testing.T, ref string) { must(t, "docker", "pull", "-q", "--platform", platform(ref), ref) },
 		run: func(ref string, flags []string, args ...string) []string {
-			return append(append(append([]string{"docker", "run", "--rm", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, flags...), ref), args...)
+			return append(append(append([]string{"docker", "run", "--rm", "--runtime", runtimeName, "--platform", platform(ref)}, flags...), ref), args...)
 		},
 	},
 }
@@ -74,6 +76,19 @@ func ctrFlags(flags []string) []string {
 		}
 	}
 	return out
+}
+
+// platform is what docker has to be told: WASI 0.1 for core modules.
+func platform(ref string) string {
+	out, err := exec.Command("crane", "config", ref).Output()
+	var config struct{ OS, Architecture string }
+	if err == nil {
+		err = json.Unmarshal(out, &config)
+	}
+	if err != nil {
+		return "unknown"
+	}
+	return config.OS + "/" + config.Architecture
 }
 
 func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, rand.Int63()) }
