@@ -1,0 +1,153 @@
+package unpack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// wasmArchitecture is what every Wasm platform has as its architecture.
+const wasmArchitecture = "wasm"
+
+// preferredSystems are the operating systems that Wasm artifacts name, the
+// preferred one first.
+var preferredSystems = []string{"wasip2", "wasip1", "wasip3", "wasi"}
+
+// NoPlatformError is returned for an index that has no manifest for Wasm, or
+// none for the platform that was asked for.
+type NoPlatformError struct {
+	// Index is the index's descriptor.
+	Index ocispec.Descriptor
+	// Wanted is the platform that was asked for, empty for any that is Wasm.
+	Wanted string
+	// Offered are the platforms that there are.
+	Offered []string
+}
+
+func (e *NoPlatformError) Error() string {
+	wanted := cmp.Or(e.Wanted, "Wasm (for example wasip2/wasm)")
+	if len(e.Offered) == 0 {
+		return fmt.Sprintf("index %s has no manifests", e.Index.Digest)
+	}
+	return fmt.Sprintf("index %s has no manifest for %s, only for %s", e.Index.Digest, wanted, strings.Join(e.Offered, ", "))
+}
+
+// Is makes errors.Is(err, artifact.ErrNoWasm) true.
+func (e *NoPlatformError) Is(target error) bool { return target == artifact.ErrNoWasm }
+
+// Choose finds and checks the artifact that a descriptor leads to: the one
+// manifest, or of an index the one that fits platform, or when that is empty
+// the best one for Wasm. It returns a NoPlatformError, or what artifact.Read
+// returns.
+func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string) (*artifact.Artifact, error) {
+	if !artifact.IsIndex(root.MediaType) {
+		a, err := artifact.Read(ctx, f, root)
+		if err != nil {
+			return nil, err
+		}
+		return a, checkPlatform(a, platform)
+	}
+	encoded, err := artifact.ReadDocument(ctx, f, root)
+	if err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(encoded, &index); err != nil {
+		return nil, fmt.Errorf("%w: index %s: %w", artifact.ErrInvalid, root.Digest, err)
+	}
+	candidates, err := candidates(root, index.Manifests, platform)
+	if err != nil {
+		return nil, err
+	}
+	for _, candidate := range candidates {
+		a, err := artifact.Read(ctx, f, candidate)
+		switch {
+		case errors.Is(err, artifact.ErrNoWasm) && candidate.Platform == nil:
+			continue // it did not claim to be Wasm
+		case err != nil:
+			return nil, err
+		}
+		if checkPlatform(a, platform) == nil {
+			return a, nil
+		}
+	}
+	return nil, &NoPlatformError{Index: root, Wanted: platform, Offered: offered(index.Manifests)}
+}
+
+// candidates are the manifests of an index that may be Wasm, best first.
+func candidates(index ocispec.Descriptor, manifests []ocispec.Descriptor, platform string) ([]ocispec.Descriptor, error) {
+	if len(manifests) > artifact.MaxLayers {
+		return nil, fmt.Errorf("index %s: %w: %d manifests, the limit is %d", index.Digest, artifact.ErrTooLarge, len(manifests), artifact.MaxLayers)
+	}
+	matches := func(ocispec.Platform) bool { return true }
+	if platform != "" {
+		wanted, err := platforms.Parse(platform)
+		if err != nil {
+			return nil, fmt.Errorf("platform %q: %w", platform, err)
+		}
+		matches = platforms.OnlyStrict(wanted).Match
+	}
+	var found []ocispec.Descriptor
+	for _, m := range manifests {
+		if !artifact.IsManifest(m.MediaType) || m.ArtifactType != "" {
+			continue
+		}
+		if m.Platform == nil || m.Platform.Architecture == wasmArchitecture && matches(*m.Platform) {
+			found = append(found, m)
+		}
+	}
+	if len(found) == 0 {
+		return nil, &NoPlatformError{Index: index, Wanted: platform, Offered: offered(manifests)}
+	}
+	slices.SortStableFunc(found, func(a, b ocispec.Descriptor) int { return cmp.Compare(rank(a), rank(b)) })
+	return found, nil
+}
+
+func rank(manifest ocispec.Descriptor) int {
+	if manifest.Platform == nil {
+		return len(preferredSystems) + 1
+	}
+	if i := slices.Index(preferredSystems, manifest.Platform.OS); i >= 0 {
+		return i
+	}
+	return len(preferredSystems)
+}
+
+// checkPlatform returns an error when an artifact is not for the platform
+// that was asked for.
+func checkPlatform(a *artifact.Artifact, platform string) error {
+	if platform == "" {
+		return nil
+	}
+	wanted, err := platforms.Parse(platform)
+	if err != nil {
+		return fmt.Errorf("platform %q: %w", platform, err)
+	}
+	if !platforms.OnlyStrict(wanted).Match(a.Config.Platform) {
+		return fmt.Errorf("%w: %s is for %s, not for %s", artifact.ErrInvalid, a.Descriptor.Digest, platforms.Format(a.Config.Platform), platform)
+	}
+	return nil
+}
+
+func offered(manifests []ocispec.Descriptor) []string {
+	var names []string
+	for _, m := range manifests {
+		name := m.MediaType
+		if m.Platform != nil {
+			name = platforms.Format(*m.Platform)
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,85 @@
+package unpack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// FromStore fetches from a content store.
+func FromStore(provider content.Provider) artifact.Fetcher {
+	return artifact.FetcherFunc(func(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+		reader, err := provider.ReaderAt(ctx, desc)
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{content.NewReader(reader), reader}, nil
+	})
+}
+
+// documents fetches manifests, indexes and configs at most once, from the
+// store when they are there, and keeps what it fetched, so that they can be
+// checked before anything is stored.
+type documents struct {
+	store  artifact.Fetcher
+	source artifact.Fetcher
+
+	mu   sync.Mutex
+	kept map[digest.Digest][]byte
+}
+
+func newDocuments(store content.Provider, source artifact.Fetcher) *documents {
+	return &documents{store: FromStore(store), source: source, kept: make(map[digest.Digest][]byte)}
+}
+
+// Fetch returns a whole document, verified.
+func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	if encoded, ok := d.get(desc.Digest); ok {
+		return io.NopCloser(bytes.NewReader(encoded)), nil
+	}
+	stored, err := d.store.Fetch(ctx, desc)
+	if err == nil {
+		return stored, nil
+	}
+	if !errdefs.IsNotFound(err) {
+		return nil, fmt.Errorf("read %s from the content store: %w", desc.Digest, err)
+	}
+	encoded, err := artifact.ReadDocument(ctx, d.source, desc)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.kept[desc.Digest] = encoded
+	return io.NopCloser(bytes.NewReader(encoded)), nil
+}
+
+func (d *documents) get(key digest.Digest) ([]byte, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	encoded, ok := d.kept[key]
+	return encoded, ok
+}
+
+// blobs fetches layers from the source and documents from what was checked.
+type blobs struct{ *documents }
+
+// Fetch opens a blob; the content store verifies it when it is committed.
+func (b blobs) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	if encoded, ok := b.get(desc.Digest); ok {
+		return io.NopCloser(bytes.NewReader(encoded)), nil
+	}
+	return b.source.Fetch(ctx, desc)
+}
