@@ -59,6 +59,9 @@ func writeLayout(dirs Dirs, spec Spec, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if spec.CheckOnly {
+		return nil
+	}
 	if err := chooseProcess(&spec.Config.Config, components); err != nil {
 		return err
 	}

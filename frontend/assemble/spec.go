@@ -37,6 +37,8 @@ const maxSpecSize = 4 << 20
 type Spec struct {
 	// Components is the number of COMPONENT instructions.
 	Components int `json:"components"`
+	// CheckOnly asks for a check of the components and for no layout.
+	CheckOnly bool `json:"checkOnly,omitempty"`
 	// Config is the image config of the target stage.
 	Config dockerspec.DockerOCIImage `json:"config"`
 	// Annotations are the manifest's.

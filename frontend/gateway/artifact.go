@@ -18,9 +18,16 @@ import (
 
 // artifact builds an OCI image layout as files.
 func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.Result, error) {
-	if err := b.file.CheckProcess(); err != nil {
+	reference, err := b.assembled(ctx, target, false)
+	if err != nil {
 		return nil, err
 	}
+	return b.result(ctx, reference)
+}
+
+// assembled builds the target's stages, and the layout of them; for checkOnly
+// it is empty. It returns what the assembly found wrong as an error.
+func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (client.Reference, error) {
 	text, err := b.file.Dockerfile(wasmfile.Artifact)
 	if err != nil {
 		return nil, err
@@ -29,12 +36,13 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	layout, err := b.assembly(ctx, converted)
+	spec := b.spec(converted)
+	spec.CheckOnly = checkOnly
+	layout, err := b.assembly(ctx, converted.State, spec)
 	if err != nil {
 		return nil, err
 	}
-	host := b.ui.BuildPlatforms[0]
-	definition, err := layout.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(host))
+	definition, err := layout.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(b.ui.BuildPlatforms[0]))
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +56,13 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	return b.result(ctx, reference, host)
+	return reference, b.problem(ctx, reference)
 }
 
 // assembly is the step that turns the target stage into a layout.
-func (b *build) assembly(ctx context.Context, converted *dockerfile2llb.Result) (llb.State, error) {
+func (b *build) assembly(ctx context.Context, stage llb.State, spec assemble.Spec) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
-	spec, err := json.Marshal(b.spec(converted))
+	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
 	}
@@ -62,15 +70,19 @@ func (b *build) assembly(ctx context.Context, converted *dockerfile2llb.Result) 
 	if err != nil {
 		return llb.State{}, err
 	}
+	name := "[artifact] assemble"
+	if spec.CheckOnly {
+		name = "[artifact] check components"
+	}
 	created := llb.WithCreatedTime(time.Unix(0, 0))
-	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, spec, created),
+	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, encoded, created),
 		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
 	options := []llb.RunOption{
 		llb.Args(program.Args),
-		llb.AddMount(assemble.InputDir, converted.State, llb.Readonly),
+		llb.AddMount(assemble.InputDir, stage, llb.Readonly),
 		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
 		llb.Network(pb.NetMode_NONE),
-		llb.WithCustomName("[artifact] assemble"),
+		llb.WithCustomName(name),
 		llb.Platform(host),
 	}
 	if b.ui.IsNoCache("") {

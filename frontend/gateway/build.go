@@ -22,6 +22,7 @@ const language = "Wasmfile"
 type build struct {
 	frontend *Frontend
 	client   client.Client
+	opts     map[string]string
 	ui       *dockerui.Client
 	source   *dockerui.Source
 	file     *wasmfile.File
@@ -43,7 +44,7 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err != nil {
 		return nil, err
 	}
-	b := &build{frontend: f, client: c, ui: ui, source: source}
+	b := &build{frontend: f, client: c, opts: c.BuildOpts().Opts, ui: ui, source: source}
 	result, err := b.run(ctx)
 	return result, b.locate(err)
 }
@@ -68,7 +69,13 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err := b.file.CheckAnnotations(); err != nil {
 		return nil, err
 	}
-	if len(b.file.Components) == 0 || image {
+	if len(b.file.Components) == 0 {
+		return b.image(ctx)
+	}
+	if err := b.file.CheckProcess(); err != nil {
+		return nil, err
+	}
+	if image {
 		return b.image(ctx)
 	}
 	if err := b.checkArtifactPlatforms(); err != nil {
@@ -80,7 +87,7 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 // isContext reports whether a named context replaces a stage.
 func (b *build) isContext(stage string) bool {
 	const prefix = "context:"
-	for key := range b.client.BuildOpts().Opts {
+	for key := range b.opts {
 		name, ok := strings.CutPrefix(key, prefix)
 		name, _, _ = strings.Cut(name, "::") // the rest is a platform
 		if ok && strings.EqualFold(name, stage) {

@@ -20,6 +20,14 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, platform := range b.ui.TargetPlatforms {
+		if len(b.file.Components) == 0 || !isWasm(platform) {
+			continue
+		}
+		if _, err := b.assembled(ctx, platform, true); err != nil {
+			return nil, err
+		}
+	}
 	scan, err := b.scanner(ctx)
 	if err != nil {
 		return nil, err

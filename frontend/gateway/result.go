@@ -33,11 +33,8 @@ const (
 		".wasmfile"
 )
 
-// result checks the layout and describes it.
-func (b *build) result(ctx context.Context, reference client.Reference, host ocispec.Platform) (*client.Result, error) {
-	if err := b.problem(ctx, reference); err != nil {
-		return nil, err
-	}
+// result describes the layout.
+func (b *build) result(ctx context.Context, reference client.Reference) (*client.Result, error) {
 	descriptor, err := readDescriptor(ctx, reference)
 	if err != nil {
 		return nil, err
@@ -47,7 +44,7 @@ func (b *build) result(ctx context.Context, reference client.Reference, host oci
 		return nil, err
 	}
 	// Exporters of files look at the platform and nothing else of a config.
-	config, err := json.Marshal(ocispec.Image{Platform: host, RootFS: ocispec.RootFS{Type: "layers"}})
+	config, err := json.Marshal(ocispec.Image{Platform: b.ui.BuildPlatforms[0], RootFS: ocispec.RootFS{Type: "layers"}})
 	if err != nil {
 		return nil, err
 	}

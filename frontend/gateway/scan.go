@@ -43,7 +43,7 @@ func (b *build) scanner(ctx context.Context) (sbom.Scanner, error) {
 	platform := b.ui.BuildPlatforms[0]
 	return sbom.CreateSBOMScanner(ctx, b.client, b.ui.SBOM.Generator, platform, sourceresolver.Opt{
 		ImageOpt: &sourceresolver.ResolveImageOpt{
-			ResolveMode: b.client.BuildOpts().Opts["image-resolve-mode"],
+			ResolveMode: b.opts["image-resolve-mode"],
 			Platform:    &platform,
 		},
 	}, b.ui.SBOM.Parameters)

@@ -65,7 +65,7 @@ func (b *build) translateLint(results *lint.LintResults) {
 // parseFailure answers --check of a Wasmfile that cannot be parsed with a
 // finding, as for a Dockerfile; other requests fail.
 func (b *build) parseFailure(ctx context.Context, err error) (*client.Result, error) {
-	if b.client.BuildOpts().Opts["requestid"] != lint.SubrequestLintDefinition.Name {
+	if b.opts["requestid"] != lint.SubrequestLintDefinition.Name {
 		return nil, err
 	}
 	results := &lint.LintResults{}

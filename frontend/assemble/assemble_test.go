@@ -1,0 +1,248 @@
+package assemble_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+const (
+	module    = "\x00asm\x01\x00\x00\x00"
+	component = "\x00asm\x0d\x00\x01\x00"
+)
+
+// step prepares the directories of a step: files of the stage, and the spec.
+func step(t *testing.T, files map[string]string, spec assemble.Spec) assemble.Dirs {
+	t.Helper()
+	dirs := assemble.Dirs{Input: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
+	for name, content := range files {
+		path := filepath.Join(dirs.Input, name)
+		dir, isDir := filepath.Dir(path), strings.HasSuffix(name, "/")
+		if isDir {
+			dir = path
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if isDir {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dirs.Spec, assemble.SpecFile), encoded, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+func process(entrypoint []string, cmd ...string) dockerspec.DockerOCIImage {
+	var config dockerspec.DockerOCIImage
+	config.Config.Entrypoint, config.Config.Cmd = entrypoint, cmd
+	return config
+}
+
+func TestLayout(t *testing.T) {
+	dirs := step(t, map[string]string{
+		".wasmfile/0001/files/b.wasm":        module,
+		".wasmfile/0001/files/a.wasm":        component,
+		".wasmfile/0002/as/third/other.wasm": module + "\x00\x02\x01x", // a custom section
+		"etc/motd":                           "hello",
+	}, assemble.Spec{
+		Components:  2,
+		Config:      process([]string{"third"}),
+		Annotations: map[string]string{"k": "v"},
+	})
+	var log bytes.Buffer
+	if err := assemble.Run(dirs, &log); err != nil {
+		t.Fatal(err)
+	}
+	manifest := readManifest(t, dirs.Output)
+	var names []string
+	for _, l := range manifest.Layers {
+		names = append(names, l.Annotations[ocispec.AnnotationTitle])
+	}
+	if want := []string{"a.wasm", "b.wasm", "third", ""}; !slices.Equal(names, want) {
+		t.Errorf("layers are named %q, not %q", names, want)
+	}
+	if manifest.Annotations["k"] != "v" {
+		t.Error("the annotation is lost")
+	}
+	for _, want := range []string{"third", "component", digest.FromString(module).String(), "artifact sha256:"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the summary does not say %q:\n%s", want, &log)
+		}
+	}
+}
+
+func TestEntrypointOfASingleComponent(t *testing.T) {
+	cases := []struct {
+		name     string
+		config   dockerspec.DockerOCIImage
+		wantArgs []string
+	}{
+		{"none: the component's name", process(nil), []string{"a.wasm"}},
+		{"any is kept", process([]string{"/bin/x"}), []string{"/bin/x"}},
+		{"a CMD that names it is kept", process(nil, "/a#f", "1"), []string{"/a#f", "1"}},
+		{"a CMD with arguments only", process(nil, "--help"), []string{"a.wasm", "--help"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: 1, Config: c.config})
+			if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+				t.Fatal(err)
+			}
+			var config ocispec.Image
+			readBlob(t, dirs.Output, readManifest(t, dirs.Output).Config.Digest, &config)
+			if args := slices.Concat(config.Config.Entrypoint, config.Config.Cmd); !slices.Equal(args, c.wantArgs) {
+				t.Errorf("starts %q, not %q", args, c.wantArgs)
+			}
+		})
+	}
+}
+
+func TestProblems(t *testing.T) {
+	two := map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/files/b.wasm": module}
+	cases := map[string]struct {
+		files    map[string]string
+		spec     assemble.Spec
+		subject  assemble.Subject
+		ordinals []int
+		says     []string
+	}{
+		"not Wasm": {
+			map[string]string{".wasmfile/0001/files/a.sh": "#!/bin/sh"}, assemble.Spec{Components: 1},
+			assemble.SubjectComponent, []int{1}, []string{"a.sh", "offset 0x0", "script"},
+		},
+		"a renamed file is named by its own name": {
+			map[string]string{".wasmfile/0001/as/app/a.sh": "#!/bin/sh"}, assemble.Spec{Components: 1},
+			assemble.SubjectComponent, []int{1}, []string{"a.sh"},
+		},
+		"truncated": {
+			map[string]string{".wasmfile/0001/files/a.wasm": module + "\x01\x40"}, assemble.Spec{Components: 1},
+			assemble.SubjectComponent, []int{1}, []string{"a.wasm", "offset 0xa", "truncated"},
+		},
+		"no match":         {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"nothing at all":   {nil, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"the same name":    {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
+		"two for one name": {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
+		"none for a name":  {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{`"n"`}},
+		"an empty name":    {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
+		"a path as name":   {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
+		"a directory":      {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
+		"a bad file name":  {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
+		"no entrypoint":    {two, assemble.Spec{Components: 2}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
+		"wrong entrypoint": {two, assemble.Spec{Components: 2, Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dirs := step(t, c.files, c.spec)
+			if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+				t.Fatalf("the step fails, and the frontend cannot say at which line: %v", err)
+			}
+			var problem assemble.Problem
+			content, err := os.ReadFile(filepath.Join(dirs.Output, assemble.ProblemFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(content, &problem); err != nil {
+				t.Fatal(err)
+			}
+			if problem.Subject != c.subject || !slices.Equal(problem.Ordinals, c.ordinals) {
+				t.Errorf("it is about %s %v, not %s %v", problem.Subject, problem.Ordinals, c.subject, c.ordinals)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(problem.Message, want) {
+					t.Errorf("the message does not say %q: %s", want, problem.Message)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageIndexFile)); !errors.Is(err, fs.ErrNotExist) {
+				t.Error("there is a layout as well")
+			}
+		})
+	}
+}
+
+func TestCheckOnlyWritesNothing(t *testing.T) {
+	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: 1, CheckOnly: true})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dirs.Output); err != nil || len(entries) != 0 {
+		t.Errorf("it wrote %v (%v)", entries, err)
+	}
+}
+
+func TestSymbolicLinksAreNoComponents(t *testing.T) {
+	dirs := step(t, map[string]string{".wasmfile/0001/files/": "", "etc/a.wasm": module}, assemble.Spec{Components: 1})
+	if err := os.Symlink("/etc/passwd", filepath.Join(dirs.Input, ".wasmfile/0001/files/a.wasm")); err != nil {
+		t.Fatal(err)
+	}
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(dirs.Output, assemble.ProblemFile))
+	if err != nil || !strings.Contains(string(content), "not a regular file") {
+		t.Errorf("%s (%v)", content, err)
+	}
+}
+
+func TestStepFails(t *testing.T) {
+	dirs := step(t, nil, assemble.Spec{Components: 1})
+	spec := filepath.Join(dirs.Spec, assemble.SpecFile)
+	for name, content := range map[string]string{"not JSON": "{", "too large": strings.Repeat(" ", 4<<20+1)} {
+		if err := os.WriteFile(spec, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := assemble.Run(dirs, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), spec) {
+			t.Errorf("a spec that is %s: %v", name, err)
+		}
+	}
+}
+
+func readManifest(t *testing.T, dir string) ocispec.Manifest {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, ocispec.ImageIndexFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(content, &index); err != nil {
+		t.Fatal(err)
+	}
+	var manifest ocispec.Manifest
+	readBlob(t, dir, index.Manifests[0].Digest, &manifest)
+	if len(manifest.Layers) == 0 || manifest.Layers[0].MediaType != artifact.MediaTypeComponentLayer {
+		t.Fatalf("no Wasm layer in %+v", manifest)
+	}
+	return manifest
+}
+
+func readBlob(t *testing.T, dir string, d digest.Digest, into any) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		t.Fatal(err)
+	}
+}
