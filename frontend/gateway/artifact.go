@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -116,12 +117,16 @@ func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 // nameSteps shows the user's instructions in the progress.
 func (b *build) nameSteps(definition *pb.Definition) {
 	const customName = "llb.customname"
-	for _, metadata := range definition.Metadata {
+	for digest, metadata := range definition.Metadata {
+		var location []parser.Range
+		for _, l := range definition.GetSource().GetLocations()[digest].GetLocations() {
+			location = append(location, fromPB(l.GetRanges())...)
+		}
 		if name, ok := metadata.Description[customName]; ok {
-			metadata.Description[customName] = b.file.StepName(name)
+			metadata.Description[customName] = b.file.StepName(name, location)
 		}
 		if group := metadata.ProgressGroup; group != nil { // COPY --link has one
-			group.Name = b.file.StepName(group.Name)
+			group.Name = b.file.StepName(group.Name, location)
 		}
 	}
 }

@@ -221,7 +221,10 @@ func TestStepsHaveTheUsersNames(t *testing.T) {
 	definition := &pb.Definition{Metadata: map[string]*pb.OpMetadata{
 		"copy":  {Description: map[string]string{"llb.customname": "[1/1] COPY [a.wasm, /.wasmfile/0001/as/b/]"}},
 		"group": {ProgressGroup: &pb.ProgressGroup{Name: "[1/1] COPY --link [a.wasm, /.wasmfile/0001/as/b/]"}},
-	}}
+	}, Source: &pb.Source{Locations: make(map[string]*pb.Locations)}}
+	for digest := range definition.Metadata {
+		definition.Source.Locations[digest] = &pb.Locations{Locations: []*pb.Location{{Ranges: toPB(b.file.Components[0].Location)}}}
+	}
 	b.nameSteps(definition)
 	const want = "[1/1] COMPONENT --link a.wasm b"
 	if got := definition.Metadata["copy"].Description["llb.customname"]; got != want {

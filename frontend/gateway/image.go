@@ -69,7 +69,9 @@ func (b *build) solveImage(ctx context.Context, converted *dockerfile2llb.Result
 	if err != nil {
 		return nil, err
 	}
-	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: definition.ToPB(), CacheImports: b.ui.CacheImports})
+	request := definition.ToPB()
+	b.nameSteps(request)
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package wasmfile
 import (
 	"errors"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -17,9 +16,9 @@ var (
 	// are English words too.
 	copyWord  = regexp.MustCompile(`\b(?:COPY|ADD)\b|'(?i:copy|add)'`)
 	labelWord = regexp.MustCompile(`\bLABEL\b|'(?i:label)'`)
-	// hiddenStep is the name of a step that copies a component.
-	hiddenStep = regexp.MustCompile(`(?i:\b(?:copy|add)\b).*?/` + regexp.QuoteMeta(Dir) + `/([0-9]{4})/.*$`)
-	labelKey   = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
+	// copyStep is the part of a step's name that quotes the instruction.
+	copyStep = regexp.MustCompile(`(?s)\b(?i:copy|add)\b.*$`)
+	labelKey = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
 )
 
 // Message makes a message of BuildKit about lines of the rendered Dockerfile
@@ -35,16 +34,14 @@ func (f *File) Message(message string, location []parser.Range) string {
 	return labelKey.ReplaceAllString(hiddenPath.ReplaceAllString(message, ""), "")
 }
 
-// StepName makes the name of a step of the build one that the user wrote.
-func (f *File) StepName(name string) string {
-	return hiddenStep.ReplaceAllStringFunc(name, func(step string) string {
-		digits := hiddenStep.FindStringSubmatch(step)[1]
-		n, err := strconv.Atoi(digits)
-		if err != nil || n < 1 || n > len(f.Components) {
-			return step
-		}
-		return f.Components[n-1].Text
-	})
+// StepName makes the name of a step of the build, which belongs to lines of
+// the rendered Dockerfile, one that shows the instruction that the user wrote.
+func (f *File) StepName(name string, location []parser.Range) string {
+	e := f.extensionAt(location)
+	if e == nil || e.component == nil {
+		return name
+	}
+	return copyStep.ReplaceAllLiteralString(name, e.text)
 }
 
 // Translate makes an error of BuildKit about the rendered Dockerfile one
