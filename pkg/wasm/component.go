@@ -46,7 +46,7 @@ func (w *walker) component(r *reader, depth int) {
 
 func (w *walker) componentImports(r *reader, depth int) {
 	for range countOf(r, r.end) {
-		w.add(r, w.imports, r.externName(), depth)
+		w.add(r, w.imports, w.externName(r, depth), depth)
 		r.externDesc()
 	}
 	r.done()
@@ -54,7 +54,7 @@ func (w *walker) componentImports(r *reader, depth int) {
 
 func (w *walker) componentExports(r *reader, depth int) {
 	for range countOf(r, r.end) {
-		w.add(r, w.exports, r.externName(), depth)
+		w.add(r, w.exports, w.externName(r, depth), depth)
 		r.sort()
 		r.uint()
 		if r.optional() {
@@ -64,26 +64,42 @@ func (w *walker) componentExports(r *reader, depth int) {
 	r.done()
 }
 
-// externName reads an import's or export's name: plain, or an interface, with
-// the version apart in newer binaries.
-func (r *reader) externName() string {
-	switch form := r.byte(); form {
-	case 0x00, 0x01:
-		return r.name()
-	case 0x02:
-		name := r.name()
-		for range countOf(r, r.end) {
-			// Options: 0x00 and 0x01 carry text, such as the version suffix.
-			if kind := r.byte(); kind > 0x02 {
-				r.fail(fmt.Sprintf("name %q has the unknown option %d", name, kind))
-			}
-			name += r.name()
-		}
-		return name
-	default:
+// Options of a name of the form 0x02.
+const (
+	optionImplements    = iota // the interface that a plainly named instance is of
+	optionVersionSuffix        // what is cut from the version to make it canonical
+	optionExternalID           // a name for tools
+)
+
+// externName reads an import's or export's name: plain (0x00, and 0x01 of
+// older tools), or with options (0x02). A version that is in two parts is put
+// together again.
+func (w *walker) externName(r *reader, depth int) string {
+	form := r.byte()
+	if form > 0x02 {
 		r.fail(fmt.Sprintf("an import's or export's name has the unknown form %d", form))
-		return ""
 	}
+	name := r.name()
+	if form < 0x02 {
+		return name
+	}
+	for range countOf(r, r.end) {
+		switch option := r.byte(); option {
+		case optionImplements:
+			if of := r.name(); depth == 0 && isWASI3(of) {
+				w.implemented = []string{of}
+			}
+		case optionVersionSuffix:
+			if name += r.name(); len(name) > maxName {
+				r.fail(fmt.Sprintf("a name in %s has %d bytes, the limit is %d", r.what, len(name), maxName))
+			}
+		case optionExternalID:
+			r.name()
+		default:
+			r.fail(fmt.Sprintf("name %q has the unknown option %d", name, option))
+		}
+	}
+	return name
 }
 
 // optional reads whether something follows.

@@ -10,12 +10,14 @@ import (
 type FormatError struct {
 	// Offset is where in the file, in bytes.
 	Offset int64
-	// Reason is what is wrong there.
+	// Reason is what is wrong there and, where it is known, what to do: a
+	// sentence in lower case.
 	Reason string
 	// Err is the error of the reader, when that is the reason.
 	Err error
 }
 
+// Error gives the offset in hexadecimal, as tools print it, and the reason.
 func (e *FormatError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("offset 0x%x: %s: %v", e.Offset, e.Reason, e.Err)
@@ -23,6 +25,7 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("offset 0x%x: %s", e.Offset, e.Reason)
 }
 
+// Unwrap returns the reader's error, if that is the reason.
 func (e *FormatError) Unwrap() error { return e.Err }
 
 // lookalikes are what people take for WebAssembly, by their first bytes.
@@ -32,7 +35,11 @@ var lookalikes = []struct {
 }{
 	{"\x7fELF", "this is an ELF file: native or precompiled code is not portable, publish the .wasm it was made from"},
 	{"MZ", "this is a Windows executable"},
-	{"\xcf\xfa\xed\xfe", "this is a Mach-O executable"},
+	{"\xcf\xfa\xed\xfe", "this is a Mach-O executable: publish the .wasm it was made from"},
+	{"\xce\xfa\xed\xfe", "this is a Mach-O executable: publish the .wasm it was made from"},
+	{"\xca\xfe\xba\xbe", "this is a Mach-O executable or Java class: publish the .wasm it was made from"},
+	{"BZh", "this is bzip2-compressed: Wasm layers are not compressed, unpack it first"},
+	{"\xfd7zXZ\x00", "this is xz-compressed: Wasm layers are not compressed, unpack it first"},
 	{"\x1f\x8b", "this is gzip-compressed: Wasm layers are not compressed, unpack it first"},
 	{"\x28\xb5\x2f\xfd", "this is zstd-compressed: Wasm layers are not compressed, unpack it first"},
 	{"PK\x03\x04", "this is a zip archive"},

@@ -59,7 +59,7 @@ func (w *walker) module(r *reader, depth int) {
 		case moduleCode:
 			bodies = countOf(section, section.end)
 			for range bodies {
-				section.within(int64(section.uint()), "a function body")
+				section.skip(int64(section.uint()), "a function body")
 			}
 			section.done()
 		}
@@ -87,30 +87,56 @@ const (
 	externTag
 )
 
+// Imports of one module may be grouped (the compact import section proposal):
+// an empty name, one of these, and a list.
+const (
+	compactEachTyped = 0x7f // of names and types
+	compactOneType   = 0x7e // of names, after the one type they have
+)
+
 func (w *walker) moduleImports(r *reader, depth int) {
 	for range countOf(r, r.end) {
 		module := r.name()
-		r.name()
+		field := r.name()
 		w.add(r, w.imports, module, depth)
-		switch kind := r.byte(); kind {
-		case externFunc:
-			r.uint()
-		case externTable:
-			r.refType()
-			r.limits()
-		case externMemory:
-			r.limits()
-		case externGlobal:
-			r.valueType()
-			r.byte()
-		case externTag:
-			r.byte()
-			r.uint()
+		kind := r.byte()
+		switch {
+		case field == "" && kind == compactEachTyped:
+			for range countOf(r, r.end) {
+				r.name()
+				r.externType(module, r.byte())
+			}
+		case field == "" && kind == compactOneType:
+			r.externType(module, r.byte())
+			for range countOf(r, r.end) {
+				r.name()
+			}
 		default:
-			r.fail(fmt.Sprintf("an import from %q is of the unknown kind %d", module, kind))
+			r.externType(module, kind)
 		}
 	}
 	r.done()
+}
+
+// externType reads over the type of something imported from module.
+func (r *reader) externType(module string, kind byte) {
+	switch kind {
+	case externFunc:
+		r.uint()
+	case externTable:
+		r.valueType()
+		r.limits()
+	case externMemory:
+		r.limits()
+	case externGlobal:
+		r.valueType()
+		r.byte()
+	case externTag:
+		r.byte()
+		r.uint()
+	default:
+		r.fail(fmt.Sprintf("an import from %q is of the unknown kind %d", module, kind))
+	}
 }
 
 func (w *walker) moduleExports(r *reader, depth int) {
@@ -141,12 +167,8 @@ func (r *reader) limits() {
 	}
 }
 
-// refType reads over a reference type: one byte, or 0x63 or 0x64 and a heap
-// type.
-func (r *reader) refType() {
-	r.valueType()
-}
-
+// valueType reads over a value or reference type: one byte, or 0x63 or 0x64
+// and a heap type.
 func (r *reader) valueType() {
 	if b := r.byte(); b == 0x63 || b == 0x64 {
 		r.long()

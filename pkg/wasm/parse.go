@@ -18,10 +18,16 @@ const (
 	// maxEntities is the most imports and exports of one binary, as many as
 	// the JavaScript API allows.
 	maxEntities = 100_000
+
+	// maxNameBytes is how many bytes the names of one binary may have in
+	// sum, which bounds what Info keeps.
+	maxNameBytes = 16 << 20
 )
 
-// Parse reads the WebAssembly binary in the first size bytes of r. It returns
-// a *FormatError for a file that is not one or is damaged.
+// Parse reads the WebAssembly binary in the first size bytes of r, by the
+// binary formats of the core specification and of the component model's
+// Binary.md. It returns a *FormatError for a file that is not one or is
+// damaged, and when r cannot be read.
 func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -32,7 +38,7 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 			info, err = nil, formatError
 		}
 	}()
-	file := newReader(r, 0, size, "the file")
+	file := newReader(r, 0, max(size, 0), "the file")
 	w := walker{imports: make(map[string]struct{}), exports: make(map[string]struct{})}
 	kind := w.binary(file, 0)
 	info = &Info{
@@ -41,7 +47,7 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 		Exports:   slices.Sorted(maps.Keys(w.exports)),
 		DebugSize: w.debugSize,
 	}
-	info.WASI = wasiOf(kind, info.Imports, info.Exports)
+	info.WASI = w.wasi(info)
 	return info, nil
 }
 
@@ -49,7 +55,9 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 // imports and exports count.
 type walker struct {
 	imports, exports map[string]struct{}
+	implemented      []string // a WASI 0.3 interface that a plainly named import or export is of
 	entities         int
+	nameBytes        int
 	debugSize        int64
 }
 
@@ -101,14 +109,23 @@ func (w *walker) section(r *reader, names []string) (byte, *reader) {
 func (w *walker) custom(r *reader) {
 	size := r.end - r.offset
 	name := r.name()
-	if name == "name" || name == "component-name" || name == "sourceMappingURL" || name == "external_debug_info" || strings.HasPrefix(name, ".debug_") {
+	switch name {
+	case "name", "component-name", "sourceMappingURL", "external_debug_info":
 		w.debugSize += size
+	default:
+		if strings.HasPrefix(name, ".debug_") {
+			w.debugSize += size
+		}
 	}
 }
 
+// add notes an import or export.
 func (w *walker) add(r *reader, to map[string]struct{}, name string, depth int) {
 	if w.entities++; w.entities > maxEntities {
 		r.fail(fmt.Sprintf("more than %d imports and exports", maxEntities))
+	}
+	if w.nameBytes += len(name); w.nameBytes > maxNameBytes {
+		r.fail(fmt.Sprintf("the names of imports and exports have more than %d bytes", maxNameBytes))
 	}
 	if depth == 0 {
 		to[name] = struct{}{}

@@ -2,9 +2,12 @@ package wasm_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +86,7 @@ var (
 	newServer = component(section(11, list(instanceExport("wasi:http/handler@0.3.0"))))
 	library   = component(section(11, list(
 		cat([]byte{0x01}, str("greet"), []byte{0x01, 0x00, 0x01, 0x01, 0x02}), // with a type
-		cat([]byte{0x02}, str("local:pkg/iface"), list(cat([]byte{0x01}, str("@1.2.3"))), []byte{0x05, 0x00, 0x00}),
+		cat([]byte{0x02}, str("local:pkg/iface@1"), list(cat([]byte{0x01}, str(".2.3"))), []byte{0x05, 0x00, 0x00}),
 	)))
 )
 
@@ -171,6 +174,13 @@ func TestParseRefuses(t *testing.T) {
 		{"a component as module", component(section(1, component())), "holds a component", 18},
 		{"text as module", component(section(1, []byte("(module)"))), "WebAssembly text", 10},
 		{"deep nesting", deep, "nested deeper", 0},
+		{"a Mach-O file", []byte("\xcf\xfa\xed\xfe\x07\x00\x00\x01"), "Mach-O", 0},
+		{"a Windows executable", []byte("MZ\x90\x00"), "Windows", 0},
+		{"an unknown option of a name", component(section(10, list(cat([]byte{0x02}, str("a"), list([]byte{0x03}), []byte{5, 0})))), "unknown option 3", 16},
+		{"an unknown form of a name", component(section(10, list(cat([]byte{0x03}, str("a"), []byte{5, 0})))), "unknown form 3", 12},
+		{"an unknown sort", component(section(11, list(cat([]byte{0x00}, str("a"), []byte{6, 0, 0})))), "unknown sort 6", 15},
+		{"too many imports", module(section(2, list(slices.Repeat([][]byte{moduleImport("a", "b", 0, 0)}, 100_001)...))), "more than 100000", 0},
+		{"names of many megabytes", module(section(7, list(slices.Repeat([][]byte{cat(str(strings.Repeat("x", 4096)), []byte{0, 0})}, 4097)...))), "names of imports and exports have more", 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,18 +204,78 @@ func TestEveryTruncationIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		undetected := 0
+		between := sectionEnds(file)
 		for n := range file {
 			if got, err := parse(file[:n]); err == nil {
-				undetected++
+				if !slices.Contains(between, n) {
+					t.Errorf("cut at %d of %d it is accepted", n, len(file))
+				}
 				if len(got.Exports) > len(whole.Exports) {
 					t.Errorf("cut at %d it has more exports than whole", n)
 				}
 			}
 		}
-		if undetected > 8 {
-			t.Errorf("%d truncations of %d went unnoticed", undetected, len(file))
-		}
+	}
+}
+
+// TestParseRealFiles: files made by wasm-tools, and each of their truncations.
+func TestParseRealFiles(t *testing.T) {
+	for file, want := range map[string]wasm.Info{
+		"greet.wasm": {
+			Kind: wasm.KindComponent, WASI: 2,
+			Imports: []string{"wasi:cli/environment@0.2.0", "wasi:cli/stdout@0.2.0", "wasi:io/error@0.2.0", "wasi:io/streams@0.2.0"},
+			Exports: []string{"wasi:cli/run@0.2.0"},
+		},
+		"http.wasm": {
+			Kind: wasm.KindComponent, WASI: 2,
+			Imports: []string{"wasi:http/types@0.2.0", "wasi:io/error@0.2.0", "wasi:io/streams@0.2.0"},
+			Exports: []string{"wasi:http/incoming-handler@0.2.0"},
+		},
+		"wasi3.wasm": {Kind: wasm.KindComponent, WASI: 3, Exports: []string{"wasi:cli/run@0.3.0"}},
+		"options.wasm": {
+			Kind: wasm.KindComponent, WASI: 3, Imports: []string{"wasi:http/types@0.2.6", "x", "y", "z"},
+		},
+		"compact.wasm": {Kind: wasm.KindModule, Imports: []string{"a", "d"}},
+	} {
+		t.Run(file, func(t *testing.T) {
+			content, err := os.ReadFile(filepath.Join("testdata", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := parse(content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Kind != want.Kind || got.WASI != want.WASI ||
+				!slices.Equal(got.Imports, want.Imports) || !slices.Equal(got.Exports, want.Exports) {
+				t.Errorf("got %+v, want %+v", *got, want)
+			}
+			between := sectionEnds(content)
+			for n := range content {
+				if _, err := parse(content[:n]); err == nil && !slices.Contains(between, n) {
+					t.Errorf("cut at %d of %d it is accepted", n, len(content))
+				}
+			}
+		})
+	}
+}
+
+// sectionEnds are the offsets between the outermost sections: a file that is
+// cut there is whole by itself.
+func sectionEnds(file []byte) []int {
+	ends := []int{8}
+	for at := 8; at < len(file); {
+		size, n := binary.Uvarint(file[at+1:])
+		at += 1 + n + int(size)
+		ends = append(ends, at)
+	}
+	return ends
+}
+
+func TestParseRefusesANegativeSize(t *testing.T) {
+	var formatError *wasm.FormatError
+	if _, err := wasm.Parse(bytes.NewReader(command), -1); !errors.As(err, &formatError) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -254,6 +324,17 @@ func (z zeros) ReadAt(p []byte, off int64) (int, error) {
 
 func FuzzParse(f *testing.F) {
 	for _, file := range [][]byte{module(), component(), command, cli, server, newServer, library, []byte("(module)")} {
+		f.Add(file)
+	}
+	seeds, err := filepath.Glob("testdata/*.wasm")
+	if err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds in testdata (%v)", err)
+	}
+	for _, seed := range seeds {
+		file, err := os.ReadFile(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {

@@ -24,14 +24,21 @@ type reader struct {
 
 // within is a reader of the next size bytes of r, which r then has passed.
 func (r *reader) within(size int64, what string) *reader {
+	start := r.offset
+	r.skip(size, what)
+	return newReader(r.source, start, start+size, what)
+}
+
+// skip passes the next size bytes unread.
+func (r *reader) skip(size int64, what string) {
 	if size > r.end-r.offset {
 		r.fail(fmt.Sprintf("%s of %d bytes ends beyond the end of %s at 0x%x (truncated?)", what, size, r.what, r.end))
 	}
-	inner := newReader(r.source, r.offset, r.offset+size, what)
 	r.seek(r.offset + size)
-	return inner
 }
 
+// newReader reads the bytes from offset to end. Its buffer is no larger than
+// they are.
 func newReader(source io.ReaderAt, offset, end int64, what string) *reader {
 	section := io.NewSectionReader(source, offset, end-offset)
 	return &reader{
@@ -79,12 +86,6 @@ func (r *reader) byte() byte {
 	r.check(err)
 	r.offset++
 	return b
-}
-
-func (r *reader) peek() byte {
-	b, err := r.buffered.Peek(1)
-	r.check(err)
-	return b[0]
 }
 
 func (r *reader) bytes(n int) []byte {

@@ -10,6 +10,7 @@ package wasm
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -57,43 +58,47 @@ func IsWasm(header []byte) bool { return bytes.HasPrefix(header, magic) }
 // requests.
 func (i *Info) ServesHTTP() bool {
 	return i.Kind == KindComponent &&
-		(i.exports("wasi:http/incoming-handler@0.2.") || i.exports("wasi:http/handler@0.3."))
+		(i.exportsInterface("wasi:http/incoming-handler", "0.2") || i.exportsInterface("wasi:http/handler", "0.3"))
 }
 
 // RunsAsCommand reports whether the binary has a start of its own: _start of
 // a module, wasi:cli/run of a component.
 func (i *Info) RunsAsCommand() bool {
 	if i.Kind == KindModule {
-		return i.exports("_start")
+		return slices.Contains(i.Exports, "_start")
 	}
-	return i.exports("wasi:cli/run@")
+	return i.exportsInterface("wasi:cli/run", "")
 }
 
-func (i *Info) exports(prefix string) bool {
-	for _, name := range i.Exports {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+func (i *Info) exportsInterface(name, version string) bool {
+	return slices.ContainsFunc(i.Exports, func(export string) bool {
+		n, v, ok := strings.Cut(export, "@")
+		return ok && n == name && (version == "" || v == version || strings.HasPrefix(v, version+"."))
+	})
 }
 
-// wasiOf derives the version from the names.
-func wasiOf(kind Kind, imports, exports []string) WASI {
-	if kind == KindModule {
-		for _, name := range imports {
+// wasi derives the version from the names.
+func (w *walker) wasi(info *Info) WASI {
+	if info.Kind == KindModule {
+		for _, name := range info.Imports {
 			if name == "wasi_snapshot_preview1" || name == "wasi_unstable" {
 				return 1
 			}
 		}
 		return 0
 	}
-	for _, names := range [][]string{imports, exports} {
-		for _, name := range names {
-			if _, version, ok := strings.Cut(name, "@"); ok && strings.HasPrefix(name, "wasi:") && strings.HasPrefix(version, "0.3.") {
-				return 3
-			}
+	for _, names := range [][]string{info.Imports, info.Exports, w.implemented} {
+		if slices.ContainsFunc(names, isWASI3) {
+			return 3
 		}
 	}
 	return 2
+}
+
+// isWASI3 reports whether an interface is one of WASI 0.3. The version may
+// stop at 0.3: names in their canonical form say no more.
+func isWASI3(name string) bool {
+	_, version, ok := strings.Cut(name, "@")
+	return ok && strings.HasPrefix(name, "wasi:") &&
+		(version == "0.3" || strings.HasPrefix(version, "0.3."))
 }
