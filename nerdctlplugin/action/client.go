@@ -1,0 +1,36 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/clientutil"
+)
+
+// connect opens a client of containerd in the namespace. The context that it
+// returns carries the namespace.
+func connect(ctx context.Context, global types.GlobalCommandOptions) (*containerd.Client, context.Context, func(), error) {
+	client, ctx, cancel, err := clientutil.NewClient(ctx, global.Namespace, global.Address)
+	if err != nil {
+		address := strings.TrimPrefix(global.Address, "unix://")
+		switch _, statErr := os.Stat(address); {
+		case errors.Is(statErr, fs.ErrNotExist):
+			err = advise(err, "start it (`systemctl start containerd`), or say where it listens with --address or CONTAINERD_ADDRESS")
+		case errors.Is(statErr, fs.ErrPermission), os.Geteuid() != 0:
+			err = advise(err, "run this as root, or start a rootless containerd and use its address")
+		default:
+			err = advise(err, "is containerd running? see `systemctl status containerd`")
+		}
+		return nil, nil, nil, fmt.Errorf("no containerd: %w", err)
+	}
+	return client, ctx, func() {
+		cancel()
+		_ = client.Close() // nothing is lost with the connection
+	}, nil
+}

@@ -1,0 +1,124 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/imgutil/jobs"
+	"github.com/containerd/nerdctl/v2/pkg/referenceutil"
+	"github.com/containerd/nerdctl/v2/pkg/signutil"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+)
+
+// PullOptions are those of Pull.
+type PullOptions struct {
+	// Global are nerdctl's global options.
+	Global types.GlobalCommandOptions
+	// Platform is which manifest of an index to pull, empty for the best one
+	// for Wasm.
+	Platform string
+	// Quiet suppresses progress and prints the reference only.
+	Quiet bool
+	// Verify is how to verify signatures.
+	Verify types.ImageVerifyOptions
+	// Stdout gets the reference, Stderr the progress.
+	Stdout, Stderr io.Writer
+}
+
+// Pull brings an artifact from its registry into containerd.
+func Pull(ctx context.Context, raw string, o PullOptions) error {
+	client, ctx, done, err := connect(ctx, o.Global)
+	if err != nil {
+		return err
+	}
+	defer done()
+	image, err := pull(ctx, client, raw, o)
+	if err != nil {
+		return err
+	}
+	if o.Quiet {
+		fmt.Fprintln(o.Stdout, image.Record.Name)
+		return nil
+	}
+	fmt.Fprintf(o.Stdout, "%s@%s\n", image.Record.Name, image.Record.Target.Digest)
+	return nil
+}
+
+func pull(ctx context.Context, client *containerd.Client, raw string, o PullOptions) (*unpack.Image, error) {
+	ref, err := parseReference(raw)
+	if err != nil {
+		return nil, err
+	}
+	from := ref.String()
+	if provider := o.Verify.Provider; provider != "" && provider != "none" {
+		// The verified reference has the digest of what was signed.
+		if from, err = signutil.Verify(ctx, raw, o.Global.HostsDir, o.Global.Experimental, o.Verify); err != nil {
+			return nil, fmt.Errorf("verify %s: %w", raw, err)
+		}
+	}
+	var image *unpack.Image
+	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(resolver remotes.Resolver) error {
+		name, root, err := resolver.Resolve(ctx, from)
+		if err != nil {
+			return err
+		}
+		fetcher, err := resolver.Fetcher(ctx, name)
+		if err != nil {
+			return err
+		}
+		ongoing := jobs.New(ref.String())
+		stop := showProgress(ctx, client, ongoing, o)
+		defer stop()
+		image, err = unpack.Import(ctx, client, ref.String(), root, fetcher, unpack.Options{
+			Snapshotter: o.Global.Snapshotter,
+			Platform:    o.Platform,
+			Source:      ref.String(),
+			OnContent:   func(desc ocispec.Descriptor) { ongoing.Add(desc) },
+		})
+		return err
+	})
+	if err != nil {
+		return nil, adviseRegistry(err, ref.String(), ref.Domain)
+	}
+	return image, nil
+}
+
+// showProgress shows the state of downloads until the function that it
+// returns is called.
+func showProgress(ctx context.Context, client *containerd.Client, ongoing *jobs.Jobs, o PullOptions) (stop func()) {
+	if o.Quiet {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(unpack.WithProgressKeys(ctx))
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		jobs.ShowProgress(ctx, ongoing, client.ContentStore(), o.Stderr)
+	}()
+	return func() {
+		cancel()
+		<-finished
+	}
+}
+
+// parseReference parses the name of an image in a registry.
+func parseReference(raw string) (*referenceutil.ImageReference, error) {
+	ref, err := referenceutil.Parse(raw)
+	if errors.Is(err, referenceutil.ErrLoadOCIArchiveRequired) {
+		return nil, fmt.Errorf("%s is an archive: push it with `nerdctl wasm push %s REF` first", raw, raw)
+	}
+	if err != nil {
+		return nil, advise(fmt.Errorf("reference %q: %w", raw, err), "it has to be like registry.example/name:tag")
+	}
+	if ref.Protocol != "" {
+		return nil, fmt.Errorf("%s: artifacts cannot be pulled from %s", raw, ref.Protocol)
+	}
+	return ref, nil
+}

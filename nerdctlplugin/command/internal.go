@@ -1,0 +1,29 @@
+package command
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/containerd/nerdctl/v2/pkg/clientutil"
+	"github.com/containerd/nerdctl/v2/pkg/ocihook"
+	"github.com/spf13/cobra"
+)
+
+// newInternal has what containers and builds call this program for.
+func newInternal(g *globals) *cobra.Command {
+	internal := &cobra.Command{Use: "internal", Hidden: true}
+	internal.AddCommand(&cobra.Command{
+		Use:   "oci-hook EVENT",
+		Short: "Set up or tear down a container's network; nerdctl's packages write it into containers as an OCI hook",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c := g.config
+			dataStore, err := clientutil.DataStore(c.DataRoot, c.Address)
+			if err != nil {
+				return fmt.Errorf("find nerdctl's data store: %w", err)
+			}
+			return ocihook.Run(os.Stdin, os.Stderr, args[0], dataStore, c.CNIPath, c.CNINetConfPath, c.BridgeIP)
+		},
+	})
+	return internal
+}

@@ -1,0 +1,46 @@
+package command
+
+import (
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+)
+
+func newPull(g *globals) *cobra.Command {
+	var o action.PullOptions
+	cmd := &cobra.Command{
+		Use:   "pull [flags] REF",
+		Short: "Pull an artifact from a registry",
+		Long: `Pull an artifact from a registry into containerd: all its layers go into the
+content store, and filesystem layers are unpacked too. Manifest and config are
+checked before layers are fetched, Wasm layers before the image gets its name.
+When anything is wrong, nothing is kept.`,
+		Example: `  nerdctl wasm pull registry.example/hello:1
+  nerdctl wasm pull --platform wasip1/wasm registry.example/hello:1
+  nerdctl --insecure-registry wasm pull 192.0.2.1:5000/hello`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := interruptible(cmd)
+			defer stop()
+			o.Global, o.Stdout, o.Stderr = g.options(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return action.Pull(ctx, args[0], o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to pull, such as wasip1/wasm (default: the best one for Wasm)")
+	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
+	bindVerify(flags, &o.Verify)
+	return cmd
+}
+
+// bindVerify declares nerdctl's flags for the verification of signatures.
+func bindVerify(flags *pflag.FlagSet, o *types.ImageVerifyOptions) {
+	flags.StringVar(&o.Provider, "verify", "none", "verify the signature (none|cosign|notation)")
+	flags.StringVar(&o.CosignKey, "cosign-key", "", "public key for --verify=cosign: file, KMS, URI or Kubernetes secret")
+	flags.StringVar(&o.CosignCertificateIdentity, "cosign-certificate-identity", "", "identity in the Fulcio certificate for --verify=cosign")
+	flags.StringVar(&o.CosignCertificateIdentityRegexp, "cosign-certificate-identity-regexp", "", "regular expression for that identity")
+	flags.StringVar(&o.CosignCertificateOidcIssuer, "cosign-certificate-oidc-issuer", "", "OIDC issuer in the Fulcio certificate for --verify=cosign")
+	flags.StringVar(&o.CosignCertificateOidcIssuerRegexp, "cosign-certificate-oidc-issuer-regexp", "", "regular expression for that issuer")
+}

@@ -1,0 +1,110 @@
+// Package command is the plugin's command line: one file per verb, which turns
+// flags into the options of package action.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/containerd/nerdctl/v2/pkg/errutil"
+	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
+	"github.com/spf13/cobra"
+
+	"github.com/wasmfile/wasmfile/pkg/version"
+)
+
+// failure is the exit code for errors of the command itself, as in nerdctl.
+const failure = 1
+
+// Execute runs a command line and returns the exit code of the process. name
+// is what the user calls the program: "nerdctl-wasm" or "nerdctl wasm".
+func Execute(name string, args []string, stdout, stderr io.Writer) int {
+	g, err := loadGlobals(os.LookupEnv)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return failure
+	}
+	root := newRoot(name, g)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err = root.Execute()
+	var exit errutil.ExitCoder
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	return failure
+}
+
+func newRoot(name string, g *globals) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "nerdctl-wasm",
+		Short: "WebAssembly artifacts in containerd",
+		Long: `Pull, run, push, build and inspect WebAssembly artifacts: OCI artifacts whose
+layers are .wasm files, and that containerd runs with the runtime
+io.containerd.wasmfile.v1. A container that runs one is an ordinary nerdctl
+container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
+		Example: `  # build the Wasmfile of this directory and run what it makes
+  nerdctl wasm build -t hello .
+  nerdctl wasm run --rm hello
+
+  # from a registry
+  nerdctl wasm run --rm registry.example/hello:1 some arguments
+
+  # serve HTTP in the background
+  nerdctl wasm run -d --name web -p 8080:8080 registry.example/http`,
+		Annotations:      map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		Version:          version.String(),
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		TraverseChildren: true, // the short global flags stand before the verb
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := g.finish(); err != nil {
+				return err
+			}
+			if needsRootlessParent(cmd) {
+				return rootlessutil.ParentMain(g.config.HostGatewayIP)
+			}
+			return nil
+		},
+	}
+	g.bind(root.PersistentFlags(), root.Flags())
+	root.AddCommand(
+		newPull(g),
+		newVersion(),
+		newInternal(g),
+	)
+	return root
+}
+
+// needsRootlessParent reports whether this process has to enter the namespaces
+// of RootlessKit first, as nerdctl does.
+func needsRootlessParent(cmd *cobra.Command) bool {
+	if !rootlessutil.IsRootlessParent() {
+		return false
+	}
+	switch cmd.Name() {
+	case "version", "completion", "help", "oci-hook":
+		return false
+	}
+	return true
+}
+
+// interruptible is a command's context until the first SIGINT or SIGTERM, so
+// that what was begun is undone.
+func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	ctx := cmd.Context()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}

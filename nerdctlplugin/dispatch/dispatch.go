@@ -1,0 +1,119 @@
+// Package dispatch makes one executable two programs: nerdctl-wasm by its own
+// name, and by the name nerdctl one that has the command wasm and is the real
+// nerdctl, found next in PATH, for all else. nerdctl has no plugin mechanism
+// of its own.
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	nerdctl    = "nerdctl"
+	subcommand = "wasm"
+)
+
+// Call is a command line for the plugin.
+type Call struct {
+	// Name is what the user calls the program.
+	Name string
+	// Args are the arguments without the program's name.
+	Args []string
+}
+
+// Route returns the plugin's call in a process's arguments. When they are for
+// the real nerdctl, the process becomes that and Route does not return, or
+// returns an error that says why that failed. globals are nerdctl's global
+// flags.
+func Route(argv []string, globals *pflag.FlagSet) (Call, error) {
+	if len(argv) == 0 || filepath.Base(argv[0]) != nerdctl {
+		return Call{Name: "nerdctl-wasm", Args: argv[min(1, len(argv)):]}, nil
+	}
+	if args, ok := split(argv[1:], globals); ok {
+		return Call{Name: nerdctl + " " + subcommand, Args: args}, nil
+	}
+	return Call{}, become(argv)
+}
+
+// split looks for the command wasm after global flags, and returns the
+// arguments without it. It also knows the requests of shell completion.
+func split(args []string, globals *pflag.FlagSet) ([]string, bool) {
+	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") {
+		rest, ok := split(args[1:], globals)
+		return append([]string{args[0]}, rest...), ok && len(rest) > 0
+	}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == subcommand:
+			return slices.Concat(args[:i], args[i+1:]), true
+		case arg == "--" || !strings.HasPrefix(arg, "-") || arg == "-":
+			return nil, false
+		case takesNext(arg, globals):
+			i++
+		}
+	}
+	return nil, false
+}
+
+// takesNext reports whether a flag's value is the next argument.
+func takesNext(arg string, globals *pflag.FlagSet) bool {
+	if strings.Contains(arg, "=") {
+		return false
+	}
+	var flag *pflag.Flag
+	if name, ok := strings.CutPrefix(arg, "--"); ok {
+		flag = globals.Lookup(name)
+	} else if len(arg) == 2 { // -nNAME has its value with it
+		flag = globals.ShorthandLookup(arg[1:])
+	}
+	return flag != nil && flag.NoOptDefVal == ""
+}
+
+// become replaces the process by the real nerdctl: exit code, terminal and
+// signals stay the caller's own.
+func become(argv []string) error {
+	own, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this executable: %w", err)
+	}
+	program, err := next(own, os.Getenv("PATH"))
+	if err != nil {
+		return err
+	}
+	if err := syscall.Exec(program, append([]string{program}, argv[1:]...), os.Environ()); err != nil {
+		return fmt.Errorf("run %s: %w", program, err)
+	}
+	return nil
+}
+
+// next finds the first nerdctl in a PATH that is not the executable own.
+func next(own, path string) (string, error) {
+	self, err := os.Stat(own)
+	if err != nil {
+		return "", fmt.Errorf("find this executable: %w", err)
+	}
+	for _, dir := range filepath.SplitList(path) {
+		candidate := filepath.Join(dir, nerdctl)
+		if !filepath.IsAbs(candidate) {
+			continue // as os/exec, never from the current directory
+		}
+		info, err := os.Stat(candidate)
+		if err != nil || info.IsDir() || os.SameFile(info, self) {
+			continue
+		}
+		if found, err := exec.LookPath(candidate); err == nil {
+			return found, nil
+		}
+	}
+	return "", errors.New("this is only the command `nerdctl wasm`, and there is no other nerdctl in PATH: install it from https://github.com/containerd/nerdctl/releases")
+}
