@@ -49,7 +49,7 @@ func (s *Sandbox) makeImages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		made := s.path("state", "image-"+image.name)
+		made := s.path("state", "image-"+image.name+".key")
 		if have, err := os.ReadFile(made); err == nil && string(have) == key {
 			if _, err := s.command(ctx, "crane", "digest", s.Image(image.name)); err == nil {
 				continue
