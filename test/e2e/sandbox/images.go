@@ -130,6 +130,16 @@ func (s *Sandbox) PushFrontend(ctx context.Context, layout string) error {
 	return nil
 }
 
+// pushBuiltFrontend pushes the frontend's image where `make image` left it, if
+// it did: the registry of a new sandbox does not have it.
+func (s *Sandbox) pushBuiltFrontend(ctx context.Context) error {
+	layout := filepath.Join(s.repo, "bin", "frontend-image")
+	if !exists(filepath.Join(layout, "index.json")) {
+		return nil
+	}
+	return s.PushFrontend(ctx, layout)
+}
+
 // layoutHolds is whether the only image of an OCI layout has a digest.
 func layoutHolds(layout, digest string) bool {
 	content, err := os.ReadFile(filepath.Join(layout, "index.json"))

@@ -107,7 +107,7 @@ func (s *Sandbox) Up(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("the daemons need root: run this as root")
 	}
-	err := s.stages(ctx, s.installPackages, s.buildTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages)
+	err := s.stages(ctx, s.installPackages, s.buildTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages, s.pushBuiltFrontend)
 	if err == nil {
 		s.say("up; `eval \"$(make -s sandbox-env)\"` to use it")
 	}

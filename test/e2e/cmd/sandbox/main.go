@@ -23,7 +23,7 @@ const usage = `usage: sandbox VERB
   engine                get the wasmtime executable and print where it is
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
-SANDBOX_DIR says where it is, .sandbox in the repository when unset.`
+SANDBOX_DIR says where it is, .sandbox in the repository when unset`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
