@@ -129,16 +129,25 @@ func TestProblems(t *testing.T) {
 		says     []string
 	}{
 		"not Wasm": {
-			map[string]string{".wasmfile/0001/files/a.sh": "#!/bin/sh"}, assemble.Spec{Components: 1},
-			assemble.SubjectComponent, []int{1}, []string{"a.sh", "offset 0x0", "script"},
+			map[string]string{".wasmfile/0001/files/a.sh": "#!/bin/sh"},
+			assemble.Spec{Components: 1},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"a.sh", "offset 0x0", "script"},
 		},
 		"a renamed file is named by its own name": {
-			map[string]string{".wasmfile/0001/as/app/a.sh": "#!/bin/sh"}, assemble.Spec{Components: 1},
-			assemble.SubjectComponent, []int{1}, []string{"a.sh"},
+			map[string]string{".wasmfile/0001/as/app/a.sh": "#!/bin/sh"},
+			assemble.Spec{Components: 1},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"a.sh"},
 		},
 		"truncated": {
-			map[string]string{".wasmfile/0001/files/a.wasm": module + "\x01\x40"}, assemble.Spec{Components: 1},
-			assemble.SubjectComponent, []int{1}, []string{"a.wasm", "offset 0xa", "truncated"},
+			map[string]string{".wasmfile/0001/files/a.wasm": module + "\x01\x40"},
+			assemble.Spec{Components: 1},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"a.wasm", "offset 0xa", "truncated"},
 		},
 		"no match":         {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
 		"nothing at all":   {nil, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"no file"}},

@@ -39,7 +39,7 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	}
 	spec := b.spec(converted)
 	spec.CheckOnly = checkOnly
-	layout, err := b.assembly(ctx, converted.State, spec)
+	layout, err := b.assembly(converted.State, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +61,13 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 }
 
 // assembly is the step that turns the target stage into a layout.
-func (b *build) assembly(ctx context.Context, stage llb.State, spec assemble.Spec) (llb.State, error) {
+func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
 	}
-	program, err := b.frontend.assembler(ctx, b.client, host)
+	program, err := b.frontend.assembler(b.client, host)
 	if err != nil {
 		return llb.State{}, err
 	}

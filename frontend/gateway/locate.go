@@ -20,7 +20,11 @@ func (b *build) locate(err error) error {
 		return nil
 	}
 	if b.file != nil {
-		err = b.file.Translate(err)
+		var ranges []*pb.Range
+		for _, source := range errdefs.Sources(err) { // of a step that failed
+			ranges = append(ranges, source.Ranges...)
+		}
+		err = b.file.Translate(err, fromPB(ranges))
 	}
 	for _, ranges := range locations(err) {
 		err = errdefs.WithSource(err, &errdefs.Source{Info: b.sourceInfo(), Ranges: toPB(ranges)})

@@ -3,7 +3,6 @@
 package gateway
 
 import (
-	"context"
 	"fmt"
 	"os"
 
@@ -51,7 +50,7 @@ const (
 	imageProgram = "/wasmfile-frontend"
 )
 
-func (f *Frontend) assembler(_ context.Context, c client.Client, platform ocispec.Platform) (Assembler, error) {
+func (f *Frontend) assembler(c client.Client, platform ocispec.Platform) (Assembler, error) {
 	if f.options.Assembler != nil {
 		return *f.options.Assembler, nil
 	}

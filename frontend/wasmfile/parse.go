@@ -77,11 +77,11 @@ func Parse(text []byte, opts Options) (*File, error) {
 	// The rest of the syntax is BuildKit's to judge.
 	ast, err = parser.Parse(bytes.NewReader(rendered))
 	if err != nil {
-		return nil, f.Translate(err)
+		return nil, f.Translate(err, nil)
 	}
 	stages, globals, err := instructions.Parse(ast.AST, nil)
 	if err != nil {
-		return nil, f.Translate(err)
+		return nil, f.Translate(err, nil)
 	}
 	if len(stages) == 0 {
 		return nil, errors.New("the Wasmfile has no FROM: it needs a stage, for example FROM scratch")

@@ -129,7 +129,7 @@ func TestTranslations(t *testing.T) {
 		}
 	}
 	original := parser.WithLocation(errors.New("COPY failed"), at(3))
-	if err := f.Translate(original); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
+	if err := f.Translate(original, nil); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
 		t.Errorf("translated to %v", err)
 	}
 }

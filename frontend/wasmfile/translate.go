@@ -45,17 +45,17 @@ func (f *File) StepName(name string, location []parser.Range) string {
 }
 
 // Translate makes an error of BuildKit about the rendered Dockerfile one
-// about the user's text. The original stays in the chain.
-func (f *File) Translate(err error) error {
-	var location []parser.Range
+// about the user's text: about the lines that the error knows, and those of
+// location. The original stays in the chain.
+func (f *File) Translate(err error, location []parser.Range) error {
+	if err == nil {
+		return nil
+	}
 	var located *parser.LocationError
 	if errors.As(err, &located) {
 		for _, l := range located.Locations {
 			location = append(location, l...)
 		}
-	}
-	if err == nil {
-		return nil
 	}
 	message := f.Message(err.Error(), location)
 	if message == err.Error() {
