@@ -21,7 +21,7 @@ const (
 // Options say which stage of a Wasmfile is wanted. The zero value is the last
 // stage, without build arguments.
 type Options struct {
-	// Target is the name or the index of a stage; empty for the last.
+	// Target is the name of a stage; empty for the last.
 	Target string
 	// BuildArgs are the values given for ARGs.
 	BuildArgs map[string]string

@@ -31,7 +31,7 @@ COMPONENT four.wasm
 	}{
 		{"the last stage and what it is from", wasmfile.Options{}, "one two four"},
 		{"a target by name", wasmfile.Options{Target: "TWO"}, "one two"},
-		{"a target by index", wasmfile.Options{Target: "0"}, "one"},
+		{"an index is no target", wasmfile.Options{Target: "0"}, ""},
 		{"a target without components", wasmfile.Options{Target: "three"}, ""},
 		{"a build argument names the base", wasmfile.Options{Target: "two", BuildArgs: map[string]string{"BASE": "scratch"}}, "two"},
 		{"a context in place of a stage", wasmfile.Options{IsContext: func(s string) bool { return s == "one" }}, "two four"},

@@ -2,7 +2,6 @@ package wasmfile
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -41,13 +40,7 @@ func findTarget(stages []instructions.Stage, target string) int {
 	if target == "" {
 		return len(stages) - 1
 	}
-	if i := stageBefore(stages, target); i >= 0 {
-		return i
-	}
-	if i, err := strconv.Atoi(target); err == nil && i >= 0 && i < len(stages) {
-		return i
-	}
-	return -1
+	return stageBefore(stages, target)
 }
 
 // stageBefore is the last of the stages that has a name, or -1.
