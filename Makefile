@@ -63,7 +63,7 @@ test: test-unit test-e2e ## All tests: unit, then end to end on the sandbox's da
 .PHONY: test-unit
 test-unit: ## Tests that need neither root nor a daemon
 	go test ./...
-	go -C test/e2e vet ./...
+	go -C test/e2e vet ./... && go -C test/e2e test ./sandbox
 
 .PHONY: test-e2e
 test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
