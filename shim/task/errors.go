@@ -4,7 +4,8 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/containerd/errdefs"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
@@ -13,25 +14,24 @@ import (
 	"github.com/wasmfile/wasmfile/shim/image"
 )
 
-// classified is an error with the class by which containerd's clients know
-// whose fault it is. Its message stays, because people read it.
-type classified struct{ err, class error }
+// rpcError is an error of this shim's as the answer to a request: with the
+// code by which containerd's clients know whose fault it is, and the message
+// as it is, because people read it.
+func rpcError(err error) error {
+	return status.Error(rpcCode(err), err.Error())
+}
 
-func (c classified) Error() string   { return c.err.Error() }
-func (c classified) Unwrap() []error { return []error{c.err, c.class} }
-
-// classify adds the class of an error of this shim's.
-func classify(err error) error {
+func rpcCode(err error) codes.Code {
 	var noMatch *artifact.NoMatchError
 	var format *wasm.FormatError
 	switch {
-	case errors.As(err, &noMatch), errors.As(err, &format), errors.Is(err, artifact.ErrInvalid),
-		errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
-		return classified{err, errdefs.ErrInvalidArgument}
+	case errors.Is(err, errOptions), errors.As(err, &noMatch), errors.As(err, &format),
+		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
+		return codes.InvalidArgument
 	case errors.Is(err, image.ErrNotListed):
-		return classified{err, errdefs.ErrPermissionDenied}
+		return codes.PermissionDenied
 	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
-		return classified{err, errdefs.ErrFailedPrecondition}
+		return codes.FailedPrecondition
 	}
-	return err
+	return codes.Unknown
 }

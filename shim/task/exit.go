@@ -2,6 +2,7 @@ package task
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,10 +17,13 @@ const killedStatus = 128 + uint32(unix.SIGKILL)
 // namespace, and a WASI guest cannot have one: for a command, a signal that
 // ends a program by default becomes SIGKILL, and the exit status is the one
 // of the signal that was asked for. A component that serves HTTP is asked to
-// drain with SIGINT, which the engine handles, and has then ended well.
+// drain with SIGINT, which the engine handles, and has then ended well; one that
+// has not ended when its time is over is killed, and its exit status says so.
 type guest struct {
 	bundle string
 	serves bool
+	// drain is how long a server may finish what it serves.
+	drain time.Duration
 
 	mu    sync.Mutex
 	asked unix.Signal
@@ -49,10 +53,12 @@ func (g *guest) status(actual uint32) uint32 {
 	switch {
 	case g.asked == 0 || g.asked == unix.SIGKILL:
 		return actual
-	case g.serves && drains(g.asked) && actual == 128+uint32(unix.SIGINT):
-		return 0
-	case actual == killedStatus && !(g.serves && drains(g.asked)):
+	case actual == killedStatus:
 		return 128 + uint32(g.asked)
+	case g.serves && drains(g.asked) && actual == 128+uint32(unix.SIGINT):
+		// The signal came before the engine could handle it: nothing was
+		// being served.
+		return 0
 	}
 	return actual
 }

@@ -1,16 +1,20 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/api/types/runc/options"
 	"github.com/containerd/containerd/api/types/runtimeoptions/v1"
-	"github.com/containerd/errdefs"
 	"github.com/containerd/typeurl/v2"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
 )
+
+// errOptions is returned for runtime options that runc's service would not
+// take.
+var errOptions = errors.New("only runtime options of runc are known")
 
 // normalizeOptions makes a request's runtime options ones that runc's service
 // takes: runc's own, or none. The generic options that Kubernetes passes to a
@@ -23,7 +27,7 @@ func normalizeOptions(r *taskapi.CreateTaskRequest, cgroupsPath string) error {
 	if len(r.Options.GetValue()) > 0 {
 		decoded, err := typeurl.UnmarshalAny(r.Options)
 		if err != nil {
-			return fmt.Errorf("runtime options of type %s: %w: %w", r.Options.TypeUrl, errdefs.ErrInvalidArgument, err)
+			return fmt.Errorf("runtime options of type %s: %w: %w", r.Options.TypeUrl, errOptions, err)
 		}
 		switch o := decoded.(type) {
 		case *options.Options:
@@ -31,7 +35,7 @@ func normalizeOptions(r *taskapi.CreateTaskRequest, cgroupsPath string) error {
 		case *runtimeoptions.Options:
 			r.Options = nil
 		default:
-			return fmt.Errorf("runtime options of type %s: only those of runc are known: %w", r.Options.TypeUrl, errdefs.ErrInvalidArgument)
+			return fmt.Errorf("runtime options of type %s: %w", r.Options.TypeUrl, errOptions)
 		}
 	}
 	if !bundle.IsSystemdCgroup(cgroupsPath) || chosen.GetSystemdCgroup() {

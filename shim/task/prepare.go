@@ -59,7 +59,11 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err := rewrite(r, spec, code, command); err != nil {
 		return nil, err
 	}
-	return &guest{bundle: r.Bundle, serves: code.HTTP}, nil
+	drain, err := bundle.HTTPDrain(spec.Annotations)
+	if err != nil {
+		return nil, err
+	}
+	return &guest{bundle: r.Bundle, serves: code.HTTP, drain: drain}, nil
 }
 
 // forContainerd gives a request's namespace to the calls to containerd that

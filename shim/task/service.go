@@ -2,20 +2,25 @@ package task
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/log"
 	"github.com/containerd/ttrpc"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
-
-	"github.com/containerd/containerd/v2/pkg/shim"
 )
 
-var _ taskapi.TTRPCTaskService = (*Service)(nil)
+var (
+	_ taskapi.TTRPCTaskService = (*Service)(nil)
+	_ shim.TTRPCService        = (*Service)(nil)
+)
 
 // Service is the task service of the shim.
 type Service struct {
@@ -36,14 +41,12 @@ func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
 	return nil
 }
 
-var _ shim.TTRPCService = (*Service)(nil)
-
 // Create prepares the bundle of a WebAssembly container, and has runc create
 // the container.
 func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
 	g, err := s.preparer.prepare(ctx, r)
 	if err != nil {
-		return nil, errgrpc.ToGRPC(classify(err))
+		return nil, rpcError(err)
 	}
 	if g == nil {
 		return s.runc.Create(ctx, r)
@@ -64,7 +67,26 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 	}
 	sent := proto.Clone(r).(*taskapi.KillRequest)
 	sent.Signal = uint32(g.translate(unix.Signal(r.Signal)))
+	if g.serves && drains(unix.Signal(r.Signal)) {
+		s.endAfterDrain(ctx, r, g)
+	}
 	return s.runc.Kill(ctx, sent)
+}
+
+// endAfterDrain ends a server that still has connections when its time to
+// drain is over. The engine waits for idle connections too, which clients
+// keep open for as long as they like.
+func (s *Service) endAfterDrain(ctx context.Context, r *taskapi.KillRequest, g *guest) {
+	ctx = context.WithoutCancel(ctx)
+	time.AfterFunc(g.drain, func() {
+		if s.guests.get(r.ID) != g {
+			return
+		}
+		_, err := s.runc.Kill(ctx, &taskapi.KillRequest{ID: r.ID, Signal: uint32(unix.SIGKILL), All: r.All})
+		if err != nil && !errdefs.IsNotFound(errgrpc.ToNative(err)) {
+			log.G(ctx).WithError(err).WithField("container", r.ID).Warn("cannot end a server that does not drain")
+		}
+	})
 }
 
 // State tells whether a process runs and how it ended.
@@ -100,7 +122,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 // but the component, and no shell.
 func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
 	if s.guests.get(r.ID) != nil {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("container %s runs WebAssembly, which has no programs to exec into: run its image again with another --entrypoint: %w", r.ID, errdefs.ErrNotImplemented))
+		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which has no programs to exec into: run its image again with another --entrypoint", r.ID)
 	}
 	return s.runc.Exec(ctx, r)
 }
@@ -109,7 +131,7 @@ func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emp
 // is an engine of the host's, at addresses that may mean something else then.
 func (s *Service) Checkpoint(ctx context.Context, r *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
 	if s.guests.get(r.ID) != nil {
-		return nil, errgrpc.ToGRPC(fmt.Errorf("container %s runs WebAssembly, which cannot be checkpointed: %w", r.ID, errdefs.ErrNotImplemented))
+		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which cannot be checkpointed", r.ID)
 	}
 	return s.runc.Checkpoint(ctx, r)
 }
