@@ -1,10 +1,11 @@
 // Hello prints a greeting, its arguments and, in HELLO, what it was told by the
-// environment.
+// environment. HELLO_EXIT is its exit code.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -15,5 +16,13 @@ func main() {
 	}
 	if greeting := os.Getenv("HELLO"); greeting != "" {
 		fmt.Println("environment:", greeting)
+	}
+	if code := os.Getenv("HELLO_EXIT"); code != "" {
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "hello: HELLO_EXIT:", err)
+			os.Exit(2)
+		}
+		os.Exit(n)
 	}
 }

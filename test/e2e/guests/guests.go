@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-//go:embed probe newest.wat tools.mjs guests.go
+//go:embed probe *.wat tools.mjs guests.go
 var sources embed.FS
 
 const (
@@ -26,6 +26,9 @@ const (
 	// adapterFile makes a component of WASI 0.2 from a module of WASI 0.1.
 	adapterFile = "@bytecodealliance/jco/lib/wasi_snapshot_preview1.command.wasm"
 )
+
+// written are the guests that are written by hand, as text beside this file.
+var written = []string{"newest", "trap", "exit"}
 
 // packages are what is needed from npm: wasm-tools compiled to WebAssembly,
 // what it runs on, and the adapter. They are unpacked without their own
@@ -38,7 +41,7 @@ var packages = []struct{ name, version, sha256 string }{
 
 var (
 	building sync.Mutex
-	built    map[string]string
+	built    = make(map[string]map[string]string) // by cache directory
 )
 
 // Build makes the guests, unless they are in the cache directory already, and
@@ -47,11 +50,15 @@ var (
 //   - probe.module: a core module that does what its arguments say
 //   - probe.component: the same as a component of WASI 0.2
 //   - newest: a component of WASI 0.3 that ends with success
+//   - trap: a component of WASI 0.2 that traps at once
+//   - exit: a component of WASI 0.2 that ends with exit code 7, by
+//     exit-with-code, which an engine must be told to offer. A component made
+//     by an adapter, as the probe is, can only end with 0 or 1.
 func Build(ctx context.Context, cache string) (map[string]string, error) {
 	building.Lock()
 	defer building.Unlock()
-	if built != nil {
-		return built, nil
+	if paths, ok := built[cache]; ok {
+		return paths, nil
 	}
 	key, err := sourceKey()
 	if err != nil {
@@ -61,15 +68,34 @@ func Build(ctx context.Context, cache string) (map[string]string, error) {
 	paths := map[string]string{
 		"probe.module":    filepath.Join(dir, "probe.module.wasm"),
 		"probe.component": filepath.Join(dir, "probe.component.wasm"),
-		"newest":          filepath.Join(dir, "newest.wasm"),
+	}
+	for _, name := range written {
+		paths[name] = filepath.Join(dir, name+".wasm")
 	}
 	if _, err := os.Stat(dir); err != nil {
 		if err := buildAll(ctx, cache, dir); err != nil {
 			return nil, fmt.Errorf("build the guests: %w", err)
 		}
 	}
-	built = paths
+	built[cache] = paths
 	return paths, nil
+}
+
+// CacheDir is where the guests are cached: guests below $SANDBOX_DIR, or below
+// .sandbox at the root of the repository when the working directory is in it.
+func CacheDir() string {
+	if dir := os.Getenv("SANDBOX_DIR"); dir != "" {
+		return filepath.Join(dir, "guests")
+	}
+	root, _ := filepath.Abs(".")
+	for dir := root; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "examples")); err == nil {
+			return filepath.Join(dir, ".sandbox", "guests")
+		}
+		if dir == filepath.Dir(dir) {
+			return filepath.Join(root, ".sandbox", "guests")
+		}
+	}
 }
 
 func sourceKey() (string, error) {
@@ -109,8 +135,10 @@ func buildAll(ctx context.Context, cache, dir string) error {
 	if err := tools.run(ctx, "adapt", at("probe.module.wasm"), tools.adapter, at("probe.component.wasm")); err != nil {
 		return err
 	}
-	if err := tools.run(ctx, "parse", at("newest.wat"), at("newest.wasm")); err != nil {
-		return err
+	for _, name := range written {
+		if err := tools.Parse(ctx, at(name+".wat"), at(name+".wasm")); err != nil {
+			return err
+		}
 	}
 	return os.Rename(partial, dir)
 }
@@ -162,6 +190,9 @@ func install(ctx context.Context, cache, dir string) error {
 		if out, err := exec.CommandContext(ctx, "tar", "-xzf", tarball, "-C", target, "--strip-components=1").CombinedOutput(); err != nil {
 			return fmt.Errorf("tar: %w\n%s", err, out)
 		}
+		if err := os.Remove(tarball); err != nil {
+			return err
+		}
 	}
 	return os.Rename(partial, dir)
 }
@@ -172,6 +203,7 @@ func download(ctx context.Context, spec, sum, file string) error {
 	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(dir)
 	cmd := exec.CommandContext(ctx, "npm", "pack", spec, "--loglevel=error", "--pack-destination", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm pack %s: %w\n%s", spec, err, out)

@@ -12,7 +12,7 @@ import (
 // TestExamplesMatchTheirSource: the components that are committed in examples
 // are what their text makes. With UPDATE_EXAMPLES=1 they are written anew.
 func TestExamplesMatchTheirSource(t *testing.T) {
-	tools, err := guests.Tools(t.Context(), filepath.Join(os.Getenv("SANDBOX_DIR"), "guests"))
+	tools, err := guests.Tools(t.Context(), guests.CacheDir())
 	if err != nil {
 		t.Fatal(err)
 	}

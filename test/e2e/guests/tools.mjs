@@ -2,10 +2,36 @@
 //
 //   node tools.mjs parse IN.wat OUT.wasm
 //   node tools.mjs component CORE.wat WORLD.wit WORLD OUT.wasm
-//   node tools.mjs adapt CORE.wasm ADAPTER.wasm OUT.wasm
+//   node tools.mjs adapt PROBE.wasm ADAPTER.wasm OUT.wasm
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
+import { WASI } from "node:wasi";
+
+// withAdapterMemory gives the probe the export by which the adapter allocates:
+// from the array that the probe keeps for it, whose address is the exit code
+// of its verb adapter-memory. Go itself cannot export this function: it is
+// called before Go's runtime has started.
+async function withAdapterMemory(binary) {
+  const wasi = new WASI({ version: "preview1", args: ["probe", "adapter-memory"], returnOnExit: true });
+  const { instance } = await WebAssembly.instantiate(binary, wasi.getImportObject());
+  const start = wasi.start(instance);
+  const text = await tools.print(binary);
+  return tools.parse(
+    text.slice(0, text.lastIndexOf(")")) +
+      `
+  (global $adapter-next (mut i32) (i32.const ${start}))
+  (func (export "cabi_realloc_adapter") (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
+    (local $address i32)
+    (local.set $address
+      (i32.and
+        (i32.add (global.get $adapter-next) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
+    (global.set $adapter-next (i32.add (local.get $address) (local.get $size)))
+    (if (i32.gt_u (global.get $adapter-next) (i32.const ${start + (1 << 20)})) (then unreachable))
+    (local.get $address)))`,
+  );
+}
 
 const tools = await import(
   pathToFileURL(createRequire(process.env.GUESTS_NODE_MODULES + "/").resolve("@bytecodealliance/jco-transpile/wasm-tools"))
@@ -24,12 +50,11 @@ switch (verb) {
     await writeFile(output, await tools.componentNew(embedded, []));
     break;
   }
-  case "adapt":
-    await writeFile(
-      output,
-      await tools.componentNew(await readFile(input), [["wasi_snapshot_preview1", await readFile(rest[0])]]),
-    );
+  case "adapt": {
+    const core = await withAdapterMemory(await readFile(input));
+    await writeFile(output, await tools.componentNew(core, [["wasi_snapshot_preview1", await readFile(rest[0])]]));
     break;
+  }
   default:
     throw new Error(`unknown verb ${verb}`);
 }

@@ -36,6 +36,8 @@ func run(args []string) error {
 		for _, a := range args {
 			fmt.Println(a)
 		}
+	case "echo": // the arguments, on one line
+		fmt.Println(strings.Join(args, " "))
 	case "name": // what the program is called
 		fmt.Println(os.Args[0])
 	case "env": // a variable, or all of them
@@ -98,6 +100,8 @@ func run(args []string) error {
 			kept = append(kept, block)
 		}
 		fmt.Println(len(kept))
+	case "adapter-memory":
+		tellAdapterMemory()
 	default:
 		return fmt.Errorf("unknown verb %q", verb)
 	}

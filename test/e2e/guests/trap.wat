@@ -1,0 +1,11 @@
+;; A command of WASI 0.2 that traps as soon as it is run.
+(component
+  (core module $Main
+    (func (export "run") (result i32) unreachable))
+  (core instance $main (instantiate $Main))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (component $Run
+    (import "run" (func $run (result (result))))
+    (export "run" (func $run)))
+  (instance $cli (instantiate $Run (with "run" (func $run))))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))
