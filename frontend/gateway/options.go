@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -76,7 +77,7 @@ func ownImage(c client.Client, platform ocispec.Platform) (llb.State, error) {
 	}
 	reference := c.BuildOpts().Opts[optSource]
 	if reference == "" {
-		return llb.State{}, fmt.Errorf("the builder does not say from which image the frontend runs: it needs BuildKit 0.12 or newer, or a # syntax= line")
+		return llb.State{}, errors.New("the builder does not say from which image the frontend runs: it needs BuildKit 0.12 or newer, or a # syntax= line")
 	}
 	return llb.Image(reference, llb.WithMetaResolver(c), llb.Platform(platform)), nil
 }

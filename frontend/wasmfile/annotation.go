@@ -1,6 +1,7 @@
 package wasmfile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -13,11 +14,11 @@ const labelPrefix = "io.github.wasmfile.annotation."
 // parseAnnotation returns the key=value words of an ANNOTATION, as written.
 func parseAnnotation(rest string, escape rune) ([]string, error) {
 	if strings.HasPrefix(rest, "--") {
-		return nil, fmt.Errorf("ANNOTATION has no flags; write: ANNOTATION key=value")
+		return nil, errors.New("ANNOTATION has no flags; write: ANNOTATION key=value")
 	}
 	words := quotedWords(rest, escape)
 	if len(words) == 0 {
-		return nil, fmt.Errorf("ANNOTATION needs key=value")
+		return nil, errors.New("ANNOTATION needs key=value")
 	}
 	for _, w := range words {
 		if key, _, ok := strings.Cut(w, "="); !ok || strings.Trim(key, `"'`) == "" {

@@ -1,6 +1,7 @@
 package wasmfile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,13 +84,13 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 func (c componentArguments) check(named, from, checksum bool) error {
 	switch {
 	case len(c.sources) == 0:
-		return fmt.Errorf("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
+		return errors.New("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
 	case named && c.name == "":
-		return fmt.Errorf("COMPONENT --name is empty: leave it out and the file's own name is used")
+		return errors.New("COMPONENT --name is empty: leave it out and the file's own name is used")
 	case named && len(c.sources) > 1:
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
 	case c.download && from:
-		return fmt.Errorf("COMPONENT --from is for files of a stage, an image or a context, not for a URL")
+		return errors.New("COMPONENT --from is for files of a stage, an image or a context, not for a URL")
 	case checksum && !slices.ContainsFunc(c.sources, func(s string) bool { return isURL(s) || strings.Contains(s, "$") }):
 		return fmt.Errorf("COMPONENT --checksum is for a URL, not for %q", c.sources[0])
 	}

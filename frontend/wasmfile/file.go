@@ -1,7 +1,7 @@
 package wasmfile
 
 import (
-	"fmt"
+	"errors"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
@@ -82,7 +82,7 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 func (f *File) CheckAnnotations() error {
 	for _, e := range f.extensions {
 		if e.wanted && e.component == nil && len(f.Components) == 0 {
-			return parser.WithLocation(fmt.Errorf("ANNOTATION is for artifacts, and this target has no COMPONENT: it builds an image, which takes annotations by --annotation"), e.location())
+			return parser.WithLocation(errors.New("ANNOTATION is for artifacts, and this target has no COMPONENT: it builds an image, which takes annotations by --annotation"), e.location())
 		}
 	}
 	return nil

@@ -116,6 +116,7 @@ func TestTranslations(t *testing.T) {
 		{f.Message("COPY is bad", at(2)), "COPY is bad"},
 		{f.Message("COPY is bad, failed to copy to /.wasmfile/0001/as/greet/", at(4)), "COMPONENT is bad, failed to copy to greet/"},
 		{f.Message("Command 'copy' should be upper", at(3)), "Command 'COMPONENT' should be upper"},
+		{f.Message("source can't be a URL for COPY", at(3)), "a variable holds a URL: write the URL itself, or give its --checksum"},
 		{f.Message("LABEL io.github.wasmfile.annotation.a", at(5)), "ANNOTATION a"},
 		{f.StepName("[stage-1 2/3] COPY a /a", at(2)), "[stage-1 2/3] COPY a /a"},
 		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]", at(3)), "[stage-1 3/3] COMPONENT a.wasm greet"},

@@ -30,6 +30,8 @@ func (f *File) Message(message string, location []parser.Range) string {
 			word = labelWord
 		}
 		message = word.ReplaceAllStringFunc(message, e.keywordFor)
+		message = strings.ReplaceAll(message, "source can't be a URL for COMPONENT",
+			"a variable holds a URL: write the URL itself, or give its --checksum")
 	}
 	return labelKey.ReplaceAllString(hiddenPath.ReplaceAllString(message, ""), "")
 }
