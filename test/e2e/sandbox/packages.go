@@ -8,31 +8,42 @@ import (
 	"strings"
 )
 
-// debianPackages are what the tools need of the system: to be built (a
-// compiler and libseccomp for runc) and to run. The file tells whether a
-// package is there.
-var debianPackages = []struct{ name, file string }{
-	{"gcc", "/usr/bin/gcc"},
+// debianPackages are what is needed of the system: to build the tools (a
+// compiler and libseccomp for runc) and the test guests (node and npm), and to
+// run. The package is there when its file is, or its command is in PATH from
+// wherever.
+var debianPackages = []struct{ name, provides string }{
+	{"gcc", "gcc"},
 	{"libc6-dev", "/usr/include/stdio.h"},
-	{"pkg-config", "/usr/bin/pkg-config"},
+	{"pkg-config", "pkg-config"},
 	{"libseccomp-dev", "/usr/include/seccomp.h"},
-	{"iptables", "/usr/sbin/iptables"},
-	{"iproute2", "/usr/sbin/ip"},
-	{"kmod", "/usr/sbin/modprobe"},
-	{"mount", "/usr/bin/mount"},
-	{"util-linux", "/usr/bin/findmnt"},
-	{"busybox-static", "/usr/bin/busybox"},
-	{"python3-pip", "/usr/bin/pip3"},
-	{"git", "/usr/bin/git"},
-	{"make", "/usr/bin/make"},
+	{"iptables", "iptables"},
+	{"iproute2", "ip"},
+	{"kmod", "modprobe"},
+	{"mount", "mount"},
+	{"util-linux", "findmnt"},
+	{"busybox-static", "busybox"},
+	{"python3-pip", "pip3"},
+	{"nodejs", "node"},
+	{"npm", "npm"},
+	{"git", "git"},
+	{"make", "make"},
 	{"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"},
+}
+
+func isInstalled(provides string) bool {
+	if strings.HasPrefix(provides, "/") {
+		return exists(provides)
+	}
+	_, err := exec.LookPath(provides)
+	return err == nil
 }
 
 // installPackages installs the Debian packages that are missing.
 func (s *Sandbox) installPackages(ctx context.Context) error {
 	var missing []string
 	for _, p := range debianPackages {
-		if !exists(p.file) && !(p.name == "python3-pip" && hasPip(ctx)) {
+		if !isInstalled(p.provides) {
 			missing = append(missing, p.name)
 		}
 	}
@@ -55,8 +66,4 @@ func (s *Sandbox) installPackages(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-func hasPip(ctx context.Context) bool {
-	return exec.CommandContext(ctx, "python3", "-m", "pip", "--version").Run() == nil
 }
