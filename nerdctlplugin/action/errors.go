@@ -48,7 +48,7 @@ func adviseRegistry(err error, ref, host string) error {
 	case errors.Is(err, artifact.ErrNoWasm):
 		return advise(err, "is it an ordinary image? `nerdctl run` runs those")
 	case errdefs.IsNotFound(err):
-		return advise(fmt.Errorf("%s: not found: %w", ref, err), "check the name and the tag")
+		return advise(err, "check the name and the tag")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden,
 		errors.Is(err, docker.ErrInvalidAuthorization), strings.Contains(err.Error(), "insufficient_scope"):
 		return advise(fmt.Errorf("%s: %w", ref, err), "check the name, and log in with `nerdctl login %s`", host)

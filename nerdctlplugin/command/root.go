@@ -80,6 +80,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	g.bind(root.PersistentFlags(), root.Flags())
 	root.AddCommand(
 		newPull(g),
+		newRun(g),
 		newVersion(),
 		newInternal(g),
 	)

@@ -1,0 +1,217 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
+	"github.com/containerd/nerdctl/v2/pkg/containerutil"
+	"github.com/containerd/platforms"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+)
+
+// DefaultRuntime is containerd's name for the shim that runs Wasm.
+const DefaultRuntime = "io.containerd.wasmfile.v1"
+
+// When Run pulls.
+const (
+	PullAlways  = "always"
+	PullMissing = "missing"
+	PullNever   = "never"
+)
+
+// gcContainerLabel, followed by a number, is the label on a container that
+// keeps a Wasm layer, and what the shim made of it, for as long as the
+// container lives.
+const gcContainerLabel = "containerd.io/gc.ref.content.wasm."
+
+// RunOptions are those of Run.
+type RunOptions struct {
+	// Create and Network are nerdctl's options. Global options, runtime and
+	// the re-execution command are set.
+	Create  types.ContainerCreateOptions
+	Network types.NetworkOptions
+	// Verify is how to verify signatures before a pull.
+	Verify types.ImageVerifyOptions
+	// Quiet suppresses the progress of a pull.
+	Quiet bool
+	// Stdin, Stdout and Stderr are the process's own.
+	Stdin, Stdout, Stderr *os.File
+	// Ready is called when the container runs: from then on signals are its.
+	Ready func()
+}
+
+// Run runs the artifact args[0] in a new container, with args[1:] as the
+// guest's arguments. When the guest fails the error is an
+// errutil.ExitCodeError with its exit code.
+func Run(ctx context.Context, args []string, o RunOptions) error {
+	client, ctx, done, err := connect(ctx, o.Create.GOptions)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := checkAnnotations(o.Create.Annotations); err != nil {
+		return err
+	}
+	image, err := ensure(ctx, client, args[0], o)
+	if err != nil {
+		return err
+	}
+	created, err := create(ctx, client, image, args[1:], &o)
+	if err != nil {
+		return err
+	}
+	session := session{client: client, container: created, options: o}
+	return session.run(ctx)
+}
+
+// checkAnnotations refuses annotations that only the verified manifest may
+// set.
+func checkAnnotations(annotations []string) error {
+	for _, annotation := range annotations {
+		if key, _, _ := strings.Cut(annotation, "="); artifact.IsRuntimeAnnotation(key) {
+			return fmt.Errorf("--annotation %s: this one is derived from the artifact's manifest and cannot be set", key)
+		}
+	}
+	return nil
+}
+
+// ensure returns the image, pulled when it has to be.
+func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+	if o.Create.Pull != PullAlways {
+		image, err := existing(ctx, client, raw, o)
+		if err == nil {
+			return image, nil
+		}
+		missing := errors.Is(err, errdefs.ErrNotFound) || errors.Is(err, unpack.ErrIncomplete)
+		if !missing || o.Create.Pull == PullNever {
+			return nil, adviseLocal(err, raw)
+		}
+	}
+	return pull(ctx, client, raw, PullOptions{
+		Global: o.Create.GOptions, Platform: o.Create.Platform, Quiet: o.Quiet, Verify: o.Verify,
+		Stdout: o.Stdout, Stderr: o.Stderr,
+	})
+}
+
+func existing(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+	record, err := findLocal(ctx, client, raw)
+	if err != nil {
+		return nil, err
+	}
+	image, err := unpack.Existing(ctx, client, record, unpack.Options{
+		Snapshotter: o.Create.GOptions.Snapshotter, Platform: o.Create.Platform,
+	})
+	// `nerdctl pull` takes the manifest for this host from an index, and that
+	// may be the only one of it that is there.
+	if err != nil && artifact.IsIndex(record.Target.MediaType) && errdefs.IsNotFound(err) {
+		err = fmt.Errorf("%w: %w", unpack.ErrIncomplete, err)
+	}
+	return image, err
+}
+
+func adviseLocal(err error, raw string) error {
+	switch {
+	case errors.Is(err, errdefs.ErrNotFound), errors.Is(err, unpack.ErrIncomplete):
+		return advise(err, "pull it with `nerdctl wasm pull %s`", raw)
+	case errors.Is(err, artifact.ErrNoWasm):
+		return advise(err, "is it an ordinary image? `nerdctl run` runs those")
+	}
+	return err
+}
+
+// create makes the container by nerdctl's own package.
+func create(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (containerd.Container, error) {
+	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
+		return nil, err
+	}
+	if err := describe(image.Artifact, &o.Create); err != nil {
+		return nil, err
+	}
+	name, release, err := runnable(ctx, client, image)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, image.Record.Name)
+	if err != nil {
+		return nil, err
+	}
+	network, err := containerutil.NewNetworkingOptionsManager(o.Create.GOptions, o.Network, creator)
+	if err != nil {
+		return nil, fmt.Errorf("network options: %w", err)
+	}
+	o.Create.Pull = PullNever
+	o.Create.Stdout, o.Create.Stderr = o.Stdout, o.Stderr
+	o.Create.ImagePullOpt = types.ImagePullOptions{
+		GOptions: o.Create.GOptions, VerifyOptions: types.ImageVerifyOptions{Provider: "none"},
+		Stdout: o.Stdout, Stderr: o.Stderr, Quiet: true,
+	}
+	created, undo, err := container.Create(ctx, creator, append([]string{name}, args...), network, o.Create)
+	if err != nil {
+		if undo != nil {
+			undo()
+		}
+		return nil, fmt.Errorf("create the container: %w", err)
+	}
+	// From here on the client that answers is the one without substitutions.
+	loaded, err := client.LoadContainer(ctx, created.ID())
+	if err != nil {
+		return nil, fmt.Errorf("load the container %s: %w", created.ID(), err)
+	}
+	return loaded, nil
+}
+
+// checkEntry makes sure that the process's first argument chooses a component,
+// so that there is no container when it does not.
+func checkEntry(a *artifact.Artifact, args []string, o types.ContainerCreateOptions) error {
+	config := a.Config.Config
+	process := slices.Concat(config.Entrypoint, config.Cmd)
+	switch {
+	case o.EntrypointChanged:
+		process = slices.Concat(o.Entrypoint, args)
+	case len(args) > 0:
+		process = slices.Concat(config.Entrypoint, args)
+	}
+	arg0 := ""
+	if len(process) > 0 {
+		arg0 = process[0]
+	}
+	_, err := artifact.Select(a.WasmLayers(), arg0)
+	return err
+}
+
+// describe puts what the shim needs to know into annotations, and what garbage
+// collection does into labels. Both come from the verified manifest.
+func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
+	annotations, err := a.RuntimeAnnotations()
+	if err != nil {
+		return err
+	}
+	o.Annotations = slices.Clone(o.Annotations)
+	for key, value := range annotations {
+		o.Annotations = append(o.Annotations, key+"="+value)
+	}
+	o.Label = slices.Clone(o.Label)
+	for i, layer := range a.WasmLayers() {
+		o.Label = append(o.Label, fmt.Sprintf("%s%d=%s", gcContainerLabel, i, layer.Digest))
+	}
+	o.Platform = platforms.Format(runPlatform(a))
+	return nil
+}
+
+func warn(ctx context.Context, err error) {
+	if err != nil {
+		log.G(ctx).Warn(err)
+	}
+}

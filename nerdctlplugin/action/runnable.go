@@ -1,0 +1,153 @@
+package action
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/containers"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+)
+
+// standInLife is how long a stand-in image lives when it is not removed.
+const standInLife = time.Hour
+
+// maxLabelSize is how long key and value of a label on a containerd object may
+// be together, in bytes.
+const maxLabelSize = 4096
+
+// runPlatform is the platform that nerdctl is told. Configs of form CNCF may
+// lack an operating system.
+func runPlatform(a *artifact.Artifact) ocispec.Platform {
+	platform := a.Config.Platform
+	if platform.OS == "" || platform.Architecture == "" {
+		return ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
+	}
+	return platform
+}
+
+// runnable returns the name of an image with an OCI image config, which
+// nerdctl insists on. An artifact that has one is its own. For another there
+// is a stand-in with the same layers until release is called; the container
+// does not need it.
+func runnable(ctx context.Context, client *containerd.Client, image *unpack.Image) (name string, release func(), err error) {
+	a := image.Artifact
+	if a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" {
+		return image.Record.Name, func() {}, nil
+	}
+	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(standInLife))
+	if err != nil {
+		return "", nil, fmt.Errorf("create a lease: %w", err)
+	}
+	standIn, err := writeStandIn(ctx, client.ContentStore(), image)
+	if err == nil {
+		standIn, err = client.ImageService().Create(ctx, standIn)
+		if errdefs.IsAlreadyExists(err) { // the same for everybody
+			err = nil
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		warn(ctx, unlease(ctx))
+		return "", nil, fmt.Errorf("make %s runnable: %w", image.Record.Name, err)
+	}
+	return standIn.Name, func() {
+		if err := client.ImageService().Delete(ctx, standIn.Name); err != nil && !errdefs.IsNotFound(err) {
+			warn(ctx, fmt.Errorf("remove the image %s: %w", standIn.Name, err))
+		}
+		warn(ctx, unlease(ctx))
+	}, nil
+}
+
+// writeStandIn stores a manifest and a config for an artifact without an OCI
+// image config.
+func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Image) (images.Image, error) {
+	a := image.Artifact
+	config := a.Config
+	config.Platform = runPlatform(a)
+	config.RootFS.Type = "layers"
+	if a.Form != artifact.FormOCI {
+		config.RootFS.DiffIDs = []digest.Digest{}
+		config.Config.Entrypoint = []string{artifact.Name(a.WasmLayers()[0])}
+	}
+	configDesc, err := writeJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
+	if err != nil {
+		return images.Image{}, err
+	}
+	manifest := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest,
+		Config:    configDesc,
+		Layers:    a.Manifest.Layers,
+	}
+	labels := map[string]string{"containerd.io/gc.ref.content.config": configDesc.Digest.String()}
+	target, err := writeJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, labels)
+	if err != nil {
+		return images.Image{}, err
+	}
+	name, _, _ := strings.Cut(image.Record.Name, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i]
+	}
+	return images.Image{Name: name + ":wasmfile-" + target.Digest.Encoded()[:12], Target: target}, nil
+}
+
+func writeJSON(ctx context.Context, store content.Ingester, mediaType string, value any, labels map[string]string) (ocispec.Descriptor, error) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("encode %s: %w", mediaType, err)
+	}
+	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(encoded), Size: int64(len(encoded))}
+	err = content.WriteBlob(ctx, store, "wasmfile-"+desc.Digest.String(), bytes.NewReader(encoded), desc, content.WithLabels(labels))
+	return desc, err
+}
+
+// withContainerStore returns a client like the given one, whose containers are
+// recorded with the name of the image that the user gave, and without labels
+// that containerd would refuse for their length.
+func withContainerStore(client *containerd.Client, namespace, image string) (*containerd.Client, error) {
+	conn, ok := client.Conn().(*grpc.ClientConn)
+	if !ok {
+		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
+	}
+	substitute, err := containerd.NewWithConn(conn,
+		containerd.WithDefaultNamespace(namespace),
+		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), image})))
+	if err != nil {
+		return nil, fmt.Errorf("connect to containerd: %w", err)
+	}
+	return substitute, nil
+}
+
+// substitutingStore is a container store that changes what is created.
+type substitutingStore struct {
+	containers.Store
+	image string
+}
+
+// Create stores a container.
+func (s substitutingStore) Create(ctx context.Context, c containers.Container) (containers.Container, error) {
+	c.Image = s.image
+	c.Labels = maps.Clone(c.Labels)
+	// These come from the image's config; the shim reads annotations instead.
+	maps.DeleteFunc(c.Labels, func(key, value string) bool {
+		ours := key == artifact.AnnotationLayers || strings.HasPrefix(key, artifact.LabelComponentPrefix)
+		return ours && len(key)+len(value) > maxLabelSize
+	})
+	return s.Store.Create(ctx, c)
+}

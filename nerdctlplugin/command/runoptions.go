@@ -1,0 +1,161 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/containerd/nerdctl/v2/pkg/dnsutil"
+	"github.com/containerd/nerdctl/v2/pkg/portutil"
+	"github.com/containerd/nerdctl/v2/pkg/strutil"
+	"github.com/spf13/pflag"
+	cdiparser "tags.cncf.io/container-device-interface/pkg/parser"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+)
+
+// options checks the parsed flags as `nerdctl run` does and completes the
+// option structs.
+func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions, error) {
+	o := action.RunOptions{Create: r.create, Network: r.network, Quiet: r.quiet, Verify: r.verify}
+	for _, check := range []func(*pflag.FlagSet, *action.RunOptions) error{
+		r.checkRefused, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
+	} {
+		if err := check(flags, &o); err != nil {
+			return o, err
+		}
+	}
+	given := flags.Changed
+	c := &o.Create
+	c.GOptions, c.InRun = g.options(), true
+	c.MemoryReservationChanged = given("memory-reservation")
+	c.MemorySwappiness64Changed = given("memory-swappiness")
+	c.KernelMemoryChanged = given("kernel-memory")
+	c.OomScoreAdjChanged = given("oom-score-adj")
+	c.EntrypointChanged = given("entrypoint")
+	c.Systemd = "false"
+	c.NoHealthcheck = true
+	for _, device := range r.devices {
+		if cdiparser.IsQualifiedName(device) {
+			c.CDIDevices = append(c.CDIDevices, device)
+		} else {
+			c.Device = append(c.Device, device)
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return o, fmt.Errorf("find this executable, which the container's hooks run: %w", err)
+	}
+	c.NerdctlCmd, c.NerdctlArgs = program, g.arguments()
+	return o, nil
+}
+
+func (r *runFlags) checkRefused(flags *pflag.FlagSet, _ *action.RunOptions) error {
+	for name, reason := range map[string]string{
+		"init":                "a Wasm guest starts no processes, so there is nothing for an init process to do",
+		"init-binary":         "a Wasm guest starts no processes, so there is nothing for an init process to do",
+		"systemd":             "systemd is not WebAssembly",
+		"rootfs":              "a Wasm container needs an artifact: use -v to give it a directory",
+		"health-cmd":          "nothing else can be executed in a Wasm container; check its port from outside",
+		"health-interval":     "Wasm containers have no health checks",
+		"health-timeout":      "Wasm containers have no health checks",
+		"health-retries":      "Wasm containers have no health checks",
+		"health-start-period": "Wasm containers have no health checks",
+	} {
+		if flags.Changed(name) && flags.Lookup(name).Value.String() != "false" {
+			return fmt.Errorf("--%s: %s", name, reason)
+		}
+	}
+	return nil
+}
+
+func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {
+	c := &o.Create
+	for i, stream := range c.Attach {
+		c.Attach[i] = strings.ToUpper(stream)
+		if !slices.Contains([]string{"STDIN", "STDOUT", "STDERR"}, c.Attach[i]) {
+			return fmt.Errorf("--attach %s: the streams are STDIN, STDOUT and STDERR", stream)
+		}
+	}
+	switch {
+	case c.Detach && c.Rm:
+		return errors.New("-d and --rm cannot be used together, as in nerdctl")
+	case c.Detach && len(c.Attach) > 0:
+		return errors.New("-d and -a cannot be used together")
+	case !slices.Contains([]string{action.PullAlways, action.PullMissing, action.PullNever}, c.Pull):
+		return fmt.Errorf("--pull %s: it has to be always, missing or never", c.Pull)
+	}
+	return nil
+}
+
+func (r *runFlags) completeUser(g *globals) func(*pflag.FlagSet, *action.RunOptions) error {
+	return func(_ *pflag.FlagSet, o *action.RunOptions) error {
+		switch r.userns {
+		case "":
+			o.Create.UserNS = g.config.UsernsRemap
+		case "host":
+		default:
+			return fmt.Errorf("--userns %s: only \"host\" is known", r.userns)
+		}
+		if o.Create.Privileged && o.Create.UserNS != "" {
+			return errors.New("--privileged and --userns-remap cannot be used together")
+		}
+		return nil
+	}
+}
+
+func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *action.RunOptions) error {
+	networks := r.networks
+	switch {
+	case flags.Changed("network") && flags.Changed("net"):
+		networks = slices.Concat(r.networks, r.nets)
+	case flags.Changed("net"):
+		networks = r.nets
+	}
+	o.Network.NetworkSlice = strutil.DedupeStrSlice(networks)
+	if mac := o.Network.MACAddress; mac != "" {
+		if _, err := net.ParseMAC(mac); err != nil {
+			return fmt.Errorf("--mac-address: %w", err)
+		}
+	}
+	return nil
+}
+
+// completeDNS lets flags replace what nerdctl.toml says.
+func (r *runFlags) completeDNS(g *globals) func(*pflag.FlagSet, *action.RunOptions) error {
+	return func(flags *pflag.FlagSet, o *action.RunOptions) error {
+		servers, search, options := g.config.DNS, g.config.DNSSearch, g.config.DNSOpts
+		if flags.Changed("dns") {
+			servers = r.dns
+			for _, server := range servers {
+				if _, err := dnsutil.ValidateIPAddress(server); err != nil {
+					return fmt.Errorf("--dns: %w", err)
+				}
+			}
+		}
+		if flags.Changed("dns-search") {
+			search = r.dnsSearch
+		}
+		if flags.Changed("dns-opt") || flags.Changed("dns-option") {
+			options = slices.Concat(r.dnsOpts, r.dnsOptions)
+		}
+		o.Network.DNSServers = strutil.DedupeStrSlice(servers)
+		o.Network.DNSSearchDomains = strutil.DedupeStrSlice(search)
+		o.Network.DNSResolvConfOptions = strutil.DedupeStrSlice(options)
+		return nil
+	}
+}
+
+func (r *runFlags) completePorts(_ *pflag.FlagSet, o *action.RunOptions) error {
+	for _, port := range strutil.DedupeStrSlice(r.publish) {
+		mappings, err := portutil.ParseFlagP(port)
+		if err != nil {
+			return fmt.Errorf("--publish %s: %w", port, err)
+		}
+		o.Network.PortMappings = append(o.Network.PortMappings, mappings...)
+	}
+	return nil
+}
