@@ -1,0 +1,100 @@
+package bundle_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/wasmfile/wasmfile/shim/bundle"
+)
+
+func TestHTTPAddr(t *testing.T) {
+	ports := func(keys ...string) map[string]struct{} {
+		m := make(map[string]struct{})
+		for _, k := range keys {
+			m[k] = struct{}{}
+		}
+		return m
+	}
+	cases := []struct {
+		annotation string
+		exposed    map[string]struct{}
+		want       string
+	}{
+		{"", nil, "0.0.0.0:8080"},
+		{"", ports("80/tcp"), "0.0.0.0:80"},
+		{"", ports("9000", "443/tcp", "53/udp"), "0.0.0.0:443"},
+		{"", ports("53/udp"), "0.0.0.0:8080"},
+		{"", ports("http", "0/tcp", "70000", "-1", "8-9/tcp"), "0.0.0.0:8080"},
+		{"127.0.0.1:1", ports("80/tcp"), "127.0.0.1:1"},
+		{"[::]:80", nil, "[::]:80"},
+		{":80", nil, ""},
+		{"localhost:80", nil, ""},
+		{"0.0.0.0:80 --dir /", nil, ""},
+		{"0.0.0.0:65536", nil, ""},
+	}
+	for _, c := range cases {
+		annotations := map[string]string{}
+		if c.annotation != "" {
+			annotations[bundle.AnnotationHTTPAddr] = c.annotation
+		}
+		got, err := bundle.HTTPAddr(annotations, c.exposed)
+		if c.want == "" {
+			if !errors.Is(err, bundle.ErrInvalid) {
+				t.Errorf("address %q gives %s, %v", c.annotation, got, err)
+			}
+		} else if err != nil || got.String() != c.want {
+			t.Errorf("address %q with ports %v gives %s, %v, not %s", c.annotation, c.exposed, got, err, c.want)
+		}
+	}
+}
+
+func TestNetworkAllowed(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "none": false, "allow": true} {
+		got, err := bundle.NetworkAllowed(map[string]string{bundle.AnnotationNetwork: value})
+		if err != nil || got != want {
+			t.Errorf("network %q gives %v, %v", value, got, err)
+		}
+	}
+	for _, value := range []string{"Allow", "yes", "deny"} {
+		if _, err := bundle.NetworkAllowed(map[string]string{bundle.AnnotationNetwork: value}); !errors.Is(err, bundle.ErrInvalid) {
+			t.Errorf("network %q gives %v", value, err)
+		}
+	}
+}
+
+func TestHTTPDrain(t *testing.T) {
+	if d, err := bundle.HTTPDrain(nil); err != nil || d != 2*time.Second {
+		t.Errorf("the default is %s, %v", d, err)
+	}
+	for value, want := range map[string]time.Duration{"0s": 0, "30s": 30 * time.Second, "1h": time.Hour} {
+		if d, err := bundle.HTTPDrain(map[string]string{bundle.AnnotationHTTPDrain: value}); err != nil || d != want {
+			t.Errorf("drain %q gives %s, %v", value, d, err)
+		}
+	}
+	for _, value := range []string{"", "5", "-1s", "61m", "forever"} {
+		if _, err := bundle.HTTPDrain(map[string]string{bundle.AnnotationHTTPDrain: value}); !errors.Is(err, bundle.ErrInvalid) {
+			t.Errorf("drain %q gives %v", value, err)
+		}
+	}
+}
+
+func TestIsSystemdCgroup(t *testing.T) {
+	cases := map[string]bool{
+		"system.slice:nerdctl:0123":        true,
+		"user-1000.slice:docker:0123":      true,
+		":nerdctl:0123":                    true,
+		"kubepods-burstable.slice:cri:abc": true,
+		"/default/0123":                    false,
+		"":                                 false,
+		"/a.slice:b:c":                     false,
+		"a.slice:b:":                       false,
+		"a.slice:b:c:d":                    false,
+		"a:b:c":                            false,
+	}
+	for path, want := range cases {
+		if got := bundle.IsSystemdCgroup(path); got != want {
+			t.Errorf("cgroups path %q is systemd's: %v", path, got)
+		}
+	}
+}
