@@ -1,0 +1,165 @@
+package task
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	eventsapi "github.com/containerd/containerd/api/events"
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
+	"github.com/containerd/containerd/v2/core/events"
+	gorunc "github.com/containerd/go-runc"
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// What is sent for a signal, and what is reported when the engine's process
+// then ends with a status.
+func TestSignals(t *testing.T) {
+	cases := []struct {
+		name        string
+		serves      bool
+		asked, sent unix.Signal
+		actual      uint32
+		reported    uint32
+	}{
+		{"stop a command", false, unix.SIGTERM, unix.SIGKILL, 137, 143},
+		{"interrupt a command", false, unix.SIGINT, unix.SIGKILL, 137, 130},
+		{"quit a command", false, unix.SIGQUIT, unix.SIGKILL, 137, 131},
+		{"hang up on a command", false, unix.SIGHUP, unix.SIGKILL, 137, 129},
+		{"a signal of the user's own", false, unix.SIGUSR1, unix.SIGKILL, 137, 138},
+		{"kill a command", false, unix.SIGKILL, unix.SIGKILL, 137, 137},
+		{"a command that ends by itself first", false, unix.SIGTERM, unix.SIGKILL, 3, 3},
+		{"a window that changes", false, unix.SIGWINCH, unix.SIGWINCH, 137, 137},
+		{"a child that ends", false, unix.SIGCHLD, unix.SIGCHLD, 0, 0},
+		{"stop a server", true, unix.SIGTERM, unix.SIGINT, 0, 0},
+		{"stop a server that has not begun", true, unix.SIGTERM, unix.SIGINT, 130, 0},
+		{"stop a server that does not drain", true, unix.SIGTERM, unix.SIGINT, 137, 143},
+		{"kill a server", true, unix.SIGKILL, unix.SIGKILL, 137, 137},
+		{"a signal that ends a server", true, unix.SIGUSR2, unix.SIGKILL, 137, 140},
+		{"a server that fails while it drains", true, unix.SIGTERM, unix.SIGINT, 134, 134},
+	}
+	for _, c := range cases {
+		g := &guest{serves: c.serves}
+		if sent := g.translate(c.asked); sent != c.sent {
+			t.Errorf("%s: %v becomes %v, not %v", c.name, c.asked, sent, c.sent)
+		}
+		if reported := g.status(c.actual); reported != c.reported {
+			t.Errorf("%s: status %d is reported as %d, not %d", c.name, c.actual, reported, c.reported)
+		}
+	}
+	untouched := &guest{}
+	for _, status := range []uint32{0, 7, 134, 137} {
+		if got := untouched.status(status); got != status {
+			t.Errorf("without a signal, status %d is reported as %d", status, got)
+		}
+	}
+}
+
+// recorder is runc's service as far as a test of ours needs one: it keeps the
+// signals that are sent.
+type recorder struct {
+	taskapi.TTRPCTaskService
+	signals chan uint32
+}
+
+func (r recorder) Kill(_ context.Context, k *taskapi.KillRequest) (*emptypb.Empty, error) {
+	r.signals <- k.Signal
+	return &emptypb.Empty{}, nil
+}
+
+func (r recorder) Wait(context.Context, *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
+	return &taskapi.WaitResponse{ExitStatus: killedStatus}, nil
+}
+
+func TestKillOfServerThatDoesNotDrain(t *testing.T) {
+	living := &guests{}
+	living.add("web", &guest{serves: true, drain: 10 * time.Millisecond})
+	s := newService(recorder{signals: make(chan uint32, 4)}, living, nil)
+	request := &taskapi.KillRequest{ID: "web", Signal: uint32(unix.SIGTERM)}
+	if _, err := s.Kill(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []unix.Signal{unix.SIGINT, unix.SIGKILL} {
+		if got := <-s.runc.(recorder).signals; got != uint32(want) {
+			t.Errorf("signal %d was sent, not %d", got, want)
+		}
+	}
+	if request.Signal != uint32(unix.SIGTERM) {
+		t.Error("the request was changed")
+	}
+	if exit, err := s.Wait(t.Context(), &taskapi.WaitRequest{ID: "web"}); err != nil || exit.ExitStatus != 143 {
+		t.Errorf("the exit is %v, %v", exit, err)
+	}
+}
+
+func TestNativeContainersAreLeftAlone(t *testing.T) {
+	s := newService(recorder{signals: make(chan uint32, 1)}, &guests{}, nil)
+	if _, err := s.Kill(t.Context(), &taskapi.KillRequest{ID: "native", Signal: uint32(unix.SIGTERM)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-s.runc.(recorder).signals; got != uint32(unix.SIGTERM) {
+		t.Errorf("signal %d was sent", got)
+	}
+	if exit, err := s.Wait(t.Context(), &taskapi.WaitRequest{ID: "native"}); err != nil || exit.ExitStatus != killedStatus {
+		t.Errorf("the exit is %v, %v", exit, err)
+	}
+}
+
+// keeper is a publisher that keeps what is published.
+type keeper struct{ published []events.Event }
+
+func (k *keeper) Publish(_ context.Context, _ string, e events.Event) error {
+	k.published = append(k.published, e)
+	return nil
+}
+
+func (k *keeper) Close() error { return nil }
+
+func TestPublishedExit(t *testing.T) {
+	dir := t.TempDir()
+	exit := gorunc.Exit{Timestamp: time.Now(), Pid: 42, Status: int(killedStatus)}
+	if err := runc.WriteExitStatus(dir, exit); err != nil {
+		t.Fatal(err)
+	}
+	g := &guest{bundle: dir}
+	g.translate(unix.SIGTERM)
+	living := &guests{}
+	living.add("c", g)
+	kept := &keeper{}
+	p := publisher{Publisher: kept, guests: living}
+	for _, e := range []events.Event{
+		&eventsapi.TaskExit{ContainerID: "c", ID: "c", ExitStatus: killedStatus},
+		&eventsapi.TaskExit{ContainerID: "native", ID: "native", ExitStatus: killedStatus},
+		&eventsapi.TaskDelete{ContainerID: "c", ExitStatus: killedStatus},
+	} {
+		if err := p.Publish(t.Context(), "topic", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []uint32{143, 137, 143}
+	for i, e := range kept.published {
+		if got := e.(interface{ GetExitStatus() uint32 }).GetExitStatus(); got != want[i] {
+			t.Errorf("event %d reports %d, not %d", i, got, want[i])
+		}
+	}
+	if recorded, err := runc.ReadExitStatus(dir); err != nil || recorded.Status != 143 || recorded.Pid != 42 {
+		t.Errorf("recorded is %+v, %v", recorded, err)
+	}
+	if living.get("c") != nil {
+		t.Error("a deleted container is still known")
+	}
+}
+
+func TestRefusedForGuests(t *testing.T) {
+	living := &guests{}
+	living.add("c", &guest{})
+	s := newService(recorder{}, living, nil)
+	if _, err := s.Exec(t.Context(), &taskapi.ExecProcessRequest{ID: "c"}); err == nil {
+		t.Error("exec was not refused")
+	}
+	if _, err := s.Checkpoint(t.Context(), &taskapi.CheckpointTaskRequest{ID: "c"}); err == nil {
+		t.Error("checkpoint was not refused")
+	}
+}
