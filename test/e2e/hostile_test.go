@@ -71,7 +71,7 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestHostileRegistry: given a registry that lies, or an artifact that is not
 // one, pull and run fail with a message and leave nothing behind.
 func TestHostileRegistry(t *testing.T) {
-	component := guest(t, "probe.component")
+	component := neverSeen(guest(t, "probe.component"))
 	cases := map[string]struct {
 		make func(t *testing.T, h *hostile)
 		says []string
@@ -171,6 +171,7 @@ func TestUserErrors(t *testing.T) {
 		says []string
 	}{
 		"an unknown reference": {[]string{"nerdctl", "wasm", "run", "--rm", registry() + "/no/such:thing"}, []string{"no/such:thing", "not found"}},
+		"an unknown verb":      {[]string{"nerdctl", "wasm", "frobnicate", "x"}, []string{"frobnicate"}},
 		"no daemon":            {[]string{"nerdctl", "--address", "/nowhere/containerd.sock", "wasm", "pull", "x"}, []string{"/nowhere/containerd.sock"}},
 		"no shim":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--runtime", "io.containerd.nosuchshim.v1", publish(t, "greet")}, []string{"containerd-shim-nosuchshim-v1"}},
 		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"Wasm"}},

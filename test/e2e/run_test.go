@@ -42,6 +42,9 @@ var clients = []client{
 		name: "ctr",
 		pull: func(t *testing.T, ref string) { must(t, "nerdctl", "wasm", "pull", "-q", ref) },
 		run: func(ref string, flags []string, args ...string) []string {
+			if len(args) > 0 { // they replace the entrypoint too
+				args = append([]string{"guest"}, args...)
+			}
 			return append(append(append([]string{"ctr", "run", "--rm", "--runtime", runtimeName}, ctrFlags(flags)...), ref, unique("ctr")), args...)
 		},
 	},
