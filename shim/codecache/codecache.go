@@ -19,6 +19,7 @@ import (
 	"github.com/containerd/log"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
@@ -110,10 +111,19 @@ func (c *Cache) lookup(ctx context.Context, layer ocispec.Descriptor, scratch st
 	return &Code{Path: path, Component: kind == string(wasm.KindComponent), HTTP: start == startHTTP}, nil
 }
 
-// discard removes code that is damaged, because containerd will not store the
-// same digest twice.
+// discard removes code that is damaged. containerd would otherwise take the
+// damaged file for the new code, whose digest is the same, so it is made to
+// collect its garbage, which a synchronous deletion does.
 func (c *Cache) discard(ctx context.Context, code digest.Digest) error {
-	if err := c.Blobs.Store.Content.Delete(ctx, code); err != nil && !errdefs.IsNotFound(err) {
+	store := c.Blobs.Store
+	if err := store.Content.Delete(ctx, code); err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove damaged code %s: %w", code, err)
+	}
+	lease, err := store.Leases.Create(ctx, leases.WithRandomID(), leases.WithExpiration(leaseExpiry))
+	if err != nil {
+		return fmt.Errorf("remove damaged code %s: %w", code, err)
+	}
+	if err := store.Leases.Delete(ctx, lease, leases.SynchronousDelete); err != nil {
 		return fmt.Errorf("remove damaged code %s: %w", code, err)
 	}
 	return nil
@@ -146,9 +156,28 @@ func (c *Cache) compile(ctx context.Context, layer ocispec.Descriptor, scratch s
 	}
 	path, err := c.Blobs.File(ctx, desc, scratch)
 	if err != nil {
-		return nil, fmt.Errorf("open the code of component %s: %w", name, err)
+		// A damaged file that another namespace of containerd holds on to.
+		log.G(ctx).WithError(err).WithField("component", layer.Digest).Warn("stored code cannot be used, giving the container its own")
+		path = filepath.Join(scratch, desc.Digest.Encoded())
+		if err := copyFile(path, file); err != nil {
+			return nil, fmt.Errorf("keep the code of component %s: %w", name, err)
+		}
 	}
 	return &Code{Path: path, Component: info.Kind == wasm.KindComponent, HTTP: start == startHTTP}, nil
+}
+
+func copyFile(target, source string) (err error) {
+	in, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 func parse(path string) (_ *wasm.Info, err error) {
