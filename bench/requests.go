@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,72 +18,87 @@ import (
 const (
 	connections = 16
 	loadTime    = 3 * time.Second
+
+	// container is the name of the one that serves.
+	container = "wasmfile-bench"
 )
 
-// requests compares requests per second of a served container, over its
-// published port, with the engine's executable on the host.
+// requests compares requests per second of a served container, over its own
+// address and over a published port, with the engine's executable on the host.
 func (b bench) requests() ([]result, error) {
-	ours, peer, stop, err := b.servers()
+	s, stop, err := b.servers()
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	var rates [2][]float64
 	fmt.Fprintln(os.Stderr, "bench: HTTP requests")
+	rates := make(map[string][]float64)
 	for round := range max(3, b.rounds/2) + 1 {
-		for i, address := range []string{ours, peer} {
+		for _, address := range []string{s.direct, s.peer, s.published} {
 			rate, err := load(b.ctx, "http://"+address+"/")
 			if err != nil {
 				return nil, err
 			}
 			if round > 0 {
-				rates[i] = append(rates[i], rate)
+				rates[address] = append(rates[address], rate)
 			}
 		}
 	}
-	return []result{summarize(fmt.Sprintf("HTTP, %d connections", connections),
-		"container, `nerdctl wasm run -p`", "`wasmtime serve` on the host", "requests/s", rates[0], rates[1])}, nil
+	what, peer := fmt.Sprintf("HTTP, %d connections", connections), "`wasmtime serve` on the host"
+	return []result{
+		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
+		summarize(what, "port published by `-p`", peer, "requests/s", rates[s.published], rates[s.peer]),
+	}, nil
 }
 
-// servers starts both and returns their addresses.
-func (b bench) servers() (ours, peer string, stop func(), err error) {
+// served are the addresses of the two servers.
+type served struct{ direct, published, peer string }
+
+func (b bench) servers() (s served, stop func(), err error) {
 	repo, err := os.Getwd()
 	if err != nil {
-		return "", "", nil, err
+		return s, nil, err
 	}
 	example := filepath.Join(repo, "examples", "http")
 	layout, ref := filepath.Join(b.dir, "http"), registry()+"/bench/http:latest"
-	if ours, err = freeAddress(); err != nil {
-		return "", "", nil, err
-	}
-	if peer, err = freeAddress(); err != nil {
-		return "", "", nil, err
+	for _, address := range []*string{&s.published, &s.peer} {
+		if *address, err = freeAddress(); err != nil {
+			return s, nil, err
+		}
 	}
 	for _, args := range [][]string{
 		build(example, "Wasmfile", "type=local,dest="+layout),
 		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
-		{"nerdctl", "wasm", "run", "-d", "-q", "--name", "wasmfile-bench", "-p", ours + ":8080", ref},
+		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published + ":8080", ref},
 	} {
 		if err := b.command(args); err != nil {
-			return "", "", nil, err
+			return s, nil, err
 		}
 	}
-	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), "serve", "-S", "cli", "--no-logging-prefix", "--addr", peer, filepath.Join(example, "http.wasm"))
-	if err := engine.Start(); err != nil {
-		return "", "", nil, err
-	}
+	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), "serve", "-S", "cli", "--no-logging-prefix", "--addr", s.peer, filepath.Join(example, "http.wasm"))
 	stop = func() {
-		_ = engine.Process.Kill()
-		_ = engine.Wait()
-		_ = b.command([]string{"nerdctl", "rm", "-f", "wasmfile-bench"})
+		if engine.Process != nil {
+			_ = engine.Process.Kill()
+			_ = engine.Wait()
+		}
+		_ = b.command([]string{"nerdctl", "rm", "-f", container})
 	}
-	for _, address := range []string{ours, peer} {
-		if err := await("http://" + address + "/"); err != nil {
-			stop()
-			return "", "", nil, err
+	if err := engine.Start(); err != nil {
+		stop()
+		return s, nil, err
+	}
+	ip, err := exec.CommandContext(b.ctx, "nerdctl", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).Output()
+	s.direct = strings.TrimSpace(string(ip)) + ":8080"
+	for _, address := range []string{s.direct, s.published, s.peer} {
+		if err == nil {
+			err = await("http://" + address + "/")
 		}
 	}
-	return ours, peer, stop, nil
+	if err != nil {
+		stop()
+		return s, nil, err
+	}
+	return s, stop, nil
 }
 
 func freeAddress() (string, error) {
