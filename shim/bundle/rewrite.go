@@ -41,7 +41,10 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	}
 	image := specs.Mount{Destination: GuestDir, Type: "bind", Source: c.Rootfs, Options: []string{"rbind", "nosuid"}}
 	if spec.Root.Readonly {
-		image.Options = append(image.Options, "ro")
+		// Read-only once the runtime has made the mount points in it.
+		guest = append(guest, specs.Mount{
+			Destination: GuestDir, Type: "bind", Source: c.Rootfs, Options: []string{"bind", "remount", "ro", "nosuid"},
+		})
 	}
 	readonly := []string{"bind", "ro", "nosuid", "nodev"}
 	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
