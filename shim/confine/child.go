@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,9 @@ func run(encoded []byte) error {
 	if len(s.Args) == 0 {
 		return errors.New("no program")
 	}
+	if err := closeOthers(); err != nil {
+		return err
+	}
 	if err := enterRoot(s); err != nil {
 		return err
 	}
@@ -48,6 +52,21 @@ func run(encoded []byte) error {
 		return err
 	}
 	return fmt.Errorf("exec %s: %w", s.Args[0], unix.Exec(s.Args[0], s.Args, []string{"HOME=/"}))
+}
+
+// closeOthers lets the program inherit its standard streams and no other file
+// that some parent left open.
+func closeOthers() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list open files: %w", err)
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // enterRoot builds the root as a small tmpfs, makes it read-only and leaves

@@ -27,7 +27,8 @@ func TestProcess(t *testing.T) {
 	}{
 		{"a command without arguments", engine.Engine{}, base, run + "/engine/c.cwasm", ""},
 		{
-			"arguments are the guest's, whatever they look like", engine.Engine{},
+			"arguments are the guest's, whatever they look like",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Args = []string{"hello", "--dir", "/::/"} }),
 			run + "--argv0 hello /engine/c.cwasm --dir /::/", "",
 		},
@@ -36,49 +37,58 @@ func TestProcess(t *testing.T) {
 			"/engine/lib/ld-linux-x86-64.so.2 --inhibit-cache --library-path /engine/lib " + run + "/engine/c.cwasm", "",
 		},
 		{
-			"values of variables stay out of the arguments", engine.Engine{},
+			"values of variables stay out of the arguments",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Env = []string{"TOKEN=secret", "TOKEN=newer", "EMPTY=", "broken", "=x"} }),
 			run + "--env TOKEN --env EMPTY /engine/c.cwasm", "TOKEN=newer EMPTY=",
 		},
 		{
-			"variables that act on the engine do not reach it", engine.Engine{},
+			"variables that act on the engine do not reach it",
+			engine.Engine{},
 			with(func(c *engine.Command) {
 				c.Env = []string{"LD_PRELOAD=/guest/x.so", "RUST_LOG=trace", "GLIBC_TUNABLES=a", "TMPDIR=/t", "A=b"}
 			}),
 			run + "--env LD_PRELOAD=/guest/x.so --env RUST_LOG=trace --env GLIBC_TUNABLES=a --env TMPDIR=/t --env A /engine/c.cwasm", "A=b",
 		},
 		{
-			"a working directory", engine.Engine{},
+			"a working directory",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Cwd = "/data/" }),
 			run + "-S cwd=/data --env PWD /engine/c.cwasm", "PWD=/data",
 		},
 		{
-			"a working directory that the user names otherwise", engine.Engine{},
+			"a working directory that the user names otherwise",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Cwd, c.Env = "/data", []string{"PWD=/x"} }),
 			run + "-S cwd=/data --env PWD /engine/c.cwasm", "PWD=/x",
 		},
 		{
-			"network", engine.Engine{},
+			"network",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Network = true }),
 			run + "-S inherit-network,allow-ip-name-lookup -S http /engine/c.cwasm", "",
 		},
 		{
-			"an export of a component", engine.Engine{},
+			"an export of a component",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func, c.Component = []string{"greet#hi"}, "hi", true }),
 			run + "--argv0 greet#hi --invoke hi() /engine/c.cwasm", "",
 		},
 		{
-			"an export of a component with arguments", engine.Engine{},
+			"an export of a component with arguments",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Func, c.Component = `hi("you")`, true }),
 			run + `--invoke hi("you") /engine/c.cwasm`, "",
 		},
 		{
-			"an export of a module", engine.Engine{},
+			"an export of a module",
+			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func = []string{"m#add", "1", "2"}, "add" }),
 			run + "--argv0 m#add --invoke add /engine/c.cwasm 1 2", "",
 		},
 		{
-			"HTTP", engine.Engine{},
+			"HTTP",
+			engine.Engine{},
 			with(func(c *engine.Command) {
 				c.HTTP, c.Args = netip.MustParseAddrPort("0.0.0.0:80"), []string{"http", "x"}
 			}),
