@@ -31,10 +31,15 @@ type Wasm struct {
 
 // Find returns the Wasm of a container, nil when it is a native one: the Wasm
 // layers of the image that the container's record names. Layers that the
-// annotations name must be among them; they stand alone only for a container
-// whose record names no image.
+// annotations name must be among them, or the error matches ErrNotListed.
+//
+// A name may have been removed, or moved to another image, since the container
+// was made, and the container is to start again all the same. Then the
+// manifest that the annotations recorded counts, except in Kubernetes: there
+// the authors of pods may write annotations, and would reach images that they
+// may not pull.
 func Find(ctx context.Context, b Blobs, containerID string, annotations map[string]string) (*Wasm, error) {
-	told, err := artifact.LayersFromAnnotations(annotations)
+	c, err := readClaim(annotations)
 	if err != nil {
 		return nil, err
 	}
@@ -42,20 +47,76 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 	if err != nil {
 		return nil, fmt.Errorf("find the image of container %s: %w", containerID, err)
 	}
-	if target.Digest == "" {
-		if len(told) == 0 {
-			return nil, nil
+	if c.manifest.Digest != "" && c.manifest.Digest != target.Digest {
+		// What is not in the container's namespace is not its business.
+		if _, err := b.Store.Content.Info(ctx, c.manifest.Digest); err != nil {
+			c.manifest = ocispec.Descriptor{}
 		}
-		return &Wasm{Layers: told}, nil
 	}
-	found, err := fromManifest(ctx, b, target, annotations)
-	if errors.Is(err, artifact.ErrNoWasm) && len(told) == 0 {
+	return c.settle(ctx, b, target)
+}
+
+// annotationKubernetes is on every container of Kubernetes' CRI plugin.
+const annotationKubernetes = "io.kubernetes.cri.container-type"
+
+// claim is what annotations say about a container's image.
+type claim struct {
+	layers   []ocispec.Descriptor
+	manifest ocispec.Descriptor
+	// byAnyone says that those who may not choose images may write it.
+	byAnyone bool
+}
+
+func readClaim(annotations map[string]string) (c claim, err error) {
+	if c.layers, err = artifact.LayersFromAnnotations(annotations); err != nil {
+		return c, err
+	}
+	_, c.byAnyone = annotations[annotationKubernetes]
+	encoded, ok := annotations[artifact.AnnotationManifest]
+	if !ok {
+		return c, nil
+	}
+	if err := json.Unmarshal([]byte(encoded), &c.manifest); err != nil {
+		return c, fmt.Errorf("%w: annotation %s: %w", artifact.ErrInvalid, artifact.AnnotationManifest, err)
+	}
+	if err := c.manifest.Digest.Validate(); err != nil {
+		return c, fmt.Errorf("%w: annotation %s: %w", artifact.ErrInvalid, artifact.AnnotationManifest, err)
+	}
+	return c, nil
+}
+
+// settle compares a claim with the image that the container's name stands
+// for, whose descriptor is zero when there is none.
+func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.Descriptor) (*Wasm, error) {
+	found := &Wasm{}
+	if target.Digest != "" {
+		read, err := fromManifest(ctx, f, target, c.manifest.Digest)
+		if err != nil && !errors.Is(err, artifact.ErrNoWasm) {
+			return nil, err
+		}
+		if err == nil {
+			found = read
+		}
+	}
+	notListed := checkListed(c.layers, found.Layers)
+	switch {
+	case notListed == nil && len(found.Layers) == 0:
 		return nil, nil
+	case notListed == nil:
+		return found, nil
+	case c.byAnyone:
+		return nil, notListed
 	}
-	if err != nil {
-		return nil, err
+	recorded, err := fromManifest(ctx, f, c.manifest, "")
+	if err == nil {
+		return recorded, checkListed(c.layers, recorded.Layers)
 	}
-	return found, checkListed(told, found.Layers)
+	if target.Digest == "" {
+		// Neither a name nor the manifest is left, only the layers, which
+		// the client keeps for the container.
+		return &Wasm{Layers: c.layers}, nil
+	}
+	return nil, notListed
 }
 
 // imageOf is the descriptor that a container's image name stands for, zero
@@ -85,10 +146,10 @@ func (s *Store) imageOf(ctx context.Context, containerID string) (ocispec.Descri
 
 // fromManifest reads the Wasm layers that an image's manifest lists. It
 // returns an error that matches artifact.ErrNoWasm for an image without.
-func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descriptor, annotations map[string]string) (*Wasm, error) {
+func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descriptor, named digest.Digest) (*Wasm, error) {
 	if artifact.IsIndex(target.MediaType) {
 		var err error
-		if target, err = choose(ctx, b, target, annotations[artifact.AnnotationManifest]); err != nil {
+		if target, err = choose(ctx, b, target, named); err != nil {
 			return nil, err
 		}
 	}
@@ -106,10 +167,10 @@ func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descri
 // one that is preferred first.
 var wasmSystems = []string{"wasip3", "wasip2", "wasip1", "wasi"}
 
-// choose returns the manifest of an index that the annotations name, else the
+// choose returns the manifest of an index that has a digest, else the
 // best one for Wasm whose content is there: an image for several platforms is
 // often pulled for one.
-func choose(ctx context.Context, f artifact.Fetcher, index ocispec.Descriptor, told string) (ocispec.Descriptor, error) {
+func choose(ctx context.Context, f artifact.Fetcher, index ocispec.Descriptor, named digest.Digest) (ocispec.Descriptor, error) {
 	encoded, err := artifact.ReadDocument(ctx, f, index)
 	if err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("read index: %w", err)
@@ -118,15 +179,9 @@ func choose(ctx context.Context, f artifact.Fetcher, index ocispec.Descriptor, t
 	if err := json.Unmarshal(encoded, &list); err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("%w: index %s: %w", artifact.ErrInvalid, index.Digest, err)
 	}
-	var named ocispec.Descriptor
-	if told != "" {
-		if err := json.Unmarshal([]byte(told), &named); err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("%w: annotation %s: %w", artifact.ErrInvalid, artifact.AnnotationManifest, err)
-		}
-	}
 	best, bestRank := ocispec.Descriptor{}, len(wasmSystems)
 	for _, m := range list.Manifests {
-		if named.Digest != "" && m.Digest == named.Digest {
+		if m.Digest == named {
 			return m, nil
 		}
 		if m.Platform == nil || m.Platform.Architecture != "wasm" {

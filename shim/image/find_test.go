@@ -74,34 +74,26 @@ func TestFromManifest(t *testing.T) {
 	index := func(manifests ...ocispec.Descriptor) ocispec.Descriptor {
 		return store.add(t, ocispec.MediaTypeImageIndex, ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: manifests})
 	}
-	told := func(d ocispec.Descriptor) map[string]string {
-		encoded, err := json.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return map[string]string{artifact.AnnotationManifest: string(encoded)}
-	}
 	cases := []struct {
-		name        string
-		target      ocispec.Descriptor
-		annotations map[string]string
-		layers      int
-		system      string
-		err         error
+		name   string
+		target ocispec.Descriptor
+		named  digest.Digest
+		layers int
+		system string
+		err    error
 	}{
-		{"an artifact", p2, nil, 1, "wasip2", nil},
-		{"a native image", native, nil, 0, "", artifact.ErrNoWasm},
-		{"a native index", index(native), nil, 0, "", artifact.ErrNoWasm},
-		{"an index with both", index(native, p1, p2), nil, 1, "wasip2", nil},
-		{"an index of which the best was not pulled", index(p3, p1), nil, 1, "wasip1", nil},
-		{"an index and an annotation", index(native, p1, p2), told(p1), 1, "wasip1", nil},
-		{"an annotation that names what is not listed", index(native, p2), told(p1), 1, "wasip2", nil},
-		{"an annotation that is not JSON", index(p2), map[string]string{artifact.AnnotationManifest: "{"}, 0, "", artifact.ErrInvalid},
-		{"an index that is not JSON", store.add(t, ocispec.MediaTypeImageIndex, []byte("[")), nil, 0, "", artifact.ErrInvalid},
-		{"something else", store.add(t, "text/plain", []byte("x")), nil, 0, "", artifact.ErrNoWasm},
+		{"an artifact", p2, "", 1, "wasip2", nil},
+		{"a native image", native, "", 0, "", artifact.ErrNoWasm},
+		{"a native index", index(native), "", 0, "", artifact.ErrNoWasm},
+		{"an index with both", index(native, p1, p2), "", 1, "wasip2", nil},
+		{"an index of which the best was not pulled", index(p3, p1), "", 1, "wasip1", nil},
+		{"an index of which one is named", index(native, p1, p2), p1.Digest, 1, "wasip1", nil},
+		{"an index of which none is named", index(native, p2), p1.Digest, 1, "wasip2", nil},
+		{"an index that is not JSON", store.add(t, ocispec.MediaTypeImageIndex, []byte("[")), "", 0, "", artifact.ErrInvalid},
+		{"something else", store.add(t, "text/plain", []byte("x")), "", 0, "", artifact.ErrNoWasm},
 	}
 	for _, c := range cases {
-		got, err := fromManifest(t.Context(), store, c.target, c.annotations)
+		got, err := fromManifest(t.Context(), store, c.target, c.named)
 		if !errors.Is(err, c.err) {
 			t.Errorf("%s gives %v", c.name, err)
 		}
@@ -128,6 +120,80 @@ func TestCheckListed(t *testing.T) {
 	if err := checkListed([]ocispec.Descriptor{layer("a"), layer("evil")}, listed); !errors.Is(err, ErrNotListed) {
 		t.Errorf("a layer that is not listed gives %v", err)
 	}
+}
+
+func TestSettle(t *testing.T) {
+	store := blobs{}
+	native := store.manifest(t, "linux", "amd64", ocispec.MediaTypeImageLayerGzip)
+	old := store.manifest(t, "wasip1", "wasm", artifact.MediaTypeComponentLayer)
+	other := store.manifest(t, "wasip2", "wasm", artifact.MediaTypeComponentLayer)
+	layers := func(d ocispec.Descriptor) []ocispec.Descriptor {
+		a, err := artifact.Read(t.Context(), store, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.WasmLayers()
+	}
+	none, gone := ocispec.Descriptor{}, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("gone")}
+	cases := []struct {
+		name   string
+		claim  claim
+		target ocispec.Descriptor
+		want   []ocispec.Descriptor
+		err    error
+	}{
+		{"nothing said, a native image", claim{}, native, nil, nil},
+		{"nothing said, no image", claim{}, none, nil, nil},
+		{"nothing said, an artifact", claim{}, old, layers(old), nil},
+		{"the truth", claim{layers: layers(old), manifest: old}, old, layers(old), nil},
+		{"the name was removed", claim{layers: layers(old), manifest: old}, none, layers(old), nil},
+		{"the name and the manifest were removed", claim{layers: layers(old), manifest: gone}, none, layers(old), nil},
+		{"the name moved", claim{layers: layers(old), manifest: old}, other, layers(old), nil},
+		{"the name moved to a native image", claim{layers: layers(old), manifest: old}, native, layers(old), nil},
+		{"the name moved and the manifest was removed", claim{layers: layers(old), manifest: gone}, other, nil, ErrNotListed},
+		{"a layer of another image", claim{layers: layers(other)}, old, nil, ErrNotListed},
+		{"a manifest that does not list the layer", claim{layers: layers(other), manifest: old}, old, nil, ErrNotListed},
+		{"a pod that names another image", claim{layers: layers(other), manifest: other, byAnyone: true}, old, nil, ErrNotListed},
+		{"a pod whose image is native", claim{layers: layers(other), manifest: other, byAnyone: true}, native, nil, ErrNotListed},
+		{"a pod without an image", claim{layers: layers(other), manifest: other, byAnyone: true}, none, nil, ErrNotListed},
+		{"a pod that says the truth", claim{layers: layers(old), byAnyone: true}, old, layers(old), nil},
+	}
+	for _, c := range cases {
+		got, err := c.claim.settle(t.Context(), store, c.target)
+		if !errors.Is(err, c.err) {
+			t.Errorf("%s: the error is %v", c.name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if (got == nil) != (c.want == nil) || got != nil && got.Layers[0].Digest != c.want[0].Digest {
+			t.Errorf("%s: the layers are %+v", c.name, got)
+		}
+	}
+}
+
+// Whatever annotations say, they are understood or refused, and what is
+// understood has digests.
+func FuzzReadClaim(f *testing.F) {
+	d := digest.FromString("a").String()
+	f.Add(`[{"mediaType":"application/wasm","digest":"`+d+`","size":3}]`, d, `{"digest":"`+d+`"}`)
+	f.Add("[", "sha256:x,,", "{}")
+	f.Fuzz(func(t *testing.T, layers, digests, manifest string) {
+		for _, annotations := range []map[string]string{
+			{artifact.AnnotationLayers: layers, artifact.AnnotationManifest: manifest},
+			{artifact.MediaTypeWasm: digests},
+		} {
+			c, err := readClaim(annotations)
+			if err != nil {
+				continue
+			}
+			for _, l := range c.layers {
+				if l.Digest.Validate() != nil {
+					t.Fatalf("a layer is %+v", l)
+				}
+			}
+		}
+	})
 }
 
 func TestFile(t *testing.T) {
