@@ -20,6 +20,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/containerd/nerdctl/v2/pkg/labels"
 	"github.com/containerd/nerdctl/v2/pkg/taskutil"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/foreground"
@@ -48,7 +49,7 @@ func (s *session) run(ctx context.Context) (err error) {
 			warn(undo, containerutil.UpdateErrorLabel(undo, s.container, err))
 		}
 		if s.options.Create.Rm && !s.detached {
-			if removeErr := container.RemoveContainer(undo, s.container, s.options.Create.GOptions, true, true, s.client); removeErr != nil {
+			if removeErr := container.RemoveContainer(onlyErrors(undo), s.container, s.options.Create.GOptions, true, true, s.client); removeErr != nil {
 				warn(undo, fmt.Errorf("remove the container %s: %w", s.container.ID(), removeErr))
 			}
 		}
@@ -253,4 +254,15 @@ func (s *session) end(ctx context.Context, task containerd.Task, status containe
 		return errutil.NewExitCoderErr(int(code))
 	}
 	return nil
+}
+
+// onlyErrors mutes nerdctl's warnings, about systemd timers of health checks
+// that these containers do not have. What fails is returned as an error too.
+func onlyErrors(ctx context.Context) context.Context {
+	if log.GetLevel() >= log.DebugLevel {
+		return ctx
+	}
+	logger := logrus.New()
+	logger.SetLevel(logrus.ErrorLevel)
+	return log.WithLogger(ctx, logrus.NewEntry(logger))
 }

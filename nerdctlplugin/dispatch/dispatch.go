@@ -96,24 +96,34 @@ func become(argv []string) error {
 	return nil
 }
 
-// next finds the first nerdctl in a PATH that is not the executable own.
+// next finds the first nerdctl after the executable own in a PATH, or in all of
+// it when own is not there. Only later directories count, so that two copies of
+// this program never call each other in turns.
 func next(own, path string) (string, error) {
 	self, err := os.Stat(own)
 	if err != nil {
 		return "", fmt.Errorf("find this executable: %w", err)
 	}
+	var others []string
 	for _, dir := range filepath.SplitList(path) {
 		candidate := filepath.Join(dir, nerdctl)
 		if !filepath.IsAbs(candidate) {
 			continue // as os/exec, never from the current directory
 		}
 		info, err := os.Stat(candidate)
-		if err != nil || info.IsDir() || os.SameFile(info, self) {
+		if err != nil || info.IsDir() {
+			continue
+		}
+		if os.SameFile(info, self) {
+			others = nil
 			continue
 		}
 		if found, err := exec.LookPath(candidate); err == nil {
-			return found, nil
+			others = append(others, found)
 		}
 	}
-	return "", errors.New("this is only the command `nerdctl wasm`, and there is no other nerdctl in PATH: install it from https://github.com/containerd/nerdctl/releases")
+	if len(others) == 0 {
+		return "", errors.New("this is only the command `nerdctl wasm`, and no other nerdctl comes after it in PATH: install it from https://github.com/containerd/nerdctl/releases")
+	}
+	return others[0], nil
 }
