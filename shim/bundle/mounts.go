@@ -33,7 +33,8 @@ var engineDirs = []string{"/proc", "/dev", "/sys"}
 
 // splitMounts divides a container's mounts into those that stay where they
 // are, for the engine, and those that the guest is to see. The tmpfs at /run
-// that containerd adds to every config is for native programs: it is left out.
+// that containerd adds to every config, and the init of --init, are for native
+// programs: they are left out.
 func splitMounts(mounts []specs.Mount) (engine, guest []specs.Mount) {
 	for _, m := range mounts {
 		m.Destination = path.Clean("/" + m.Destination)
@@ -43,6 +44,7 @@ func splitMounts(mounts []specs.Mount) (engine, guest []specs.Mount) {
 		case slices.Contains(resolverFiles, m.Destination):
 			engine = append(engine, m)
 		case m.Destination == "/run" && m.Type == "tmpfs":
+		case slices.Contains(initPrograms, m.Destination):
 		default:
 			guest = append(guest, m)
 		}

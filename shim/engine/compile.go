@@ -23,6 +23,8 @@ const (
 	compileWall     = 5 * time.Minute
 	compileFileSize = 4 << 30
 	maxMessage      = 16 << 10
+
+	workPrefix = "compile-"
 )
 
 // ErrCompile is returned when the engine refuses a component; its message is
@@ -45,7 +47,8 @@ func (e *Engine) Compile(ctx context.Context, dir, component string, run Runner)
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return "", remove, err
 	}
-	work, err := os.MkdirTemp(dir, "compile-")
+	sweep(dir)
+	work, err := os.MkdirTemp(dir, workPrefix+"*")
 	if err != nil {
 		return "", remove, err
 	}
@@ -79,6 +82,21 @@ func (e *Engine) Compile(ctx context.Context, dir, component string, run Runner)
 		return "", remove, fmt.Errorf("%w: exit status %d: %s", ErrCompile, status, strings.TrimSpace(message.String()))
 	}
 	return filepath.Join(out, output), remove, nil
+}
+
+// sweep removes what compilations left behind whose shim was killed. It is
+// only tidying: what cannot be removed now is tried again next time.
+func sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > 2*compileWall {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
+		}
+	}
 }
 
 // boundedBuffer keeps the beginning of what is written to it.

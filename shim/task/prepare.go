@@ -87,8 +87,9 @@ type program struct {
 func (p *preparer) code(ctx context.Context, d directories, b image.Blobs, spec *specs.Spec, found *image.Wasm) (*program, engine.Command, error) {
 	var none engine.Command
 	var arg0 string
-	if len(spec.Process.Args) > 0 {
-		arg0 = spec.Process.Args[0]
+	args := bundle.WithoutInit(spec.Process.Args)
+	if len(args) > 0 {
+		arg0 = args[0]
 	}
 	entry, err := artifact.Select(found.Layers, arg0)
 	if err != nil {
@@ -110,7 +111,7 @@ func (p *preparer) code(ctx context.Context, d directories, b image.Blobs, spec 
 	code.HTTP = code.HTTP && entry.Func == ""
 	command := engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
-		Args: spec.Process.Args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
+		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
 		Func: entry.Func, Component: code.Component,
 	}
 	if command.Network, err = bundle.NetworkAllowed(spec.Annotations); err != nil {
