@@ -66,7 +66,9 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		Version:          version.String(),
 		SilenceUsage:     true,
 		SilenceErrors:    true,
-		TraverseChildren: true, // the short global flags stand before the verb
+		TraverseChildren: true,         // the short global flags stand before the verb
+		Args:             cobra.NoArgs, // else an unknown verb would show help and succeed
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := g.finish(); err != nil {
 				return err
@@ -81,6 +83,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	root.AddCommand(
 		newPull(g),
 		newRun(g),
+		newInspect(g),
 		newVersion(),
 		newInternal(g),
 	)

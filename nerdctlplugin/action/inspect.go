@@ -1,0 +1,137 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/cmd/image"
+	"github.com/containerd/nerdctl/v2/pkg/formatter"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// InspectMode is what Inspect shows.
+type InspectMode string
+
+const (
+	// InspectTable is for people.
+	InspectTable InspectMode = "table"
+	// InspectNative is JSON of type Inspected.
+	InspectNative InspectMode = "native"
+	// InspectDockerCompat is what `docker image inspect` shows.
+	InspectDockerCompat InspectMode = "dockercompat"
+)
+
+// InspectOptions are those of Inspect.
+type InspectOptions struct {
+	// Global are nerdctl's.
+	Global types.GlobalCommandOptions
+	// Mode is what to show; empty means InspectTable, or InspectNative when
+	// there is a Format.
+	Mode InspectMode
+	// Format is a Go template for each entry, or "json".
+	Format string
+	// Platform chooses a manifest of an index.
+	Platform string
+	// Stdout is where it is written.
+	Stdout io.Writer
+}
+
+// Inspected is an artifact as `nerdctl wasm inspect --mode=native` shows it.
+type Inspected struct {
+	Name       string
+	Form       artifact.Form
+	Descriptor ocispec.Descriptor
+	Manifest   ocispec.Manifest
+	Config     dockerspec.DockerOCIImage
+	Components []InspectedComponent
+}
+
+// InspectedComponent is a Wasm layer and what its file says of itself.
+type InspectedComponent struct {
+	Name       string
+	Descriptor ocispec.Descriptor
+	Kind       wasm.Kind
+	WASI       wasm.WASI
+	Imports    []string
+	Exports    []string
+}
+
+// Inspect shows artifacts that are in containerd.
+func Inspect(ctx context.Context, references []string, o InspectOptions) error {
+	client, ctx, done, err := connect(ctx, o.Global)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if o.Mode == "" {
+		o.Mode = InspectTable
+		if o.Format != "" {
+			o.Mode = InspectNative
+		}
+	}
+	switch {
+	case o.Mode == InspectDockerCompat:
+		entries, err := image.Inspect(ctx, client, references, types.ImageInspectOptions{
+			GOptions: o.Global, Mode: string(o.Mode), Platform: o.Platform, Stdout: o.Stdout,
+		})
+		return errors.Join(err, formatter.FormatSlice(o.Format, o.Stdout, entries))
+	case o.Mode == InspectTable && o.Format != "":
+		return errors.New("--format is for --mode native and dockercompat, not for the table")
+	case o.Mode != InspectTable && o.Mode != InspectNative:
+		return fmt.Errorf("unknown mode %q: there are %s, %s and %s", o.Mode, InspectTable, InspectNative, InspectDockerCompat)
+	}
+	var entries []any
+	var errs []error
+	for _, reference := range references {
+		inspected, err := inspect(ctx, client, reference, o.Platform)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("inspect %s: %w", reference, err))
+			continue
+		}
+		entries = append(entries, inspected)
+	}
+	if o.Mode == InspectNative {
+		errs = append(errs, formatter.FormatSlice(o.Format, o.Stdout, entries))
+		return errors.Join(errs...)
+	}
+	for i, entry := range entries {
+		if i > 0 {
+			fmt.Fprintln(o.Stdout)
+		}
+		errs = append(errs, writeInspected(o.Stdout, entry.(*Inspected)))
+	}
+	return errors.Join(errs...)
+}
+
+func inspect(ctx context.Context, client *containerd.Client, reference, platform string) (*Inspected, error) {
+	record, err := localOrAdvice(ctx, client, reference)
+	if err != nil {
+		return nil, err
+	}
+	store := client.ContentStore()
+	a, err := unpack.Read(ctx, store, record, platform)
+	if err != nil {
+		return nil, err
+	}
+	inspected := &Inspected{Name: record.Name, Form: a.Form, Descriptor: a.Descriptor, Manifest: a.Manifest, Config: a.Config}
+	for _, layer := range a.WasmLayers() {
+		info, err := unpack.Parse(ctx, store, layer)
+		if err != nil {
+			return nil, err
+		}
+		inspected.Components = append(inspected.Components, InspectedComponent{
+			Name: artifact.Name(layer), Descriptor: layer,
+			Kind: info.Kind, WASI: info.WASI, Imports: info.Imports, Exports: info.Exports,
+		})
+	}
+	return inspected, nil
+}

@@ -1,0 +1,33 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+)
+
+func newInspect(g *globals) *cobra.Command {
+	var o action.InspectOptions
+	cmd := &cobra.Command{
+		Use:   "inspect [flags] REF...",
+		Short: "Show what an artifact holds",
+		Long: `Show an artifact that is in containerd: how it starts, its layers, and what each
+component imports and exports.`,
+		Example: `  nerdctl wasm inspect registry.example/hello:1
+  nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
+  nerdctl wasm inspect --mode native hello | jq .Manifest`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeImages(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := interruptible(cmd)
+			defer stop()
+			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
+			return action.Inspect(ctx, args, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each artifact, or \"json\"")
+	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show: table, native or dockercompat (default table, native with --format)")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to show, such as wasip1/wasm")
+	return cmd
+}
