@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moby/buildkit/client/llb"
@@ -11,6 +12,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/system"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -92,6 +94,10 @@ func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error)
 	return program.Root.Run(options...).AddMount(assemble.OutputDir, llb.Scratch()), nil
 }
 
+// nativePath is what BuildKit puts into the environment of an image FROM
+// scratch. A component has no use for directories of programs.
+const nativePath = "PATH=" + system.DefaultPathEnvUnix
+
 // spec tells what to assemble. The process of a base image is a program of
 // that image, not a component, so only the Wasmfile's own counts.
 func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
@@ -103,6 +109,9 @@ func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 	}
 	if b.file.Cmd == nil {
 		config.Config.Cmd = nil
+	}
+	if converted.BaseImage == nil {
+		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
 	}
 	spec := assemble.Spec{Components: len(b.file.Components)}
 	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
