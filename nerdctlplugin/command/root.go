@@ -83,6 +83,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	root.AddCommand(
 		newPull(g),
 		newRun(g),
+		newPush(g),
 		newInspect(g),
 		newVersion(),
 		newInternal(g),
