@@ -30,9 +30,10 @@ const (
 	PullNever   = "never"
 )
 
-// gcContainerLabel, followed by a number, is the label on a container that
-// keeps a Wasm layer, and what the shim made of it, for as long as the
-// container lives.
+// gcContainerLabel, followed by a number or "manifest", is the label on a
+// container that keeps a Wasm layer and what the shim made of it, or the
+// manifest that the shim reads again at a restart, for as long as the container
+// lives.
 const gcContainerLabel = "containerd.io/gc.ref.content.wasm."
 
 // RunOptions are those of Run.
@@ -202,7 +203,7 @@ func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
 	for key, value := range annotations {
 		o.Annotations = append(o.Annotations, key+"="+value)
 	}
-	o.Label = slices.Clone(o.Label)
+	o.Label = append(slices.Clone(o.Label), fmt.Sprintf("%smanifest=%s", gcContainerLabel, a.Descriptor.Digest))
 	for i, layer := range a.WasmLayers() {
 		o.Label = append(o.Label, fmt.Sprintf("%s%d=%s", gcContainerLabel, i, layer.Digest))
 	}

@@ -118,6 +118,7 @@ func TestContainerOutlivesItsImage(t *testing.T) {
 		"motd":       "still here\n",
 		"Wasmfile":   "FROM scratch\nCOPY motd /motd\nCOMPONENT probe.wasm\nENTRYPOINT [\"probe\"]\nLABEL only=gc\n",
 	}))
+	manifest := must(t, "crane", "digest", ref)
 	namespace, name := unique("gc"), unique("gc")
 	in := func(args ...string) []string { return append([]string{"nerdctl", "--namespace", namespace}, args...) }
 	defer removeNamespace(t, namespace)
@@ -127,6 +128,9 @@ func TestContainerOutlivesItsImage(t *testing.T) {
 	must(t, "ctr", "-n", namespace, "content", "prune", "references")
 	if out := must(t, "ctr", "-n", namespace, "images", "ls", "-q"); strings.Contains(out, ref) {
 		t.Fatalf("the image is still there: %s", out)
+	}
+	if list := must(t, "ctr", "-n", namespace, "content", "ls", "-q"); !strings.Contains(list, manifest) {
+		t.Errorf("the manifest %s is gone, and with it what the image exposes", manifest)
 	}
 	must(t, in("start", name)...)
 	if code := must(t, in("wait", name)...); code != "0" {
