@@ -7,6 +7,8 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/clientutil"
 	"github.com/containerd/nerdctl/v2/pkg/ocihook"
 	"github.com/spf13/cobra"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
 )
 
 // newInternal has what containers and builds call this program for.
@@ -23,6 +25,16 @@ func newInternal(g *globals) *cobra.Command {
 				return fmt.Errorf("find nerdctl's data store: %w", err)
 			}
 			return ocihook.Run(os.Stdin, os.Stderr, args[0], dataStore, c.CNIPath, c.CNINetConfPath, c.BridgeIP)
+		},
+	})
+	internal.AddCommand(&cobra.Command{
+		Use:   "assemble",
+		Short: "Assemble an artifact; the last step of a build runs this in a container of the builder",
+		Args:  cobra.NoArgs,
+		// There is neither containerd nor a data root in that container.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return assemble.Run(assemble.Dirs{}, cmd.OutOrStdout())
 		},
 	})
 	return internal

@@ -1,0 +1,247 @@
+// Package build builds Wasmfiles with a BuildKit daemon, for which this
+// program is the frontend: neither a frontend image nor a registry is needed.
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/moby/buildkit/client"
+	buildctl "github.com/moby/buildkit/cmd/buildctl/build"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	"github.com/tonistiigi/fsutil"
+)
+
+// DefaultFile is the name of the file that is built when none is given.
+const DefaultFile = "Wasmfile"
+
+// Request is what to build. Strings in lists are as on buildx's command line.
+type Request struct {
+	// Address is BuildKit's, empty for $BUILDKIT_HOST or else the sockets
+	// where nerdctl looks for it. Namespace is containerd's.
+	Address, Namespace string
+	// Context is a directory, or the URL of a Git repository or archive.
+	Context string
+	// File is the path of the Wasmfile, empty for DefaultFile in the context;
+	// "-" is standard input.
+	File string
+	// Target is the stage to build, empty for the last one.
+	Target string
+	// BuildArgs and Labels are KEY=VALUE; a build argument without "=" has its
+	// value from the environment. Contexts are NAME=SOURCE.
+	BuildArgs, Labels, Contexts []string
+	// Platforms are such as wasip2/wasm; none for an artifact.
+	Platforms []string
+	// Secrets, SSH, CacheFrom, CacheTo, NoCacheFilter and Allow are as in
+	// `docker buildx build`.
+	Secrets, SSH, CacheFrom, CacheTo, NoCacheFilter, Allow []string
+	// NoCache builds everything anew, Pull looks for newer base images.
+	NoCache, Pull bool
+	// Network is the network of RUN instructions (default|none|host).
+	Network string
+	// Progress is the kind of progress display (auto|plain|tty|quiet|rawjson).
+	Progress string
+	// Exports are where the result goes.
+	Exports []client.ExportEntry
+	// ArtifactOnly refuses a build whose result is not an artifact.
+	ArtifactOnly bool
+	// Stdin is read for a File "-". Stderr gets progress and the excerpts of
+	// the Wasmfile that errors are about.
+	Stdin  io.Reader
+	Stderr *os.File
+}
+
+// IsImage reports whether the platforms ask for an image with the components
+// as files, and not for an artifact.
+func (r *Request) IsImage() bool {
+	for _, list := range r.Platforms {
+		for platform := range strings.SplitSeq(list, ",") {
+			if strings.HasSuffix(platform, "/wasm") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// solveOptions turns a request into BuildKit's form. done has to be called
+// when the build is over.
+func (r *Request) solveOptions() (opt client.SolveOpt, done func(), err error) {
+	opt = client.SolveOpt{
+		Exports:             r.Exports,
+		LocalMounts:         make(map[string]fsutil.FS),
+		FrontendAttrs:       make(map[string]string),
+		AllowedEntitlements: r.Allow,
+	}
+	done, err = r.addFiles(&opt)
+	if err != nil {
+		return opt, func() {}, err
+	}
+	for _, add := range []func(*client.SolveOpt) error{r.addValues, r.addContexts, r.addSession, r.addCaches} {
+		if err := add(&opt); err != nil {
+			done()
+			return opt, func() {}, err
+		}
+	}
+	return opt, done, nil
+}
+
+// addFiles adds the context and the Wasmfile.
+func (r *Request) addFiles(opt *client.SolveOpt) (done func(), err error) {
+	done = func() {}
+	remote := isURL(r.Context)
+	if remote {
+		opt.FrontendAttrs["context"] = r.Context
+	} else if err := mount(opt, "context", r.Context); err != nil {
+		return done, fmt.Errorf("build context: %w", err)
+	}
+	file := r.File
+	switch {
+	case file == "-":
+		dir, err := saveFile(r.Stdin)
+		if err != nil {
+			return done, fmt.Errorf("read the Wasmfile from standard input: %w", err)
+		}
+		done = func() { _ = os.RemoveAll(dir) } // a copy of what the user has
+		file = filepath.Join(dir, DefaultFile)
+	case remote:
+		opt.FrontendAttrs["filename"] = file
+		if file == "" {
+			opt.FrontendAttrs["filename"] = DefaultFile
+		}
+		return done, nil
+	case file == "":
+		file = filepath.Join(r.Context, DefaultFile)
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return done, fmt.Errorf("%s does not exist: write one, or name another with -f", file)
+	} else if err != nil {
+		return done, err
+	}
+	opt.FrontendAttrs["filename"] = filepath.Base(file)
+	return done, mount(opt, "dockerfile", filepath.Dir(file))
+}
+
+// maxFileSize is how large a Wasmfile on standard input may be, in bytes.
+const maxFileSize = 4 << 20
+
+func saveFile(in io.Reader) (dir string, err error) {
+	content, err := io.ReadAll(io.LimitReader(in, maxFileSize+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxFileSize {
+		return "", fmt.Errorf("over %d bytes", maxFileSize)
+	}
+	if dir, err = os.MkdirTemp("", "wasmfile-"); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, DefaultFile), content, 0o600); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
+}
+
+// addValues adds what is only text for the frontend.
+func (r *Request) addValues(opt *client.SolveOpt) error {
+	attrs := opt.FrontendAttrs
+	for _, arg := range r.BuildArgs {
+		key, value, given := strings.Cut(arg, "=")
+		if !given {
+			if value, given = os.LookupEnv(key); !given {
+				continue // as docker: an argument without value is not set
+			}
+		}
+		attrs["build-arg:"+key] = value
+	}
+	if epoch, ok := os.LookupEnv("SOURCE_DATE_EPOCH"); ok {
+		if _, given := attrs["build-arg:SOURCE_DATE_EPOCH"]; !given {
+			attrs["build-arg:SOURCE_DATE_EPOCH"] = epoch
+		}
+	}
+	for _, label := range r.Labels {
+		key, value, _ := strings.Cut(label, "=")
+		attrs["label:"+key] = value
+	}
+	for key, value := range map[string]string{
+		"target": r.Target, "platform": strings.Join(r.Platforms, ","), "force-network-mode": r.Network,
+		"no-cache": strings.Join(r.NoCacheFilter, ","),
+	} {
+		if value != "" && value != "default" {
+			attrs[key] = value
+		}
+	}
+	if r.NoCache {
+		if len(r.NoCacheFilter) > 0 {
+			return errors.New("--no-cache and --no-cache-filter cannot be used together")
+		}
+		attrs["no-cache"] = "" // all stages
+	}
+	if r.Pull {
+		attrs["image-resolve-mode"] = "pull"
+	}
+	return nil
+}
+
+// addSession adds what the builder may ask of this process.
+func (r *Request) addSession(opt *client.SolveOpt) error {
+	credentials := authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
+		AuthConfigProvider: authprovider.LoadAuthConfig(config.LoadDefaultConfigFile(r.Stderr)),
+	})
+	opt.Session = []session.Attachable{credentials}
+	if len(r.Secrets) > 0 {
+		secrets, err := buildctl.ParseSecret(r.Secrets)
+		if err != nil {
+			return fmt.Errorf("--secret: %w", err)
+		}
+		opt.Session = append(opt.Session, secrets)
+	}
+	if len(r.SSH) > 0 {
+		configs, err := buildctl.ParseSSH(r.SSH)
+		if err != nil {
+			return fmt.Errorf("--ssh: %w", err)
+		}
+		agent, err := sshprovider.NewSSHAgentProvider(configs)
+		if err != nil {
+			return fmt.Errorf("--ssh: %w", err)
+		}
+		opt.Session = append(opt.Session, agent)
+	}
+	return nil
+}
+
+func (r *Request) addCaches(opt *client.SolveOpt) (err error) {
+	if opt.CacheImports, err = buildctl.ParseImportCache(r.CacheFrom); err != nil {
+		return fmt.Errorf("--cache-from: %w", err)
+	}
+	if opt.CacheExports, err = buildctl.ParseExportCache(r.CacheTo); err != nil {
+		return fmt.Errorf("--cache-to: %w", err)
+	}
+	return nil
+}
+
+func mount(opt *client.SolveOpt, name, dir string) error {
+	files, err := fsutil.NewFS(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	opt.LocalMounts[name] = files
+	return nil
+}
+
+func isURL(source string) bool {
+	for _, prefix := range []string{"https://", "http://", "git://", "git@", "ssh://", "github.com/"} {
+		if strings.HasPrefix(source, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,193 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	gatewayclient "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmfile/wasmfile/frontend/gateway"
+)
+
+const (
+	// assemblerMount is the local source that carries this executable into
+	// the builder.
+	assemblerMount = "wasmfile-assembler"
+
+	// connectTimeout bounds the first question to a builder.
+	connectTimeout = 10 * time.Second
+
+	// descriptorKey is result metadata that the frontend sets on artifacts.
+	descriptorKey = "frontend.wasmfile.descriptor"
+)
+
+// AssembleArgs are the arguments with which this executable has to run
+// assemble.Run.
+var AssembleArgs = []string{"internal", "assemble"}
+
+// ErrNotArtifact is returned for a target without COMPONENT when an artifact
+// is wanted.
+var ErrNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
+
+// NoBuilderError says that there is no BuildKit daemon.
+type NoBuilderError struct {
+	// Tried are the addresses.
+	Tried []string
+	// Err is the error of the last one.
+	Err error
+}
+
+func (e *NoBuilderError) Error() string {
+	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.Tried, e.Err)
+}
+
+func (e *NoBuilderError) Unwrap() error { return e.Err }
+
+// Solve builds, and returns the metadata that exporters and frontend gave to
+// the result.
+func Solve(ctx context.Context, r Request) (map[string]string, error) {
+	builder, workers, err := connect(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer builder.Close()
+	if err := checkArchitecture(workers); err != nil {
+		return nil, err
+	}
+	opt, done, err := r.solveOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	assembler, err := addAssembler(&opt)
+	if err != nil {
+		return nil, err
+	}
+	frontend := gateway.New(gateway.Options{Assembler: assembler})
+	build := func(ctx context.Context, c gatewayclient.Client) (*gatewayclient.Result, error) {
+		result, err := frontend.Build(ctx, c)
+		if err == nil && r.ArtifactOnly && result.Metadata[descriptorKey] == nil {
+			return nil, ErrNotArtifact
+		}
+		return result, err
+	}
+	response, err := r.follow(ctx, func(ctx context.Context, status chan *client.SolveStatus) (*client.SolveResponse, error) {
+		return builder.Build(ctx, opt, "wasmfile", build, status)
+	})
+	if err != nil {
+		for _, source := range errdefs.Sources(err) {
+			_ = source.Print(r.Stderr) // the error itself is returned
+		}
+		return nil, err
+	}
+	return response.ExporterResponse, nil
+}
+
+// follow shows the progress of a build.
+func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) (*client.SolveResponse, error)) (*client.SolveResponse, error) {
+	display, err := progressui.NewDisplay(r.Stderr, progressui.DisplayMode(r.Progress))
+	if err != nil {
+		return nil, fmt.Errorf("--progress: %w", err)
+	}
+	status := make(chan *client.SolveStatus)
+	group, groupCtx := errgroup.WithContext(ctx)
+	var response *client.SolveResponse
+	group.Go(func() (err error) {
+		response, err = build(groupCtx, status)
+		return err
+	})
+	group.Go(func() error {
+		// The display shows the end even when the build failed.
+		_, err := display.UpdateFrom(context.WithoutCancel(ctx), status)
+		return err
+	})
+	return response, group.Wait()
+}
+
+// connect finds a BuildKit daemon that answers.
+func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerInfo, error) {
+	failure := &NoBuilderError{}
+	for _, address := range addresses(r) {
+		failure.Tried = append(failure.Tried, address)
+		builder, err := client.New(ctx, address)
+		if err != nil {
+			failure.Err = err
+			continue
+		}
+		answer, cancel := context.WithTimeout(ctx, connectTimeout)
+		workers, err := builder.ListWorkers(answer)
+		cancel()
+		if err == nil {
+			return builder, workers, nil
+		}
+		failure.Err = errors.Join(err, builder.Close())
+	}
+	return nil, nil, failure
+}
+
+// addresses are where BuildKit may listen: the one that was given, or the
+// places that nerdctl looks at.
+func addresses(r Request) []string {
+	if r.Address != "" {
+		return []string{r.Address}
+	}
+	if address := os.Getenv("BUILDKIT_HOST"); address != "" {
+		return []string{address}
+	}
+	dir := "/run"
+	if os.Geteuid() != 0 {
+		dir = os.Getenv("XDG_RUNTIME_DIR")
+	}
+	var found []string
+	for _, name := range []string{"buildkit-" + r.Namespace, "buildkit-default", "buildkit"} {
+		found = append(found, "unix://"+filepath.Join(dir, name, "buildkitd.sock"))
+	}
+	return found
+}
+
+// checkArchitecture makes sure that the builder can run this executable.
+func checkArchitecture(workers []*client.WorkerInfo) error {
+	for _, worker := range workers {
+		for _, platform := range worker.Platforms {
+			if platform.OS == "linux" && platform.Architecture == runtime.GOARCH {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("the builder does not run programs for linux/%s, as this one, which it would have to: use `docker buildx build` with a # syntax= line", runtime.GOARCH)
+}
+
+// addAssembler sends this executable to the builder, for the last step. The
+// builder keeps it, and only asks for it again when it has changed.
+func addAssembler(opt *client.SolveOpt) (*gateway.Assembler, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this executable: %w", err)
+	}
+	dir, name := filepath.Split(program)
+	files, err := fsutil.NewFS(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", dir, err)
+	}
+	only, err := fsutil.NewFilterFS(files, &fsutil.FilterOpt{IncludePatterns: []string{name}})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", program, err)
+	}
+	opt.LocalMounts[assemblerMount] = only
+	root := llb.Local(assemblerMount,
+		llb.IncludePatterns([]string{name}),
+		llb.SharedKeyHint(assemblerMount),
+		llb.WithCustomName("[internal] load the assembler"))
+	return &gateway.Assembler{Root: root, Args: append([]string{"/" + name}, AssembleArgs...)}, nil
+}
