@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/image"
 	"github.com/containerd/nerdctl/v2/pkg/formatter"
@@ -65,13 +64,9 @@ type InspectedComponent struct {
 	Exports    []string
 }
 
-// Inspect shows artifacts that are in containerd.
+// Inspect shows artifacts that are in containerd or in OCI image layouts. The
+// latter are not shown as Docker would, which has none.
 func Inspect(ctx context.Context, references []string, o InspectOptions) error {
-	client, ctx, done, err := connect(ctx, o.Global)
-	if err != nil {
-		return err
-	}
-	defer done()
 	if o.Mode == "" {
 		o.Mode = InspectTable
 		if o.Format != "" {
@@ -80,6 +75,11 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 	}
 	switch {
 	case o.Mode == InspectDockerCompat:
+		client, ctx, done, err := connect(ctx, o.Global)
+		if err != nil {
+			return err
+		}
+		defer done()
 		entries, err := image.Inspect(ctx, client, references, types.ImageInspectOptions{
 			GOptions: o.Global, Mode: string(o.Mode), Platform: o.Platform, Stdout: o.Stdout,
 		})
@@ -92,9 +92,9 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 	var entries []any
 	var errs []error
 	for _, reference := range references {
-		inspected, err := inspect(ctx, client, reference, o.Platform)
+		inspected, err := inspect(ctx, reference, o)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("inspect %s: %w", reference, err))
+			errs = append(errs, err)
 			continue
 		}
 		entries = append(entries, inspected)
@@ -112,21 +112,18 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 	return errors.Join(errs...)
 }
 
-func inspect(ctx context.Context, client *containerd.Client, reference, platform string) (*Inspected, error) {
-	record, err := localOrAdvice(ctx, client, reference)
+func inspect(ctx context.Context, reference string, o InspectOptions) (*Inspected, error) {
+	ctx, src, err := openSource(ctx, reference, o.Platform, o.Global)
 	if err != nil {
 		return nil, err
 	}
-	store := client.ContentStore()
-	a, err := unpack.Read(ctx, store, record, platform)
-	if err != nil {
-		return nil, err
-	}
-	inspected := &Inspected{Name: record.Name, Form: a.Form, Descriptor: a.Descriptor, Manifest: a.Manifest, Config: a.Config}
+	defer src.done()
+	a := src.artifact
+	inspected := &Inspected{Name: src.name, Form: a.Form, Descriptor: a.Descriptor, Manifest: a.Manifest, Config: a.Config}
 	for _, layer := range a.WasmLayers() {
-		info, err := unpack.Parse(ctx, store, layer)
+		info, err := unpack.Parse(ctx, src.content, layer)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", src.name, err)
 		}
 		inspected.Components = append(inspected.Components, InspectedComponent{
 			Name: artifact.Name(layer), Descriptor: layer,

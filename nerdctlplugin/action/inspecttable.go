@@ -6,8 +6,10 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/docker/go-units"
 
@@ -21,7 +23,7 @@ func writeInspected(out io.Writer, i *Inspected) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s:\t%s\n", name, value)
+			fmt.Fprintf(table, "%s:\t%s\n", name, printable(value))
 		}
 	}
 	config := i.Config.Config
@@ -80,7 +82,7 @@ func writeNames(out io.Writer, title string, names []string) {
 	}
 	fmt.Fprintf(out, "\n%s\n", title)
 	for _, name := range names {
-		fmt.Fprintf(out, "  %s\n", name)
+		fmt.Fprintf(out, "  %s\n", printable(name))
 	}
 }
 
@@ -109,4 +111,13 @@ func wasiVersion(w wasm.WASI) string {
 		return "-"
 	}
 	return fmt.Sprintf("0.%d", w)
+}
+
+// printable quotes a text that could do something to a terminal: what is in an
+// artifact is its publisher's.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }

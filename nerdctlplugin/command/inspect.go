@@ -9,11 +9,13 @@ import (
 func newInspect(g *globals) *cobra.Command {
 	var o action.InspectOptions
 	cmd := &cobra.Command{
-		Use:   "inspect [flags] REF...",
+		Use:   "inspect [flags] REF|LAYOUT...",
 		Short: "Show what an artifact holds",
-		Long: `Show an artifact that is in containerd: how it starts, its layers, and what each
-component imports and exports.`,
+		Long: `Show an artifact: how it starts, its layers, and what each component imports and
+exports. It is an image in containerd, or an OCI image layout: a directory or a
+tar file, as builds write them.`,
 		Example: `  nerdctl wasm inspect registry.example/hello:1
+  nerdctl wasm inspect ./hello.tar
   nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
   nerdctl wasm inspect --mode native hello | jq .Manifest`,
 		Args:              cobra.MinimumNArgs(1),
