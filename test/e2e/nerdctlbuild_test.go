@@ -1,0 +1,61 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNerdctlWasmBuild: given a Wasmfile, the plugin builds what buildx
+// builds, without a registry, and can run it at once.
+func TestNerdctlWasmBuild(t *testing.T) {
+	want := layoutDigest(t, build{builder: buildkitBuilder(), dir: example("hello")}.layout(t))
+	name := unique("built") + ":latest"
+	dest := filepath.Join(t.TempDir(), "layout")
+	nerdctlBuild := func(dir string, flags ...string) []string {
+		return append(append([]string{"nerdctl", "wasm", "build", "--progress", "plain", "--build-arg", "GO_IMAGE=" + os.Getenv("GOLANG_IMAGE")}, flags...), dir)
+	}
+	must(t, nerdctlBuild(example("hello"), "-t", name)...)
+	defer try(t, "nerdctl", "rmi", "-f", name)
+	if got := must(t, "nerdctl", "wasm", "inspect", "--format", "{{.Descriptor.Digest}}", name); got != want {
+		t.Errorf("built %s, buildx builds %s", got, want)
+	}
+	if out := must(t, append(wasmRun(name), "an argument")...); out != "Hello from WebAssembly\narguments: an argument" {
+		t.Errorf("it prints %q", out)
+	}
+	must(t, nerdctlBuild(example("hello"), "-o", "type=local,dest="+dest)...)
+	if got := layoutDigest(t, dest); got != want {
+		t.Errorf("-o wrote %s, buildx builds %s", got, want)
+	}
+
+	secret := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(secret, []byte("hush"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := write(t, map[string]string{
+		"greet.wasm": string(greet),
+		"Other": "ARG BUSYBOX_IMAGE\nFROM ${BUSYBOX_IMAGE} AS build\n" +
+			"RUN --mount=type=secret,id=token test \"$(cat /run/secrets/token)\" = hush\nCOPY greet.wasm /\n" +
+			"FROM scratch AS wanted\nCOMPONENT --from=build /greet.wasm\nFROM scratch\nCOMPONENT nowhere.wasm\n",
+	})
+	flags := []string{"-f", filepath.Join(dir, "Other"), "--build-arg", "BUSYBOX_IMAGE=" + busybox(), "--secret", "id=token,src=" + secret, "--no-cache"}
+	must(t, nerdctlBuild(dir, append(flags, "--target", "wanted", "-t", name)...)...)
+	if out := must(t, append(wasmRun(name), "Ada")...); out != "Hello, Ada!" {
+		t.Errorf("it prints %q", out)
+	}
+	r := fails(t, []string{"Other:8", "nowhere.wasm"}, nerdctlBuild(dir, append(flags, "-t", name)...)...)
+	if strings.Contains(r.all(), ".wasmfile/") {
+		t.Errorf("the message shows internals:\n%s", r.all())
+	}
+}
+
+// TestNerdctlWasmBuildWithoutBuilder: given no buildkitd, the error says what
+// to do.
+func TestNerdctlWasmBuildWithoutBuilder(t *testing.T) {
+	fails(t, []string{"/nowhere/buildkitd.sock"}, "nerdctl", "wasm", "build", "--buildkit-host", "unix:///nowhere/buildkitd.sock", "-t", "x", example("greet"))
+}
