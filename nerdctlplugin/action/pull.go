@@ -64,7 +64,7 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		}
 	}
 	var image *unpack.Image
-	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(resolver remotes.Resolver) error {
+	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) error {
 		name, root, err := resolver.Resolve(ctx, from)
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 	}
 	ctx = unpack.WithProgressKeys(ctx)
 	tracker := docker.NewInMemoryTracker()
-	err = registry{host: target.Domain, global: o.Global, tracker: tracker}.with(ctx, func(resolver remotes.Resolver) error {
+	err = registry{host: target.Domain, global: o.Global, tracker: tracker}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) error {
 		pusher, err := resolver.Pusher(ctx, target.String()+"@"+root.Digest.String())
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/log"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/imgutil/dockerconfigresolver"
+	"github.com/sirupsen/logrus"
 )
 
 // registry reaches one registry by nerdctl's rules: credentials of `nerdctl
@@ -22,7 +23,8 @@ type registry struct {
 
 // with calls f with a resolver, a second time with plain HTTP when that is
 // allowed and the first time failed for want of it.
-func (r registry) with(ctx context.Context, f func(remotes.Resolver) error) error {
+func (r registry) with(ctx context.Context, f func(context.Context, remotes.Resolver) error) error {
+	ctx = quieter(ctx, logrus.WarnLevel) // each host that has no such name is logged
 	opts := []dockerconfigresolver.Opt{dockerconfigresolver.WithHostsDirs(r.global.HostsDir)}
 	if r.global.InsecureRegistry {
 		log.G(ctx).Debugf("not verifying the certificates of %s", r.host)
@@ -36,12 +38,12 @@ func (r registry) with(ctx context.Context, f func(remotes.Resolver) error) erro
 	return r.try(ctx, f, append(opts, dockerconfigresolver.WithPlainHTTP(true)))
 }
 
-func (r registry) try(ctx context.Context, f func(remotes.Resolver) error, opts []dockerconfigresolver.Opt) error {
+func (r registry) try(ctx context.Context, f func(context.Context, remotes.Resolver) error, opts []dockerconfigresolver.Opt) error {
 	hosts, err := dockerconfigresolver.NewHostOptions(ctx, r.host, opts...)
 	if err != nil {
 		return err
 	}
-	return f(docker.NewResolver(docker.ResolverOptions{
+	return f(ctx, docker.NewResolver(docker.ResolverOptions{
 		Tracker: r.tracker,
 		Hosts:   dockerconfig.ConfigureHosts(ctx, *hosts),
 	}))

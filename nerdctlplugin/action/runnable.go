@@ -41,13 +41,15 @@ func runPlatform(a *artifact.Artifact) ocispec.Platform {
 	return platform
 }
 
-// runnable returns the name of an image with an OCI image config, which
-// nerdctl insists on. An artifact that has one is its own. For another there
-// is a stand-in with the same layers until release is called; the container
-// does not need it.
+// runnable returns the name of an image that nerdctl can create a container of:
+// it insists on an OCI image config, on a platform in it, and on diff_ids that
+// count filesystem layers only. An artifact that has all that is its own. For
+// another there is a stand-in with the same layers until release is called;
+// the container does not need it.
 func runnable(ctx context.Context, client *containerd.Client, image *unpack.Image) (name string, release func(), err error) {
 	a := image.Artifact
-	if a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" {
+	if a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" &&
+		len(a.Config.RootFS.DiffIDs) == len(a.FilesystemLayers()) {
 		return image.Record.Name, func() {}, nil
 	}
 	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(standInLife))
@@ -80,9 +82,8 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 	a := image.Artifact
 	config := a.Config
 	config.Platform = runPlatform(a)
-	config.RootFS.Type = "layers"
+	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: filesystemDiffIDs(a)}
 	if a.Form != artifact.FormOCI {
-		config.RootFS.DiffIDs = []digest.Digest{}
 		config.Config.Entrypoint = []string{artifact.Name(a.WasmLayers()[0])}
 	}
 	configDesc, err := writeJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
@@ -105,6 +106,22 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 		name = name[:i]
 	}
 	return images.Image{Name: name + ":wasmfile-" + target.Digest.Encoded()[:12], Target: target}, nil
+}
+
+// filesystemDiffIDs are the diff_ids of the filesystem layers, also where an
+// artifact counts all layers.
+func filesystemDiffIDs(a *artifact.Artifact) []digest.Digest {
+	diffIDs := []digest.Digest{}
+	layers := a.Manifest.Layers
+	if len(a.Config.RootFS.DiffIDs) != len(layers) {
+		return append(diffIDs, a.Config.RootFS.DiffIDs...)
+	}
+	for i, layer := range layers {
+		if artifact.IsFilesystemLayer(layer.MediaType) {
+			diffIDs = append(diffIDs, a.Config.RootFS.DiffIDs[i])
+		}
+	}
+	return diffIDs
 }
 
 func writeJSON(ctx context.Context, store content.Ingester, mediaType string, value any, labels map[string]string) (ocispec.Descriptor, error) {

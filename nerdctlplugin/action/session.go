@@ -49,7 +49,10 @@ func (s *session) run(ctx context.Context) (err error) {
 			warn(undo, containerutil.UpdateErrorLabel(undo, s.container, err))
 		}
 		if s.options.Create.Rm && !s.detached {
-			if removeErr := container.RemoveContainer(onlyErrors(undo), s.container, s.options.Create.GOptions, true, true, s.client); removeErr != nil {
+			// nerdctl warns about systemd timers of health checks, which these
+			// containers do not have. What fails is returned as an error.
+			removing := quieter(undo, logrus.ErrorLevel)
+			if removeErr := container.RemoveContainer(removing, s.container, s.options.Create.GOptions, true, true, s.client); removeErr != nil {
 				warn(undo, fmt.Errorf("remove the container %s: %w", s.container.ID(), removeErr))
 			}
 		}
@@ -256,13 +259,12 @@ func (s *session) end(ctx context.Context, task containerd.Task, status containe
 	return nil
 }
 
-// onlyErrors mutes nerdctl's warnings, about systemd timers of health checks
-// that these containers do not have. What fails is returned as an error too.
-func onlyErrors(ctx context.Context) context.Context {
+// quieter mutes what libraries log below a level, unless --debug is given.
+func quieter(ctx context.Context, level logrus.Level) context.Context {
 	if log.GetLevel() >= log.DebugLevel {
 		return ctx
 	}
 	logger := logrus.New()
-	logger.SetLevel(logrus.ErrorLevel)
+	logger.SetLevel(level)
 	return log.WithLogger(ctx, logrus.NewEntry(logger))
 }

@@ -98,7 +98,7 @@ func candidates(index ocispec.Descriptor, manifests []ocispec.Descriptor, platfo
 	}
 	var found []ocispec.Descriptor
 	for _, m := range manifests {
-		if !artifact.IsManifest(m.MediaType) || m.ArtifactType != "" {
+		if !artifact.IsManifest(m.MediaType) {
 			continue
 		}
 		if m.Platform == nil || m.Platform.Architecture == wasmArchitecture && matches(*m.Platform) {
