@@ -71,7 +71,7 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
-	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l .)"; \
+	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \
 		test -z "$$unformatted" || { echo "not gofumpt'ed: $$unformatted"; exit 1; }
 	go vet ./... && go -C test/e2e vet ./...
 	go tool -modfile=test/e2e/tools/lint/go.mod staticcheck ./...

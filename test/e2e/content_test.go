@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/rand"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -161,5 +160,5 @@ func removeNamespace(t *testing.T, namespace string) {
 func servedBlob(w http.ResponseWriter, mediaType string, content []byte) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Docker-Content-Digest", digest.FromBytes(content).String())
-	_, _ = io.WriteString(w, string(content))
+	_, _ = w.Write(content)
 }
