@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -36,6 +37,37 @@ func TestImportBoundaries(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestDependenciesAreExplained: every direct dependency has its reason in
+// docs/dependencies.md.
+func TestDependenciesAreExplained(t *testing.T) {
+	explained, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+		Replace []any
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect && !strings.Contains(string(explained), "`"+r.Path+"`") {
+			t.Errorf("docs/dependencies.md does not say what %s is for", r.Path)
+		}
+	}
+	if len(mod.Replace) > 0 {
+		t.Error("go.mod has a replace, with which `go install ...@version` does not work")
 	}
 }
 
