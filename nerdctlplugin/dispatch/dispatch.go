@@ -97,33 +97,49 @@ func become(argv []string) error {
 }
 
 // next finds the first nerdctl after the executable own in a PATH, or in all of
-// it when own is not there. Only later directories count, so that two copies of
-// this program never call each other in turns.
+// it when own is not there. It never returns one that comes before own, so that
+// two copies of this program do not call each other in turns.
 func next(own, path string) (string, error) {
 	self, err := os.Stat(own)
 	if err != nil {
 		return "", fmt.Errorf("find this executable: %w", err)
 	}
-	var others []string
+	programs := findPrograms(path)
+	passed := []os.FileInfo{self}
+	start := 0
+	if i := slices.IndexFunc(programs, func(p program) bool { return os.SameFile(p.info, self) }); i >= 0 {
+		start = i + 1
+		for _, earlier := range programs[:i] {
+			passed = append(passed, earlier.info)
+		}
+	}
+	for _, candidate := range programs[start:] {
+		if !slices.ContainsFunc(passed, func(info os.FileInfo) bool { return os.SameFile(info, candidate.info) }) {
+			return candidate.path, nil
+		}
+	}
+	return "", errors.New("this is only the command `nerdctl wasm`, and no other nerdctl comes after it in PATH: install it from https://github.com/containerd/nerdctl/releases")
+}
+
+type program struct {
+	path string
+	info os.FileInfo
+}
+
+// findPrograms returns the executables named nerdctl in a PATH, in its order.
+func findPrograms(path string) []program {
+	var found []program
 	for _, dir := range filepath.SplitList(path) {
 		candidate := filepath.Join(dir, nerdctl)
 		if !filepath.IsAbs(candidate) {
 			continue // as os/exec, never from the current directory
 		}
-		info, err := os.Stat(candidate)
-		if err != nil || info.IsDir() {
+		if _, err := exec.LookPath(candidate); err != nil {
 			continue
 		}
-		if os.SameFile(info, self) {
-			others = nil
-			continue
-		}
-		if found, err := exec.LookPath(candidate); err == nil {
-			others = append(others, found)
+		if info, err := os.Stat(candidate); err == nil {
+			found = append(found, program{candidate, info})
 		}
 	}
-	if len(others) == 0 {
-		return "", errors.New("this is only the command `nerdctl wasm`, and no other nerdctl comes after it in PATH: install it from https://github.com/containerd/nerdctl/releases")
-	}
-	return others[0], nil
+	return found
 }
