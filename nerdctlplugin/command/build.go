@@ -26,7 +26,7 @@ with the components as files instead of an artifact.`,
   nerdctl wasm build -t app --build-context lib=oci-layout://./lib .`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("build needs one context, such as the directory .")
+				return errors.New("build needs one context: a directory, or the URL of a repository")
 			}
 			return nil
 		},
