@@ -84,6 +84,9 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		})
 		return err
 	})
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("pull %s: interrupted, nothing is kept", ref.String())
+	}
 	if err != nil {
 		return nil, adviseRegistry(err, ref.String(), ref.Domain)
 	}
