@@ -42,6 +42,13 @@ var wasmLayerTypes = []string{
 	"application/vnd.module.wasm.content.layer.v1+wasm",
 }
 
+// bareConfigTypes are configs that tools write when they are given none.
+var bareConfigTypes = []string{
+	ocispec.MediaTypeEmptyJSON,
+	"application/vnd.unknown.config.v1+json",
+	"application/vnd.wasm.config.v1+json",
+}
+
 // WasmLayerTypes returns the layer media types that hold a raw .wasm blob.
 func WasmLayerTypes() []string { return slices.Clone(wasmLayerTypes) }
 

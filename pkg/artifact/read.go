@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,6 +31,10 @@ const (
 
 	// FormCNCF is the CNCF TAG Runtime Wasm OCI artifact layout.
 	FormCNCF Form = "cncf"
+
+	// FormBare has a config that says nothing: it is what tools such as oras
+	// and regctl make of a .wasm file when they are told no more.
+	FormBare Form = "bare"
 )
 
 // Fetcher opens the content that a descriptor names. Nothing that it returns
@@ -55,7 +60,8 @@ type Artifact struct {
 	// Form tells which kind of config it has.
 	Form Form
 	// Config is the image config. In FormCNCF only architecture, os,
-	// created and author are set: there is no entrypoint in that form.
+	// created and author are set, in FormBare nothing: there is no entrypoint
+	// in these forms.
 	Config dockerspec.DockerOCIImage
 }
 
@@ -93,12 +99,17 @@ func (a *Artifact) readConfig(ctx context.Context, f Fetcher) error {
 		a.Form = FormOCI
 	case mediaType == MediaTypeWasmConfig:
 		a.Form = FormCNCF
+	case slices.Contains(bareConfigTypes, mediaType):
+		a.Form = FormBare
 	default:
 		return fmt.Errorf("%w: media type %q is neither an image config nor %s", ErrInvalid, mediaType, MediaTypeWasmConfig)
 	}
 	encoded, err := ReadDocument(ctx, f, a.Manifest.Config)
 	if err != nil {
 		return err
+	}
+	if a.Form == FormBare {
+		return nil
 	}
 	if err := json.Unmarshal(encoded, &a.Config); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)

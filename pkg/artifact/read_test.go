@@ -135,6 +135,11 @@ func TestReadAcceptsOtherMakers(t *testing.T) {
 			if a.Form != artifact.FormCNCF || a.Config.OS != "wasip2" || a.Config.Created == nil {
 				t.Errorf("read as form %s, config %+v", a.Form, a.Config)
 			}
+			m.Config = s.put(ocispec.MediaTypeEmptyJSON, []byte(`{}`))
+			a, err = artifact.Read(t.Context(), s, s.putJSON(t, ocispec.MediaTypeImageManifest, m))
+			if err != nil || a.Form != artifact.FormBare {
+				t.Errorf("without a config: %v", err)
+			}
 		})
 	}
 }

@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// TestForeignArtifacts: given artifacts that other tools make, in the forms
+// and with the media types that they use, they are pulled and run.
+func TestForeignArtifacts(t *testing.T) {
+	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := digest.FromBytes(greet).String()
+	dir := write(t, map[string]string{
+		"greet.wasm": string(greet),
+		"cncf.json":  `{"created":"2024-09-25T12:00:00Z","architecture":"wasm","os":"wasip2","layerDigests":["` + sum + `"],"component":{"exports":["wasi:cli/run@0.2.0"],"imports":[]}}`,
+		"all.json":   `{"architecture":"wasm","os":"wasi","config":{"Entrypoint":["greet"]},"rootfs":{"type":"layers","diff_ids":["` + sum + `"]}}`,
+	})
+	const imageConfig = ":application/vnd.oci.image.config.v1+json"
+	cases := map[string]struct {
+		config, layer string
+	}{
+		"the CNCF form":                    {"cncf.json:application/vnd.wasm.config.v0+json", "application/wasm"},
+		"a file alone":                     {"", "application/wasm"},
+		"diff_ids that count all":          {"all.json" + imageConfig, componentType},
+		"an older type of components":      {"all.json" + imageConfig, "application/vnd.w3c.wasm.component.v1+wasm"},
+		"an older type of content":         {"all.json" + imageConfig, "application/vnd.wasm.content.layer.v1+wasm"},
+		"another older type of content":    {"all.json" + imageConfig, "application/vnd.module.wasm.content.layer.v1+wasm"},
+		"a type of modules on a component": {"all.json" + imageConfig, "application/vnd.w3c.wasm.module.v1+wasm"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			ref := registry() + "/foreign/" + unique("x") + ":latest"
+			push := []string{"oras", "push", "--no-tty"}
+			if c.config != "" {
+				push = append(push, "--config", c.config)
+			}
+			if r := (command{args: append(push, ref, "greet.wasm:"+c.layer), dir: dir}).run(t); r.code != 0 {
+				t.Fatal(r.all())
+			}
+			defer try(t, "nerdctl", "rmi", "-f", ref)
+			if out := must(t, append(wasmRun(ref), "you")...); out != "Hello, you!" {
+				t.Errorf("it prints %q", out)
+			}
+			if out := must(t, "nerdctl", "wasm", "inspect", "--format", "{{len .Components}}", ref); out != "1" {
+				t.Errorf("it has %s components", out)
+			}
+		})
+	}
+}
