@@ -3,7 +3,9 @@ package action
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +22,23 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
+
+// TestMain gives the tests a configuration of Docker that is empty: the package
+// that reads it looks for its place only once.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "docker-config-")
+	if err != nil {
+		panic(err)
+	}
+	if err := os.Setenv("DOCKER_CONFIG", dir); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
 
 // server is a registry in memory that speaks as much of the distribution spec
 // as a push needs, over real HTTP.
@@ -103,7 +122,6 @@ func writeLayout(t *testing.T, content string) (dir string, manifest ocispec.Des
 const emptyModule = "\x00asm\x01\x00\x00\x00"
 
 func TestPushKeepsTheDigest(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	s := newServer(t)
 	dir, manifest := writeLayout(t, emptyModule)
 	var out bytes.Buffer
@@ -132,7 +150,6 @@ func TestPushKeepsTheDigest(t *testing.T) {
 }
 
 func TestPushRefuses(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	good, _ := writeLayout(t, emptyModule)
 	cut, _ := writeLayout(t, emptyModule[:6])
 	changed, _ := writeLayout(t, emptyModule)
@@ -177,5 +194,24 @@ func TestNoDaemon(t *testing.T) {
 		if !errors.As(err, &advice) || !strings.Contains(err.Error(), "none.sock") || !strings.Contains(advice.Advice, "start it") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestPushLogsInAsNerdctlDoes(t *testing.T) {
+	s := newServer(t)
+	s.password = "secret"
+	auth := base64.StdEncoding.EncodeToString([]byte("user:" + s.password))
+	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, s.host(), auth)
+	file := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(file)
+	dir, manifest := writeLayout(t, emptyModule)
+	if err := Push(context.Background(), dir, s.host()+"/x:1", PushOptions{Quiet: true, Stdout: io.Discard, Stderr: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	if digest.FromBytes(s.manifests["1"]) != manifest.Digest {
+		t.Error("it was not pushed")
 	}
 }
