@@ -260,26 +260,30 @@ func TestFilesystemLayers(t *testing.T) {
 	}
 }
 
+// daemons are the tools that leave a container running, and how each starts
+// one.
+var daemons = []struct {
+	tool string
+	run  []string
+}{
+	{"nerdctl", []string{"nerdctl", "wasm", "run", "-d", "-q"}},
+	{"docker", []string{"docker", "run", "-d", "--runtime", runtimeName, "--platform", "wasip2/wasm"}},
+}
+
 // TestHTTP: given an HTTP component, it answers on a published port and ends
 // in time when it is stopped.
 func TestHTTP(t *testing.T) {
 	ref := publish(t, "http")
-	for _, c := range []struct {
-		name      string
-		run, stop []string
-	}{
-		{"nerdctl wasm", []string{"nerdctl", "wasm", "run", "-d", "-q"}, []string{"nerdctl"}},
-		{"docker", []string{"docker", "run", "-d", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, []string{"docker"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	for _, c := range daemons {
+		t.Run(c.tool, func(t *testing.T) {
 			port, name := freePort(t), unique("http")
 			must(t, append(c.run, "--name", name, "-p", "127.0.0.1:"+port+":8080", ref)...)
-			defer try(t, append(c.stop, "rm", "-f", name)...)
+			defer try(t, c.tool, "rm", "-f", name)
 			eventually(t, 20*time.Second, "an answer", func() bool {
 				status, body := get("http://127.0.0.1:" + port + "/")
 				return status == http.StatusOK && body != ""
 			})
-			stopsInTime(t, append(c.stop, "stop", name)...)
+			stopsInTime(t, c.tool, "stop", name)
 		})
 	}
 }
@@ -288,19 +292,13 @@ func TestHTTP(t *testing.T) {
 // time, and its exit code says by what.
 func TestStopCommand(t *testing.T) {
 	ref := probe(t, "component")
-	for _, c := range []struct {
-		name      string
-		run, stop []string
-	}{
-		{"nerdctl wasm", []string{"nerdctl", "wasm", "run", "-d", "-q"}, []string{"nerdctl"}},
-		{"docker", []string{"docker", "run", "-d", "--runtime", runtimeName, "--platform", "wasip2/wasm"}, []string{"docker"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	for _, c := range daemons {
+		t.Run(c.tool, func(t *testing.T) {
 			name := unique("stop")
 			must(t, append(c.run, "--name", name, ref, "sleep", "300")...)
-			defer try(t, append(c.stop, "rm", "-f", name)...)
-			stopsInTime(t, append(c.stop, "stop", name)...)
-			if code := must(t, append(c.stop, "inspect", "--format", "{{.State.ExitCode}}", name)...); code != "143" {
+			defer try(t, c.tool, "rm", "-f", name)
+			stopsInTime(t, c.tool, "stop", name)
+			if code := must(t, c.tool, "inspect", "--format", "{{.State.ExitCode}}", name); code != "143" {
 				t.Errorf("exit code %s, not 143", code)
 			}
 		})
