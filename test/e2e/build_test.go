@@ -51,6 +51,18 @@ func TestBuildIgnoresFileTimes(t *testing.T) {
 	}
 }
 
+// TestFrontendImageIsReproducible: given the frontend's binary, its image has
+// the digest that was pushed, built again without cache.
+func TestFrontendImageIsReproducible(t *testing.T) {
+	layout := filepath.Join(t.TempDir(), "image")
+	must(t, "buildctl", "build", "--progress", "plain", "--no-cache", "--frontend", "dockerfile.v0",
+		"--local", "context=../../bin", "--local", "dockerfile=../../frontend", "--opt", "build-arg:SOURCE_DATE_EPOCH=0",
+		"--output", "type=oci,dest="+layout+",tar=false,rewrite-timestamp=true")
+	if got, want := layoutDigest(t, layout), must(t, "crane", "digest", os.Getenv("WASMFILE_FRONTEND")); got != want {
+		t.Errorf("built %s, not %s", got, want)
+	}
+}
+
 // TestDigestSurvivesTransport: given a layout, every way to a registry and
 // back keeps its digest.
 func TestDigestSurvivesTransport(t *testing.T) {
