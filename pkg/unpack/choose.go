@@ -3,7 +3,6 @@ package unpack
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,13 +13,6 @@ import (
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
-
-// wasmArchitecture is what every Wasm platform has as its architecture.
-const wasmArchitecture = "wasm"
-
-// preferredSystems are the operating systems that Wasm artifacts name, the
-// preferred one first.
-var preferredSystems = []string{"wasip2", "wasip1", "wasip3", "wasi"}
 
 // NoPlatformError is returned for an index that has no manifest for Wasm, or
 // none for the platform that was asked for.
@@ -56,13 +48,9 @@ func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, pl
 		}
 		return a, checkPlatform(a, platform)
 	}
-	encoded, err := artifact.ReadDocument(ctx, f, root)
+	index, err := artifact.ReadIndex(ctx, f, root)
 	if err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
-	}
-	var index ocispec.Index
-	if err := json.Unmarshal(encoded, &index); err != nil {
-		return nil, fmt.Errorf("%w: index %s: %w", artifact.ErrInvalid, root.Digest, err)
+		return nil, err
 	}
 	candidates, err := candidates(root, index.Manifests, platform)
 	if err != nil {
@@ -85,9 +73,6 @@ func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, pl
 
 // candidates are the manifests of an index that may be Wasm, best first.
 func candidates(index ocispec.Descriptor, manifests []ocispec.Descriptor, platform string) ([]ocispec.Descriptor, error) {
-	if len(manifests) > artifact.MaxLayers {
-		return nil, fmt.Errorf("index %s: %w: %d manifests, the limit is %d", index.Digest, artifact.ErrTooLarge, len(manifests), artifact.MaxLayers)
-	}
 	matches := func(ocispec.Platform) bool { return true }
 	if platform != "" {
 		wanted, err := platforms.Parse(platform)
@@ -101,25 +86,19 @@ func candidates(index ocispec.Descriptor, manifests []ocispec.Descriptor, platfo
 		if !artifact.IsManifest(m.MediaType) {
 			continue
 		}
-		if m.Platform == nil || m.Platform.Architecture == wasmArchitecture && matches(*m.Platform) {
+		if _, ok := artifact.WasmRank(m.Platform); m.Platform == nil || ok && matches(*m.Platform) {
 			found = append(found, m)
 		}
 	}
 	if len(found) == 0 {
 		return nil, &NoPlatformError{Index: index, Wanted: platform, Offered: offered(manifests)}
 	}
-	slices.SortStableFunc(found, func(a, b ocispec.Descriptor) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(found, func(a, b ocispec.Descriptor) int {
+		first, _ := artifact.WasmRank(a.Platform)
+		second, _ := artifact.WasmRank(b.Platform)
+		return cmp.Compare(first, second)
+	})
 	return found, nil
-}
-
-func rank(manifest ocispec.Descriptor) int {
-	if manifest.Platform == nil {
-		return len(preferredSystems) + 1
-	}
-	if i := slices.Index(preferredSystems, manifest.Platform.OS); i >= 0 {
-		return i
-	}
-	return len(preferredSystems)
 }
 
 // checkPlatform returns an error when an artifact is not for the platform

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
@@ -163,35 +164,23 @@ func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descri
 	return &Wasm{Layers: a.WasmLayers(), ExposedPorts: a.Config.Config.ExposedPorts}, nil
 }
 
-// wasmSystems are the operating systems of Wasm manifests in an index, the
-// one that is preferred first.
-var wasmSystems = []string{"wasip3", "wasip2", "wasip1", "wasi"}
-
 // choose returns the manifest of an index that has a digest, else the
 // best one for Wasm whose content is there: an image for several platforms is
 // often pulled for one.
 func choose(ctx context.Context, f artifact.Fetcher, index ocispec.Descriptor, named digest.Digest) (ocispec.Descriptor, error) {
-	encoded, err := artifact.ReadDocument(ctx, f, index)
+	list, err := artifact.ReadIndex(ctx, f, index)
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("read index: %w", err)
+		return ocispec.Descriptor{}, err
 	}
-	var list ocispec.Index
-	if err := json.Unmarshal(encoded, &list); err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("%w: index %s: %w", artifact.ErrInvalid, index.Digest, err)
-	}
-	best, bestRank := ocispec.Descriptor{}, len(wasmSystems)
+	var best ocispec.Descriptor
+	bestRank := math.MaxInt
 	for _, m := range list.Manifests {
 		if m.Digest == named {
 			return m, nil
 		}
-		if m.Platform == nil || m.Platform.Architecture != "wasm" {
-			continue
+		if rank, ok := artifact.WasmRank(m.Platform); ok && rank < bestRank && present(ctx, f, m) {
+			best, bestRank = m, rank
 		}
-		rank := slices.Index(wasmSystems, m.Platform.OS)
-		if rank < 0 || rank >= bestRank || !present(ctx, f, m) {
-			continue
-		}
-		best, bestRank = m, rank
 	}
 	if best.Digest == "" {
 		return ocispec.Descriptor{}, fmt.Errorf("index %s: %w", index.Digest, artifact.ErrNoWasm)

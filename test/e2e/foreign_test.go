@@ -53,3 +53,18 @@ func TestForeignArtifacts(t *testing.T) {
 		})
 	}
 }
+
+// TestIndexWithNativeImages: given an index that has a Wasm manifest beside a
+// native one, the Wasm one is taken.
+func TestIndexWithNativeImages(t *testing.T) {
+	ref := registry() + "/foreign/index:latest"
+	must(t, "docker", "buildx", "imagetools", "create", "-t", ref, busybox(), publish(t, "greet"))
+	defer try(t, "nerdctl", "rmi", "-f", ref)
+	if out := must(t, append(wasmRun(ref), "nerdctl")...); out != "Hello, nerdctl!" {
+		t.Errorf("nerdctl wasm run prints %q", out)
+	}
+	out := must(t, "docker", "run", "--rm", "--quiet", "--runtime", runtimeName, "--platform", "wasip2/wasm", ref, "docker")
+	if out != "Hello, docker!" {
+		t.Errorf("docker run prints %q", out)
+	}
+}
