@@ -71,16 +71,23 @@ func source(t *testing.T) artifact.Source {
 	}
 }
 
+// written writes a layout and reads the artifact that is in it.
+func written(t *testing.T, src artifact.Source) (dir string, a *artifact.Artifact) {
+	t.Helper()
+	dir = t.TempDir()
+	desc, err := artifact.WriteLayout(dir, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err = artifact.Read(t.Context(), layout(dir), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, a
+}
+
 func TestWriteLayoutIsAnArtifact(t *testing.T) {
-	dir := t.TempDir()
-	desc, err := artifact.WriteLayout(dir, source(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := artifact.Read(t.Context(), layout(dir), desc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, a := written(t, source(t))
 	if names := artifact.Names(a.WasmLayers()); !slices.Equal(names, []string{"a.wasm", "b.wasm"}) {
 		t.Errorf("components are %v", names)
 	}
@@ -171,15 +178,7 @@ func TestWriteLayoutTwiceGivesTheSameBytes(t *testing.T) {
 func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 	src := source(t)
 	src.Epoch = time.Unix(1_700_000_000, 0)
-	dir := t.TempDir()
-	desc, err := artifact.WriteLayout(dir, src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := artifact.Read(t.Context(), layout(dir), desc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, a := written(t, src)
 	if a.Config.Created == nil || !a.Config.Created.Equal(src.Epoch) {
 		t.Errorf("created is %v", a.Config.Created)
 	}
@@ -191,7 +190,7 @@ func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Digest != desc.Digest {
+	if again.Digest != a.Descriptor.Digest {
 		t.Error("the time of a file that is older than the epoch changes the artifact")
 	}
 }
@@ -200,15 +199,7 @@ func TestWriteLayoutWithoutFiles(t *testing.T) {
 	src := source(t)
 	src.RootFS, src.RootFSExclude = t.TempDir(), ".build"
 	write(t, src.RootFS, map[string]string{".build/x": "x"})
-	dir := t.TempDir()
-	desc, err := artifact.WriteLayout(dir, src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := artifact.Read(t.Context(), layout(dir), desc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, a := written(t, src)
 	if n := len(a.FilesystemLayers()); n != 0 {
 		t.Errorf("%d filesystem layers", n)
 	}
@@ -248,13 +239,8 @@ func TestOperatingSystem(t *testing.T) {
 		for i, info := range infos {
 			src.Components = append(src.Components, artifact.Component{Name: string(rune('a' + i)), Path: file, Info: &info})
 		}
-		dir := t.TempDir()
-		desc, err := artifact.WriteLayout(dir, src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a, err := artifact.Read(t.Context(), layout(dir), desc); err != nil || a.Config.OS != want {
-			t.Errorf("%v gives %v (%v), not %s", infos, a, err, want)
+		if _, a := written(t, src); a.Config.OS != want {
+			t.Errorf("%v gives %s, not %s", infos, a.Config.OS, want)
 		}
 	}
 }
