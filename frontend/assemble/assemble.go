@@ -94,10 +94,8 @@ func summarize(log io.Writer, dir string, components []artifact.Component, manif
 	for i, l := range m.Layers {
 		name, kind, wasi := "(files)", "filesystem", "-"
 		if i < len(components) {
-			name, kind = components[i].Name, string(components[i].Info.Kind)
-			if version := components[i].Info.WASI; version > 0 {
-				wasi = fmt.Sprintf("0.%d", version)
-			}
+			info := components[i].Info
+			name, kind, wasi = components[i].Name, string(info.Kind), info.WASI.Version()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", name, kind, wasi, l.Size, l.Digest)
 	}

@@ -116,7 +116,7 @@ func checkUnique(all []source) error {
 func parseComponents(all []source) ([]artifact.Component, error) {
 	var components []artifact.Component
 	for _, s := range all {
-		info, err := parseFile(s.path)
+		info, err := wasm.ParseFile(s.path)
 		var format *wasm.FormatError
 		if errors.As(err, &format) && format.Err == nil {
 			return nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
@@ -127,19 +127,6 @@ func parseComponents(all []source) ([]artifact.Component, error) {
 		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info})
 	}
 	return components, nil
-}
-
-func parseFile(path string) (*wasm.Info, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return wasm.Parse(file, stat.Size())
 }
 
 // readDir returns nothing for a directory that is not there, and refuses a

@@ -14,7 +14,6 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // writeInspected writes what a person wants to know of an artifact: what it
@@ -55,7 +54,7 @@ func writeInspected(out io.Writer, i *Inspected) error {
 	}
 	fmt.Fprint(table, "\nLAYER\tKIND\tWASI\tSIZE\tDIGEST\n")
 	for _, c := range i.Components {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Kind, wasiVersion(c.WASI), units.HumanSize(float64(c.Descriptor.Size)), c.Descriptor.Digest)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Kind, c.WASI.Version(), units.HumanSize(float64(c.Descriptor.Size)), c.Descriptor.Digest)
 	}
 	for _, l := range i.Manifest.Layers {
 		if !artifact.IsWasmLayer(l.MediaType) {
@@ -104,13 +103,6 @@ func list(words []string) string {
 		return strings.Join(words, " ")
 	}
 	return string(encoded)
-}
-
-func wasiVersion(w wasm.WASI) string {
-	if w == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("0.%d", w)
 }
 
 // printable quotes a text that could do something to a terminal: what is in an

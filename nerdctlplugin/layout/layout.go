@@ -18,6 +18,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
 var (
@@ -154,14 +155,7 @@ func (l *Layout) ReaderAt(_ context.Context, desc ocispec.Descriptor) (content.R
 
 // Fetch opens a blob as a stream. Errors are those of ReaderAt.
 func (l *Layout) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
-	opened, err := l.ReaderAt(ctx, desc)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.NewSectionReader(opened, 0, opened.Size()), opened}, nil
+	return unpack.FromStore(l).Fetch(ctx, desc)
 }
 
 // Verify reads a blob whole and compares it with its digest. Errors are those

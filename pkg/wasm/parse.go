@@ -2,9 +2,11 @@ package wasm
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -23,6 +25,20 @@ const (
 	// sum, which bounds what Info keeps.
 	maxNameBytes = 16 << 20
 )
+
+// ParseFile is Parse for the whole of a file.
+func ParseFile(path string) (_ *Info, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, stat.Size())
+}
 
 // Parse reads the WebAssembly binary in the first size bytes of r, by the
 // binary formats of the core specification and of the component model's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -320,6 +321,23 @@ func (z zeros) ReadAt(p []byte, off int64) (int, error) {
 		copy(p, z.head[off:])
 	}
 	return len(p), nil
+}
+
+func TestParseFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "command.wasm")
+	if err := os.WriteFile(path, command, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	info, err := wasm.ParseFile(path)
+	if err != nil || info.WASI.Version() != "0.1" || !info.RunsAsCommand() {
+		t.Errorf("got %+v (%v)", info, err)
+	}
+	if _, err := wasm.ParseFile(path + ".not"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if unknown := wasm.WASI(0).Version(); unknown != "-" {
+		t.Errorf("no version is called %q", unknown)
+	}
 }
 
 func FuzzParse(f *testing.F) {

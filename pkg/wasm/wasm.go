@@ -10,6 +10,7 @@ package wasm
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -29,6 +30,15 @@ const (
 // written against: 1 for 0.1 (preview 1), 2 for 0.2, 3 for 0.3, and 0 when it
 // uses none that is known.
 type WASI int
+
+// Version is how people call the version, such as "0.2", and "-" when it is
+// not known.
+func (w WASI) Version() string {
+	if w == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("0.%d", w)
+}
 
 // Info is what Parse finds.
 type Info struct {

@@ -135,7 +135,7 @@ func (c *Cache) compile(ctx context.Context, layer ocispec.Descriptor, scratch s
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", name, err)
 	}
-	info, err := parse(component)
+	info, err := wasm.ParseFile(component)
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", name, err)
 	}
@@ -178,19 +178,6 @@ func copyFile(target, source string) (err error) {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
-}
-
-func parse(path string) (_ *wasm.Info, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	stat, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return wasm.Parse(f, stat.Size())
 }
 
 // store puts code into the content store and labels its component with it. A

@@ -17,11 +17,7 @@ func wasmRun(flags ...string) []string {
 func TestRunFlags(t *testing.T) {
 	ref := probe(t, "component")
 	dir := write(t, map[string]string{"env": "FROM_FILE=yes\n", "note": "mounted\n"})
-	two := publishDir(t, "two", write(t, map[string]string{
-		"a.wasm":   string(guest(t, "probe.component")),
-		"b.wasm":   string(guest(t, "exit")),
-		"Wasmfile": "FROM scratch\nCOMPONENT a.wasm b.wasm\nENTRYPOINT [\"a\"]\n",
-	}))
+	two := publishTwo(t)
 	cases := []struct {
 		name string
 		args []string

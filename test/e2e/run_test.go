@@ -112,6 +112,17 @@ func publishGuest(t *testing.T, name string) string {
 	}))
 }
 
+// publishTwo publishes an artifact with the components a, the probe, which its
+// entrypoint names, and b, which ends with 7.
+func publishTwo(t *testing.T) string {
+	t.Helper()
+	return publishDir(t, "two", write(t, map[string]string{
+		"a.wasm":   string(guest(t, "probe.component")),
+		"b.wasm":   string(guest(t, "exit")),
+		"Wasmfile": "FROM scratch\nCOMPONENT a.wasm b.wasm\nENTRYPOINT [\"a\"]\n",
+	}))
+}
+
 // guest is the content of one of the suite's Wasm guests.
 func guest(t *testing.T, name string) []byte {
 	t.Helper()

@@ -71,11 +71,7 @@ func TestPod(t *testing.T) {
 // TestShimErrors: given what cannot run, the error that the client shows says
 // why.
 func TestShimErrors(t *testing.T) {
-	two := publishDir(t, "two", write(t, map[string]string{
-		"a.wasm":   string(guest(t, "probe.component")),
-		"b.wasm":   string(guest(t, "exit")),
-		"Wasmfile": "FROM scratch\nCOMPONENT a.wasm b.wasm\nENTRYPOINT [\"a\"]\n",
-	}))
+	two := publishTwo(t)
 	must(t, "docker", "pull", "-q", "--platform", platform(two), two)
 	fails(t, []string{"nosuch", "a.wasm", "b.wasm"},
 		"docker", "run", "--rm", "--runtime", runtimeName, "--platform", platform(two), "--entrypoint", "nosuch", two)
