@@ -52,15 +52,15 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err != nil || found == nil {
 		return nil, err
 	}
+	drain, err := bundle.HTTPDrain(spec.Annotations)
+	if err != nil {
+		return nil, err
+	}
 	code, command, err := p.code(ctx, dirs, blobs, spec, found)
 	if err != nil {
 		return nil, err
 	}
 	if err := rewrite(r, spec, code, command); err != nil {
-		return nil, err
-	}
-	drain, err := bundle.HTTPDrain(spec.Annotations)
-	if err != nil {
 		return nil, err
 	}
 	return &guest{bundle: r.Bundle, serves: code.HTTP, drain: drain}, nil
