@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,24 +32,24 @@ func (d Dirs) withDefaults() Dirs {
 	return d
 }
 
-// Run does the step: it writes the layout, and a summary of its components to
-// log; or ProblemFile for what is wrong with the user's input. An error is a
-// failure of the step itself.
+// Run does the step: it writes the layout with a Report, and a summary of its
+// components to log. What is wrong with the user's input is in the report; an
+// error is a failure of the step itself.
 func Run(dirs Dirs, log io.Writer) error {
 	dirs = dirs.withDefaults()
 	spec, err := readSpec(filepath.Join(dirs.Spec, SpecFile))
 	if err != nil {
 		return err
 	}
-	err = writeLayout(dirs, spec, log)
-	var problem *Problem
-	if errors.As(err, &problem) {
-		return problem.write(dirs.Output)
+	err = assemble(dirs, spec, log)
+	if problem := problemIn(err); problem != nil {
+		return Report{Problem: problem}.write(dirs.Output)
 	}
 	return err
 }
 
-func writeLayout(dirs Dirs, spec Spec, log io.Writer) error {
+// assemble returns a Problem for what the user has to change.
+func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	sources, err := findComponents(dirs.Input, spec.Components)
 	if err != nil {
 		return err
@@ -59,19 +58,32 @@ func writeLayout(dirs Dirs, spec Spec, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var report Report
+	for i, c := range components {
+		report.Components = append(report.Components, ComponentReport{Name: c.Name, Ordinal: sources[i].ordinal, Info: c.Info})
+	}
 	if spec.CheckOnly {
-		return nil
+		return report.write(dirs.Output)
 	}
 	if err := chooseProcess(&spec.Config.Config, components); err != nil {
 		return err
 	}
+	return writeLayout(dirs, spec, components, report, log)
+}
+
+func writeLayout(dirs Dirs, spec Spec, components []artifact.Component, report Report, log io.Writer) error {
+	annotations, err := report.encode()
+	if err != nil {
+		return err
+	}
 	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
-		Components:    components,
-		Config:        spec.Config,
-		Annotations:   spec.Annotations,
-		RootFS:        dirs.Input,
-		RootFSExclude: wasmfile.Dir,
-		Epoch:         spec.epoch(),
+		Components:       components,
+		Config:           spec.Config,
+		Annotations:      spec.Annotations,
+		IndexAnnotations: annotations,
+		RootFS:           dirs.Input,
+		RootFSExclude:    wasmfile.Dir,
+		Epoch:            spec.epoch(),
 	})
 	if err != nil {
 		return fmt.Errorf("write the artifact: %w", err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 const (
@@ -74,6 +75,9 @@ func TestLayout(t *testing.T) {
 	var log bytes.Buffer
 	if err := assemble.Run(dirs, &log); err != nil {
 		t.Fatal(err)
+	}
+	if report, descriptor := readReport(t, dirs); len(report.Components) != 3 || report.Components[2].Ordinal != 2 || descriptor == nil {
+		t.Errorf("the report is %+v of %v", report, descriptor)
 	}
 	manifest := readManifest(t, dirs.Output)
 	var names []string
@@ -167,14 +171,7 @@ func TestProblems(t *testing.T) {
 			if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 				t.Fatalf("the step fails, and the frontend cannot say at which line: %v", err)
 			}
-			var problem assemble.Problem
-			content, err := os.ReadFile(filepath.Join(dirs.Output, assemble.ProblemFile))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(content, &problem); err != nil {
-				t.Fatal(err)
-			}
+			problem := problemOf(t, dirs)
 			if problem.Subject != c.subject || !slices.Equal(problem.Ordinals, c.ordinals) {
 				t.Errorf("it is about %s %v, not %s %v", problem.Subject, problem.Ordinals, c.subject, c.ordinals)
 			}
@@ -183,19 +180,26 @@ func TestProblems(t *testing.T) {
 					t.Errorf("the message does not say %q: %s", want, problem.Message)
 				}
 			}
-			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageIndexFile)); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageLayoutFile)); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("there is a layout as well")
 			}
 		})
 	}
 }
 
-func TestCheckOnlyWritesNothing(t *testing.T) {
+func TestCheckOnlyReports(t *testing.T) {
 	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: 1, CheckOnly: true})
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	if entries, err := os.ReadDir(dirs.Output); err != nil || len(entries) != 0 {
+	report, manifest := readReport(t, dirs)
+	if manifest != nil || report.Problem != nil {
+		t.Errorf("manifest %v, problem %v", manifest, report.Problem)
+	}
+	if len(report.Components) != 1 || report.Components[0].Name != "a.wasm" || report.Components[0].Ordinal != 1 || report.Components[0].Info.Kind != wasm.KindModule {
+		t.Errorf("components %+v", report.Components)
+	}
+	if entries, err := os.ReadDir(dirs.Output); err != nil || len(entries) != 1 {
 		t.Errorf("it wrote %v (%v)", entries, err)
 	}
 }
@@ -208,9 +212,8 @@ func TestSymbolicLinksAreNoComponents(t *testing.T) {
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(filepath.Join(dirs.Output, assemble.ProblemFile))
-	if err != nil || !strings.Contains(string(content), "not a regular file") {
-		t.Errorf("%s (%v)", content, err)
+	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, "not a regular file") {
+		t.Error(problem)
 	}
 }
 
@@ -225,6 +228,28 @@ func TestStepFails(t *testing.T) {
 			t.Errorf("a spec that is %s: %v", name, err)
 		}
 	}
+}
+
+func readReport(t *testing.T, dirs assemble.Dirs) (assemble.Report, *ocispec.Descriptor) {
+	t.Helper()
+	index, err := os.ReadFile(filepath.Join(dirs.Output, ocispec.ImageIndexFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, manifest, err := assemble.ReadReport(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report, manifest
+}
+
+func problemOf(t *testing.T, dirs assemble.Dirs) *assemble.Problem {
+	t.Helper()
+	report, manifest := readReport(t, dirs)
+	if report.Problem == nil || manifest != nil {
+		t.Fatalf("problem %v, manifest %v", report.Problem, manifest)
+	}
+	return report.Problem
 }
 
 func readManifest(t *testing.T, dir string) ocispec.Manifest {

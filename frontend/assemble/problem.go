@@ -1,11 +1,5 @@
 package assemble
 
-import (
-	"encoding/json"
-	"os"
-	"path/filepath"
-)
-
 // Subject is the instruction of the Wasmfile that a Problem is about.
 type Subject string
 
@@ -28,11 +22,3 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string { return p.Message }
-
-func (p *Problem) write(dir string) error {
-	encoded, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, ProblemFile), encoded, 0o644)
-}

@@ -18,15 +18,12 @@ const (
 	InputDir = "/run/wasmfile/input"
 	// SpecDir holds SpecFile.
 	SpecDir = "/run/wasmfile/spec"
-	// OutputDir takes the layout, or ProblemFile.
+	// OutputDir takes the layout; of a step that makes none, only the
+	// index.json with the Report.
 	OutputDir = "/run/wasmfile/output"
 
 	// SpecFile is the name of the file with the Spec, in JSON.
 	SpecFile = "spec.json"
-	// ProblemFile is the name of the file with a Problem, in JSON. The step
-	// succeeds with it, so that the frontend can read it and show the error
-	// at the Wasmfile's line.
-	ProblemFile = "problem.json"
 )
 
 // maxSpecSize bounds the spec, which holds the image config; in bytes.

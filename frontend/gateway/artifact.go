@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,11 +26,28 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	return b.result(ctx, reference)
+	_, manifest, err := b.readReport(ctx, reference)
+	if err != nil {
+		return nil, err
+	}
+	if manifest == nil {
+		return nil, errors.New("the assembly made no manifest")
+	}
+	return b.result(reference, *manifest)
+}
+
+// checkComponents builds the target's stages and checks the components.
+func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) error {
+	reference, err := b.assembled(ctx, target, true)
+	if err != nil {
+		return err
+	}
+	_, _, err = b.readReport(ctx, reference)
+	return err
 }
 
 // assembled builds the target's stages, and the layout of them; for checkOnly
-// it is empty. It returns what the assembly found wrong as an error.
+// there is only the report.
 func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (client.Reference, error) {
 	text, err := b.file.Dockerfile(wasmfile.Artifact)
 	if err != nil {
@@ -51,15 +69,11 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	}
 	request := definition.ToPB()
 	b.nameSteps(request)
-	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports, Evaluate: true})
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
 	if err != nil {
 		return nil, err
 	}
-	reference, err := solved.SingleRef()
-	if err != nil {
-		return nil, err
-	}
-	return reference, b.problem(ctx, reference)
+	return solved.SingleRef()
 }
 
 // assembly is the step that turns the target stage into a layout.

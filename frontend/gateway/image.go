@@ -24,7 +24,7 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 		if len(b.file.Components) == 0 || !isWasm(platform) {
 			continue
 		}
-		if _, err := b.assembled(ctx, platform, true); err != nil {
+		if err := b.checkComponents(ctx, platform); err != nil {
 			return nil, err
 		}
 	}

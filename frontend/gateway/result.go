@@ -3,17 +3,14 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
-	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 const (
@@ -31,15 +28,15 @@ const (
 		"--write-its-layout-with---output-type-local-or---output-type-tar-and-push-that" +
 		"--or-build-an-image-with---platform-wasi-wasm" +
 		".wasmfile"
+
+	// maxReportSize bounds the index.json of the assembly, in bytes. BuildKit
+	// sends a file in one message, which may have 16 MiB.
+	maxReportSize = 12 << 20
 )
 
 // result describes the layout.
-func (b *build) result(ctx context.Context, reference client.Reference) (*client.Result, error) {
-	descriptor, err := readDescriptor(ctx, reference)
-	if err != nil {
-		return nil, err
-	}
-	encoded, err := json.Marshal(descriptor)
+func (b *build) result(reference client.Reference, manifest ocispec.Descriptor) (*client.Result, error) {
+	encoded, err := json.Marshal(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -50,31 +47,35 @@ func (b *build) result(ctx context.Context, reference client.Reference) (*client
 	}
 	result := client.NewResult()
 	result.SetRef(reference)
-	result.AddMeta(metaDigest, []byte(descriptor.Digest))
+	result.AddMeta(metaDigest, []byte(manifest.Digest))
 	result.AddMeta(metaDescriptor, encoded)
 	result.AddMeta(exptypes.ExporterImageConfigKey, config)
 	result.AddMeta(metaImageGuard, []byte("x"))
 	return result, nil
 }
 
-// problem returns what the assembly found wrong, at the line at fault.
-func (b *build) problem(ctx context.Context, reference client.Reference) error {
-	entries, err := reference.ReadDir(ctx, client.ReadDirRequest{Path: "/", IncludePattern: assemble.ProblemFile})
+// readReport reads what the assembly found out, and the descriptor of the
+// manifest if there is one. What the user has to change is returned as an
+// error, at the line at fault.
+func (b *build) readReport(ctx context.Context, reference client.Reference) (assemble.Report, *ocispec.Descriptor, error) {
+	index, err := reference.ReadFile(ctx, client.ReadRequest{
+		Filename: ocispec.ImageIndexFile,
+		Range:    &client.FileRange{Length: maxReportSize + 1},
+	})
 	if err != nil {
-		return fmt.Errorf("read the result of the assembly: %w", err)
+		return assemble.Report{}, nil, err
 	}
-	if len(entries) == 0 {
-		return nil
+	if len(index) > maxReportSize {
+		return assemble.Report{}, nil, fmt.Errorf("the report of the assembly has over %d bytes: the components have too many imports and exports", maxReportSize)
 	}
-	content, err := readBounded(ctx, reference, entries[0])
+	report, manifest, err := assemble.ReadReport(index)
 	if err != nil {
-		return err
+		return report, nil, err
 	}
-	var problem assemble.Problem
-	if err := json.Unmarshal(content, &problem); err != nil {
-		return fmt.Errorf("read what is wrong with the artifact: %w", err)
+	if report.Problem != nil {
+		return report, nil, b.problemError(report.Problem)
 	}
-	return b.problemError(&problem)
+	return report, manifest, nil
 }
 
 // problemError puts a problem at the instructions that it is about. The first
@@ -96,36 +97,4 @@ func (b *build) problemError(problem *assemble.Problem) error {
 		err = parser.WithLocation(err, b.file.Components[len(b.file.Components)-1].Location)
 	}
 	return err
-}
-
-func readDescriptor(ctx context.Context, reference client.Reference) (ocispec.Descriptor, error) {
-	var index ocispec.Index
-	stat, err := reference.StatFile(ctx, client.StatRequest{Path: ocispec.ImageIndexFile})
-	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("the assembly made no layout: %w", err)
-	}
-	stat.Path = ocispec.ImageIndexFile
-	content, err := readBounded(ctx, reference, stat)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	if err := json.Unmarshal(content, &index); err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("read the layout's index: %w", err)
-	}
-	if len(index.Manifests) != 1 {
-		return ocispec.Descriptor{}, errors.New("the assembly's layout does not have exactly one manifest")
-	}
-	descriptor := index.Manifests[0]
-	return ocispec.Descriptor{MediaType: descriptor.MediaType, Digest: descriptor.Digest, Size: descriptor.Size}, nil
-}
-
-func readBounded(ctx context.Context, reference client.Reference, stat *fstypes.Stat) ([]byte, error) {
-	if stat.Size > artifact.MaxDocumentSize {
-		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", stat.Path, stat.Size, artifact.MaxDocumentSize)
-	}
-	content, err := reference.ReadFile(ctx, client.ReadRequest{Filename: stat.Path})
-	if err != nil {
-		return nil, fmt.Errorf("read %s of the assembly: %w", stat.Path, err)
-	}
-	return content, nil
 }

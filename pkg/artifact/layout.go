@@ -45,6 +45,9 @@ type Source struct {
 	Config dockerspec.DockerOCIImage
 	// Annotations are the manifest's.
 	Annotations map[string]string
+	// IndexAnnotations are those of the layout's index.json, which is not part
+	// of the artifact.
+	IndexAnnotations map[string]string
 	// RootFS is the directory whose files become the filesystem layer; none
 	// when empty, or when the directory is.
 	RootFS string
@@ -88,7 +91,7 @@ func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		}
 	}
-	return w.finish(config, layers, src.Annotations)
+	return w.finish(config, layers, src)
 }
 
 type layoutWriter struct {
@@ -133,7 +136,7 @@ func (w layoutWriter) filesystem(root, exclude string) (ocispec.Descriptor, dige
 }
 
 // finish writes config, manifest and index, and sets every file's time.
-func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.Descriptor, annotations map[string]string) (ocispec.Descriptor, error) {
+func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.Descriptor, src Source) (ocispec.Descriptor, error) {
 	configDesc, err := w.jsonBlob(ocispec.MediaTypeImageConfig, config)
 	if err != nil {
 		return ocispec.Descriptor{}, err
@@ -143,7 +146,7 @@ func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.
 		MediaType:   ocispec.MediaTypeImageManifest,
 		Config:      configDesc,
 		Layers:      layers,
-		Annotations: annotations,
+		Annotations: src.Annotations,
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, err
@@ -155,9 +158,10 @@ func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.
 	for name, content := range map[string]any{
 		ocispec.ImageLayoutFile: ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion},
 		ocispec.ImageIndexFile: ocispec.Index{
-			Versioned: specs.Versioned{SchemaVersion: 2},
-			MediaType: ocispec.MediaTypeImageIndex,
-			Manifests: []ocispec.Descriptor{entry},
+			Versioned:   specs.Versioned{SchemaVersion: 2},
+			MediaType:   ocispec.MediaTypeImageIndex,
+			Manifests:   []ocispec.Descriptor{entry},
+			Annotations: src.IndexAnnotations,
 		},
 	} {
 		encoded, err := json.Marshal(content)

@@ -43,19 +43,19 @@ func (w WASI) Version() string {
 // Info is what Parse finds.
 type Info struct {
 	// Kind is module or component.
-	Kind Kind
+	Kind Kind `json:"kind"`
 	// WASI is 1 for a module that imports wasi_snapshot_preview1, 3 for a
 	// component that imports or exports an interface wasi:*@0.3, and 2 for
 	// other components.
-	WASI WASI
+	WASI WASI `json:"wasi,omitempty"`
 	// Imports are, sorted and distinct, a component's imported names, or the
 	// names of the modules that a core module imports from.
-	Imports []string
+	Imports []string `json:"imports,omitempty"`
 	// Exports are, sorted and distinct, the exported names.
-	Exports []string
+	Exports []string `json:"exports,omitempty"`
 	// DebugSize is the number of bytes in custom sections that only serve
 	// debugging, nested ones included.
-	DebugSize int64
+	DebugSize int64 `json:"debugSize,omitempty"`
 }
 
 // magic begins every WebAssembly binary.
