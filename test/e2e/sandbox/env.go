@@ -33,6 +33,7 @@ func (s *Sandbox) variables() []variable {
 		{"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS", "1"},
 		{"REGISTRY", s.Registry()},
 		{"WASMFILE_FRONTEND", s.FrontendImage()},
+		{"DOCKERFILE_FRONTEND", s.Image("dockerfile")},
 		{"WASMFILE_ENGINE", s.tool("wasmtime")},
 		{"GOLANG_IMAGE", s.Image("golang")},
 		{"BUSYBOX_IMAGE", s.Image("busybox")},

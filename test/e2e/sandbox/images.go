@@ -18,17 +18,18 @@ var dockerfiles embed.FS
 
 // baseImages are made from what the machine has, under the names and tags that
 // they have in the public registry.
-var baseImages = []struct{ name, tag string }{
-	{"busybox", "1.35"},
-	{"golang", "1.26"},
-	{"pause", "wasmfile"},
+var baseImages = []struct{ name, repository, tag string }{
+	{"busybox", "library/busybox", "1.35"},
+	{"golang", "library/golang", "1.26"},
+	{"pause", "library/pause", "wasmfile"},
+	{"dockerfile", "docker/dockerfile", "1"},
 }
 
 // Image is the reference of a base image in the sandbox's registry.
 func (s *Sandbox) Image(name string) string {
 	for _, image := range baseImages {
 		if image.name == name {
-			return s.Registry() + "/library/" + image.name + ":" + image.tag
+			return s.Registry() + "/" + image.repository + ":" + image.tag
 		}
 	}
 	panic("no base image is named " + name)
@@ -45,7 +46,7 @@ func (s *Sandbox) makeImages(ctx context.Context) error {
 		return err
 	}
 	for _, image := range baseImages {
-		key, err := imageKey(image.name, goroot)
+		key, err := s.imageKey(image.name, goroot)
 		if err != nil {
 			return err
 		}
@@ -67,7 +68,7 @@ func (s *Sandbox) makeImages(ctx context.Context) error {
 }
 
 // imageKey changes when what an image is made from does.
-func imageKey(name, goroot string) (string, error) {
+func (s *Sandbox) imageKey(name, goroot string) (string, error) {
 	sum := sha256.New()
 	dockerfile, err := dockerfiles.ReadFile("images/" + name + ".Dockerfile")
 	if err != nil {
@@ -78,7 +79,7 @@ func imageKey(name, goroot string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, path := range []string{busybox, filepath.Join(goroot, "VERSION")} {
+	for _, path := range []string{busybox, filepath.Join(goroot, "VERSION"), s.stamp(dockerfileFrontend)} {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
@@ -98,6 +99,13 @@ func (s *Sandbox) makeImage(ctx context.Context, name, goroot string) error {
 	if err := makeBusyboxRoot(busybox); err != nil {
 		return err
 	}
+	frontend := filepath.Join(scratch, "frontend")
+	if err := os.Mkdir(frontend, 0o755); err != nil {
+		return err
+	}
+	if err := os.Link(s.tool(dockerfileFrontend), filepath.Join(frontend, dockerfileFrontend)); err != nil {
+		return err
+	}
 	dockerfile, err := dockerfiles.ReadFile("images/" + name + ".Dockerfile")
 	if err != nil {
 		return err
@@ -109,6 +117,7 @@ func (s *Sandbox) makeImage(ctx context.Context, name, goroot string) error {
 		"--frontend", "dockerfile.v0", "--local", "dockerfile="+scratch,
 		"--opt", "context:busybox=local:busybox", "--local", "busybox="+busybox,
 		"--opt", "context:go=local:go", "--local", "go="+goroot,
+		"--opt", "context:frontend=local:frontend", "--local", "frontend="+frontend,
 		"--opt", "build-arg:SOURCE_DATE_EPOCH=0",
 		"--output", "type=image,name="+s.Image(name)+",push=true,rewrite-timestamp=true,compression=gzip,compression-level=1,force-compression=true")
 	return err

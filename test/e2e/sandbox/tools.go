@@ -26,6 +26,8 @@ const (
 	buildkitModule   = "github.com/moby/buildkit"
 	mobyModule       = "github.com/moby/moby/v2"
 	cniModule        = "github.com/containernetworking/plugins/plugins"
+
+	dockerfileFrontend = "dockerfile-frontend"
 )
 
 var goTools = []goTool{
@@ -43,6 +45,8 @@ var goTools = []goTool{
 	{name: "tuning", module: "cni", pkg: cniModule + "/meta/tuning"},
 	{name: "buildkitd", module: "buildkit", pkg: buildkitModule + "/cmd/buildkitd", version: buildkitModule + "/version.Version=v0.34.2"},
 	{name: "buildctl", module: "buildkit", pkg: buildkitModule + "/cmd/buildctl", version: buildkitModule + "/version.Version=v0.34.2"},
+	// The official frontend that a # syntax= line names, as a peer in benchmarks.
+	{name: dockerfileFrontend, module: "buildkit", pkg: buildkitModule + "/frontend/dockerfile/cmd/dockerfile-frontend"},
 	// The docker CLI has no go.mod of its own, so its language version has to be said.
 	{name: "docker", module: "docker", pkg: "github.com/docker/cli/cmd/docker", version: "github.com/docker/cli/cli/version.Version=29.9.3", flags: []string{"-gcflags=github.com/docker/cli/...=-lang=go1.26"}},
 	{name: "docker-buildx", module: "buildx", pkg: "github.com/docker/buildx/cmd/buildx", version: "github.com/docker/buildx/version.Version=v0.38.2"},
