@@ -11,21 +11,24 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 func main() {
 	rounds := flag.Int("n", 10, "rounds of each comparison; both sides run once in each")
-	report := flag.String("o", filepath.Join("docs", "performance.md"), "the file to write")
+	report := flag.String("o", filepath.Join("docs", "performance.md"), "the file to write; with -only, nothing is written")
+	only := flag.String("only", "", "measure only these, comma-separated: builds, pulls, runs, requests")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *report); err != nil {
+	if err := run(ctx, *rounds, *report, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, report string) error {
+func run(ctx context.Context, rounds int, report, only string) error {
 	if os.Getenv("WASMFILE_FRONTEND") == "" {
 		return errors.New("run this by `make bench`: it needs the sandbox")
 	}
@@ -36,12 +39,23 @@ func run(ctx context.Context, rounds int, report string) error {
 	defer os.RemoveAll(dir)
 	b := bench{ctx: ctx, dir: dir, rounds: rounds}
 	var results []result
-	for _, group := range []func() ([]result, error){b.builds, b.pulls, b.runs, b.requests} {
-		r, err := group()
+	for _, group := range []struct {
+		name    string
+		measure func() ([]result, error)
+	}{{"builds", b.builds}, {"pulls", b.pulls}, {"runs", b.runs}, {"requests", b.requests}} {
+		if only != "" && !slices.Contains(strings.Split(only, ","), group.name) {
+			continue
+		}
+		r, err := group.measure()
 		if err != nil {
 			return err
 		}
 		results = append(results, r...)
 	}
-	return writeReport(ctx, report, rounds, results)
+	text := formatReport(ctx, rounds, results)
+	fmt.Print(text)
+	if only != "" {
+		return nil
+	}
+	return os.WriteFile(report, []byte(text), 0o644)
 }

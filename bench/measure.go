@@ -17,11 +17,11 @@ type bench struct {
 	rounds int
 }
 
-// side is one of the two things that are compared. prepare and clean are not
-// timed.
+// side is one of the two things that are compared. prepare, which may be nil,
+// and clean are not timed.
 type side struct {
 	name    string
-	prepare [][]string
+	prepare func() error
 	command []string
 	clean   [][]string
 }
@@ -61,8 +61,8 @@ func (b bench) compare(what string, ours, peer side) (result, error) {
 }
 
 func (b bench) time(s side) (time.Duration, error) {
-	for _, args := range s.prepare {
-		if err := b.command(args); err != nil {
+	if s.prepare != nil {
+		if err := s.prepare(); err != nil {
 			return 0, err
 		}
 	}

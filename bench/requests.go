@@ -67,7 +67,7 @@ func (b bench) servers() (s served, stop func(), err error) {
 		}
 	}
 	for _, args := range [][]string{
-		build(example, "Wasmfile", "type=local,dest="+layout),
+		build(example, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
 		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
 		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published + ":8080", ref},
 	} {

@@ -99,6 +99,7 @@ func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error)
 		llb.AddMount(assemble.InputDir, stage, llb.Readonly),
 		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
 		llb.Network(pb.NetMode_NONE),
+		llb.ReadonlyRootFS(),
 		llb.WithCustomName(name),
 		llb.Platform(host),
 	}

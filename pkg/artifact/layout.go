@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,10 +98,6 @@ type layoutWriter struct {
 	epoch time.Time
 }
 
-func (w layoutWriter) blobDir() string {
-	return filepath.Join(w.dir, ocispec.ImageBlobsDir, digest.SHA256.String())
-}
-
 func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, error) {
 	layers := make([]ocispec.Descriptor, 0, len(components))
 	for _, c := range components {
@@ -122,7 +117,7 @@ func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, 
 // filesystem returns an empty diff ID when there are no files.
 func (w layoutWriter) filesystem(root, exclude string) (ocispec.Descriptor, digest.Digest, error) {
 	var diffID digest.Digest
-	desc, err := w.blob(ocispec.MediaTypeImageLayerGzip, func(out io.Writer) (err error) {
+	desc, err := w.streamBlob(ocispec.MediaTypeImageLayerGzip, func(out io.Writer) (err error) {
 		diffID, err = writeFilesystemLayer(out, root, exclude, w.epoch)
 		return err
 	})
@@ -190,52 +185,6 @@ func (w layoutWriter) setTimes() error {
 		return fmt.Errorf("set times of layout: %w", err)
 	}
 	return nil
-}
-
-func (w layoutWriter) jsonBlob(mediaType string, content any) (ocispec.Descriptor, error) {
-	return w.blob(mediaType, func(out io.Writer) error {
-		encoded, err := json.Marshal(content)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", mediaType, err)
-		}
-		_, err = out.Write(encoded)
-		return err
-	})
-}
-
-func (w layoutWriter) copyBlob(mediaType, path string) (ocispec.Descriptor, error) {
-	return w.blob(mediaType, func(out io.Writer) error {
-		in, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		_, err = io.Copy(out, in)
-		return err
-	})
-}
-
-// blob writes a blob under the digest of what write produces.
-func (w layoutWriter) blob(mediaType string, write func(io.Writer) error) (_ ocispec.Descriptor, err error) {
-	file, err := os.CreateTemp(w.blobDir(), ".incomplete-")
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	hash := sha256.New()
-	if err := errors.Join(write(io.MultiWriter(file, hash)), file.Chmod(0o644)); err != nil {
-		return ocispec.Descriptor{}, errors.Join(err, file.Close())
-	}
-	size, err := file.Seek(0, io.SeekEnd)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.NewDigest(digest.SHA256, hash), Size: size}
-	return desc, os.Rename(file.Name(), filepath.Join(w.blobDir(), desc.Digest.Encoded()))
 }
 
 // imageConfig completes the config: what depends on the components.
