@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -76,6 +77,12 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	return solved.SingleRef()
 }
 
+// programDir is where the assembler's files are in the container of its step.
+// They are not its root: the builder makes a writable overlay of a root, and
+// unmounting one writes everything to disk that the file system below has not
+// written yet.
+const programDir = "/run/wasmfile/program"
+
 // assembly is the step that turns the target stage into a layout.
 func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
@@ -95,18 +102,18 @@ func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error)
 	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, encoded, created),
 		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
 	options := []llb.RunOption{
-		llb.Args(program.Args),
+		llb.Args(append([]string{path.Join(programDir, program.Args[0])}, program.Args[1:]...)),
+		llb.AddMount(programDir, program.Root, llb.Readonly),
 		llb.AddMount(assemble.InputDir, stage, llb.Readonly),
 		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
 		llb.Network(pb.NetMode_NONE),
-		llb.ReadonlyRootFS(),
 		llb.WithCustomName(name),
 		llb.Platform(host),
 	}
 	if b.ui.IsNoCache("") {
 		options = append(options, llb.IgnoreCache)
 	}
-	return program.Root.Run(options...).AddMount(assemble.OutputDir, llb.Scratch()), nil
+	return llb.Scratch().Run(options...).AddMount(assemble.OutputDir, llb.Scratch()), nil
 }
 
 // nativePath is what BuildKit puts into the environment of an image FROM

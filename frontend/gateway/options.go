@@ -16,9 +16,9 @@ import (
 // Assembler is the program that runs as the last step of a build of an
 // artifact: it calls assemble.Run.
 type Assembler struct {
-	// Root is the root filesystem with the program, static.
+	// Root holds the program, static.
 	Root llb.State
-	// Args is its command line.
+	// Args is its command line, beginning with the program's path in Root.
 	Args []string
 }
 
