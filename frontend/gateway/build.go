@@ -40,7 +40,6 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err != nil {
 		return nil, err
 	}
-	go loadDockerignore(ctx, c)
 	source, err := ui.ReadEntrypoint(ctx, language)
 	if err != nil {
 		return nil, err
@@ -48,15 +47,6 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	b := &build{frontend: f, client: c, opts: c.BuildOpts().Opts, ui: ui, source: source}
 	result, err := b.run(ctx)
 	return result, b.locate(err)
-}
-
-// loadDockerignore makes the builder load .dockerignore while the Wasmfile is
-// read, not after it: the conversion asks for the same source and finds it
-// loaded. An error comes up there again.
-func loadDockerignore(ctx context.Context, c client.Client) {
-	if ui, err := dockerui.NewClient(c); err == nil {
-		_, _ = ui.DockerIgnorePatterns(ctx)
-	}
 }
 
 func (b *build) run(ctx context.Context) (*client.Result, error) {
