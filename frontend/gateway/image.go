@@ -33,8 +33,12 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 		return nil, err
 	}
 	var scanned scanTargets
-	result, err := b.ui.Build(ctx, func(ctx context.Context, platform *ocispec.Platform, _ int) (*dockerui.BuildResult, error) {
-		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, text, b.imageOptions(ctx, platform))
+	result, err := b.ui.Build(ctx, func(ctx context.Context, platform *ocispec.Platform, i int) (*dockerui.BuildResult, error) {
+		options := b.imageOptions(ctx, platform)
+		if i > 0 { // the linter warns, or fails, for the first platform
+			options.Warn = nil
+		}
+		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, text, options)
 		if err != nil {
 			return nil, err
 		}

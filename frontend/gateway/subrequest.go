@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
@@ -22,33 +23,46 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*clien
 	if err != nil {
 		return nil, false, err
 	}
+	options := b.convertOptions(ctx, target)
+	if b.file.IsDockerfile() {
+		options = b.imageOptions(ctx, nil)
+	}
 	result, handled, err := b.ui.HandleSubrequest(ctx, dockerui.RequestHandler{
 		Outline: func(ctx context.Context) (*outline.Outline, error) {
-			o, err := dockerfile2llb.Dockerfile2Outline(ctx, text, b.convertOptions(ctx, target))
+			o, err := dockerfile2llb.Dockerfile2Outline(ctx, text, options)
 			if o != nil {
 				o.Sources = [][]byte{b.file.Text()}
 			}
 			return o, err
 		},
 		ListTargets: func(ctx context.Context) (*targets.List, error) {
-			l, err := dockerfile2llb.ListTargets(ctx, text)
+			l, err := dockerfile2llb.ListTargets(ctx, withoutChecks(text))
 			if l != nil {
 				l.Sources = [][]byte{b.file.Text()}
 			}
 			return l, err
 		},
 		Lint: func(ctx context.Context) (*lint.LintResults, error) {
-			results, err := dockerfile2llb.DockerfileLint(ctx, text, b.convertOptions(ctx, target))
+			results, err := dockerfile2llb.DockerfileLint(ctx, text, options)
 			if results != nil {
 				b.translateLint(results)
 			}
 			return results, err
 		},
 		ConvertLLB: func(ctx context.Context) (*convertllb.Result, error) {
-			return dockerfile2llb.DockerfileConvertLLB(ctx, text, b.convertOptions(ctx, target))
+			return dockerfile2llb.DockerfileConvertLLB(ctx, text, options)
 		},
 	})
 	return result, handled, err
+}
+
+// checkComment is a comment that configures the linter for one instruction.
+var checkComment = regexp.MustCompile(`(?mi)^[ \t]*#[ \t]*check[ \t]*=.*$`)
+
+// withoutChecks blanks these comments: ListTargets has no linter, and crashes
+// on them.
+func withoutChecks(text []byte) []byte {
+	return checkComment.ReplaceAllLiteral(text, []byte("#"))
 }
 
 // translateLint makes the findings about the rendered Dockerfile ones about

@@ -2,13 +2,16 @@ package wasmfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/util/suggest"
 )
@@ -60,8 +63,13 @@ func lineRanges(start, end int) []parser.Range {
 }
 
 // Parse reads a Wasmfile. Errors that belong to a line are, or wrap, a
-// parser.LocationError and speak of the instructions that the user wrote.
+// parser.LocationError and speak of the instructions that the user wrote. What
+// is wrong with a text that has neither COMPONENT nor ANNOTATION is left to
+// BuildKit to say, as in any Dockerfile.
 func Parse(text []byte, opts Options) (*File, error) {
+	if len(text) == 0 {
+		return &File{}, nil
+	}
 	ast, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
@@ -69,6 +77,9 @@ func Parse(text []byte, opts Options) (*File, error) {
 	f := &File{text: text, lines: splitLines(text), escape: ast.EscapeToken}
 	if err := f.findExtensions(ast.AST); err != nil {
 		return nil, err
+	}
+	if f.IsDockerfile() {
+		return f, nil
 	}
 	rendered, err := f.Dockerfile(Check)
 	if err != nil {
@@ -79,12 +90,10 @@ func Parse(text []byte, opts Options) (*File, error) {
 	if err != nil {
 		return nil, f.Translate(err, nil)
 	}
-	stages, globals, err := instructions.Parse(ast.AST, nil)
+	// Without a linter it would crash on a # check= comment.
+	stages, globals, err := instructions.Parse(ast.AST, linter.New(&linter.Config{}))
 	if err != nil {
 		return nil, f.Translate(err, nil)
-	}
-	if len(stages) == 0 {
-		return nil, errors.New("the Wasmfile has no FROM: it needs a stage, for example FROM scratch")
 	}
 	chain, err := targetChain(stages, globals, ast.EscapeToken, opts)
 	if err != nil {
@@ -98,6 +107,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 // findExtensions parses the instructions that are not a Dockerfile's.
 func (f *File) findExtensions(ast *parser.Node) error {
 	hasStage := false
+	var unknown error
 	for _, node := range ast.Children {
 		keyword := strings.ToLower(node.Value)
 		switch keyword {
@@ -117,12 +127,13 @@ func (f *File) findExtensions(ast *parser.Node) error {
 				return parser.WithLocation(err, node.Location())
 			}
 		default:
-			if err := checkKnown(node.Value); err != nil {
-				return parser.WithLocation(err, node.Location())
-			}
+			unknown = cmp.Or(unknown, checkKnown(node))
 		}
 	}
-	return nil
+	if means := (*misspelled)(nil); f.IsDockerfile() && !errors.As(unknown, &means) {
+		return nil
+	}
+	return unknown
 }
 
 func (f *File) parseExtension(node *parser.Node) (*extension, error) {
@@ -159,15 +170,22 @@ func checkOnbuild(node *parser.Node) error {
 }
 
 // checkKnown finds misspelled instructions here, because BuildKit does not
-// know two of those to suggest.
-func checkKnown(keyword string) error {
-	var known []string
-	for k := range command.Commands {
-		known = append(known, k)
-	}
+// know two of those to suggest. The error matches a misspelled when it is one
+// of these.
+func checkKnown(node *parser.Node) error {
+	known := slices.Sorted(maps.Keys(command.Commands))
+	keyword := node.Value
 	if slices.Contains(known, strings.ToLower(keyword)) {
 		return nil
 	}
-	slices.Sort(known)
-	return suggest.WrapError(fmt.Errorf("unknown instruction: %s", keyword), keyword, append(known, keywordComponent, keywordAnnotation), false)
+	err := fmt.Errorf("unknown instruction: %s", keyword)
+	own := []string{keywordComponent, keywordAnnotation}
+	if match, _ := suggest.Search(keyword, append(known, own...), false); slices.Contains(own, strings.ToLower(match)) {
+		err = &misspelled{err}
+	}
+	return parser.WithLocation(suggest.WrapError(err, keyword, append(known, own...), false), node.Location())
 }
+
+// misspelled is the error at an instruction that is nearly COMPONENT or
+// ANNOTATION.
+type misspelled struct{ error }

@@ -1,0 +1,4 @@
+// Package conformance has no code of its own: its test runs the cases that
+// BuildKit publishes with its Dockerfile frontend, once through that frontend
+// and once through this one, and compares what each asks of the builder.
+package conformance
