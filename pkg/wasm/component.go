@@ -19,7 +19,7 @@ const (
 	componentValue
 )
 
-var componentSections = []string{"custom", "core module", "core instance", "core type", "component", "instance", "alias", "type", "canon", "start", "import", "export", "value"}
+var componentSections = sectionNames("custom", "core module", "core instance", "core type", "component", "instance", "alias", "type", "canon", "start", "import", "export", "value")
 
 // component reads the sections of a component, nested binaries included.
 func (w *walker) component(r *reader, depth int) {
@@ -27,19 +27,19 @@ func (w *walker) component(r *reader, depth int) {
 		id, section := w.section(r, componentSections)
 		switch id {
 		case componentCustom:
-			w.custom(section)
+			w.custom(&section)
 		case componentCoreModule:
-			if kind := w.binary(section, depth+1); kind != KindModule {
+			if kind := w.binary(&section, depth+1); kind != KindModule {
 				section.fail("the core module section holds a component")
 			}
 		case componentComponent:
-			if kind := w.binary(section, depth+1); kind != KindComponent {
+			if kind := w.binary(&section, depth+1); kind != KindComponent {
 				section.fail("the component section holds a core module")
 			}
 		case componentImport:
-			w.componentImports(section, depth)
+			w.componentImports(&section, depth)
 		case componentExport:
-			w.componentExports(section, depth)
+			w.componentExports(&section, depth)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 	moduleTag
 )
 
-var moduleSections = []string{"custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data", "data count", "tag"}
+var moduleSections = sectionNames("custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data", "data count", "tag")
 
 // moduleOrder is the order in which sections come, which is not that of the
 // ids: data count was added before code, tag before global.
@@ -37,7 +37,7 @@ func (w *walker) module(r *reader, depth int) {
 		start := r.offset
 		id, section := w.section(r, moduleSections)
 		if id == moduleCustom {
-			w.custom(section)
+			w.custom(&section)
 			continue
 		}
 		if moduleOrder[id] <= last {
@@ -47,17 +47,17 @@ func (w *walker) module(r *reader, depth int) {
 		last = moduleOrder[id]
 		switch id {
 		case moduleImport:
-			w.moduleImports(section, depth)
+			w.moduleImports(&section, depth)
 		case moduleExport:
-			w.moduleExports(section, depth)
+			w.moduleExports(&section, depth)
 		case moduleFunction:
-			functions = countOf(section, section.end)
+			functions = countOf(&section, section.end)
 			for range functions {
 				section.uint()
 			}
 			section.done()
 		case moduleCode:
-			bodies = countOf(section, section.end)
+			bodies = countOf(&section, section.end)
 			for range bodies {
 				section.skip(int64(section.uint()), "a function body")
 			}

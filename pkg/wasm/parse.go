@@ -54,7 +54,8 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 			info, err = nil, formatError
 		}
 	}()
-	file := newReader(r, 0, max(size, 0), "the file")
+	size = max(size, 0)
+	file := &reader{cursor: newCursor(r, size), end: size, what: "the file"}
 	w := walker{imports: make(map[string]struct{}), exports: make(map[string]struct{})}
 	kind := w.binary(file, 0)
 	info = &Info{
@@ -82,18 +83,13 @@ func (w *walker) binary(r *reader, depth int) Kind {
 	if depth > maxDepth {
 		r.fail(fmt.Sprintf("components are nested deeper than %d", maxDepth))
 	}
-	header := make([]byte, min(headerSize*4, r.end-r.offset))
-	n, err := r.source.ReadAt(header, r.offset)
-	if n < len(header) {
-		r.check(err)
-	}
-	if !IsWasm(header) {
-		e := notWasm(header)
+	if begin := r.peek(headerSize * 4); !IsWasm(begin) {
+		e := notWasm(begin)
 		e.Offset += r.offset
 		panic(e)
 	}
-	version := binary.LittleEndian.Uint16(r.bytes(headerSize)[4:])
-	layer := binary.LittleEndian.Uint16(header[6:])
+	header := r.bytes(headerSize)
+	version, layer := binary.LittleEndian.Uint16(header[4:]), binary.LittleEndian.Uint16(header[6:])
 	switch {
 	case version == 1 && layer == 0:
 		w.module(r, depth)
@@ -109,8 +105,16 @@ func (w *walker) binary(r *reader, depth int) Kind {
 	return ""
 }
 
+// sectionNames are how errors call sections, by their ids.
+func sectionNames(names ...string) []string {
+	for i, name := range names {
+		names[i] = "the " + name + " section"
+	}
+	return names
+}
+
 // section reads a section's header and returns its id and content.
-func (w *walker) section(r *reader, names []string) (byte, *reader) {
+func (w *walker) section(r *reader, names []string) (byte, reader) {
 	start := r.offset
 	id := r.byte()
 	if int(id) >= len(names) {
@@ -118,7 +122,7 @@ func (w *walker) section(r *reader, names []string) (byte, *reader) {
 		r.fail(fmt.Sprintf("there is no section %d", id))
 	}
 	size := int64(r.uint())
-	return id, r.within(size, "the "+names[id]+" section")
+	return id, r.within(size, names[id])
 }
 
 // custom reads a custom section, which may hold anything after its name.

@@ -11,22 +11,54 @@ import (
 // maxName is the most bytes that an import's or export's name may have.
 const maxName = 4096
 
-// reader reads a range of the file and knows where it is. Its methods panic
-// with a *FormatError, which Parse recovers: the format is nested deep enough
-// that checking each byte would hide what is read.
-type reader struct {
+// bufferSize is how much of a file is read at once, in bytes.
+const bufferSize = 64 << 10
+
+// cursor reads a file forward only, each byte at most once: all readers of a
+// file share one, so that sections in sections cost no more than others.
+type cursor struct {
 	buffered *bufio.Reader
 	source   io.ReaderAt
-	offset   int64 // of the next byte, in the file
-	end      int64 // of the range, in the file
-	what     string
+	offset   int64 // of the next byte
+	size     int64
+}
+
+func newCursor(source io.ReaderAt, size int64) *cursor {
+	return &cursor{
+		buffered: bufio.NewReaderSize(io.NewSectionReader(source, 0, size), int(min(size, bufferSize))),
+		source:   source, size: size,
+	}
+}
+
+// seek continues at the same or a later offset without reading what lies
+// between.
+func (c *cursor) seek(offset int64) error {
+	distance := offset - c.offset
+	c.offset = offset
+	if distance <= int64(c.buffered.Buffered()) {
+		_, err := c.buffered.Discard(int(distance))
+		return err
+	}
+	c.buffered.Reset(io.NewSectionReader(c.source, offset, c.size-offset))
+	return nil
+}
+
+// reader reads a range of the file and knows where it is. A range within it is
+// read before it is continued. Its methods panic with a *FormatError, which
+// Parse recovers: the format is nested deep enough that checking each byte
+// would hide what is read.
+type reader struct {
+	cursor *cursor
+	offset int64 // of the next byte, in the file
+	end    int64 // of the range, in the file
+	what   string
 }
 
 // within is a reader of the next size bytes of r, which r then has passed.
-func (r *reader) within(size int64, what string) *reader {
+func (r *reader) within(size int64, what string) reader {
 	start := r.offset
 	r.skip(size, what)
-	return newReader(r.source, start, start+size, what)
+	return reader{cursor: r.cursor, offset: start, end: start + size, what: what}
 }
 
 // skip passes the next size bytes unread.
@@ -34,28 +66,27 @@ func (r *reader) skip(size int64, what string) {
 	if size > r.end-r.offset {
 		r.fail(fmt.Sprintf("%s of %d bytes ends beyond the end of %s at 0x%x (truncated?)", what, size, r.what, r.end))
 	}
-	r.seek(r.offset + size)
+	r.offset += size
 }
 
-// newReader reads the bytes from offset to end. Its buffer is no larger than
-// they are.
-func newReader(source io.ReaderAt, offset, end int64, what string) *reader {
-	section := io.NewSectionReader(source, offset, end-offset)
-	return &reader{
-		buffered: bufio.NewReaderSize(section, int(min(end-offset, 64<<10))),
-		source:   source, offset: offset, end: end, what: what,
+// need makes sure that the next n bytes are in the range, and that the cursor
+// is before them.
+func (r *reader) need(n int) {
+	if int64(n) > r.end-r.offset {
+		r.check(io.ErrUnexpectedEOF)
+	}
+	if r.cursor.offset != r.offset {
+		r.check(r.cursor.seek(r.offset))
 	}
 }
 
-// seek continues at a later offset without reading what lies between.
-func (r *reader) seek(offset int64) {
-	if distance := offset - r.offset; distance <= int64(r.buffered.Buffered()) {
-		_, err := r.buffered.Discard(int(distance))
-		r.check(err)
-	} else {
-		r.buffered.Reset(io.NewSectionReader(r.source, offset, r.end-offset))
-	}
-	r.offset = offset
+// peek returns the next n bytes, fewer at the end of the range.
+func (r *reader) peek(n int) []byte {
+	n = int(min(int64(n), r.end-r.offset))
+	r.need(n)
+	b, err := r.cursor.buffered.Peek(n)
+	r.check(err)
+	return b
 }
 
 func (r *reader) fail(reason string) {
@@ -82,17 +113,21 @@ func (r *reader) done() {
 }
 
 func (r *reader) byte() byte {
-	b, err := r.buffered.ReadByte()
+	r.need(1)
+	b, err := r.cursor.buffered.ReadByte()
 	r.check(err)
 	r.offset++
+	r.cursor.offset++
 	return b
 }
 
 func (r *reader) bytes(n int) []byte {
+	r.need(n)
 	b := make([]byte, n)
-	_, err := io.ReadFull(r.buffered, b)
+	_, err := io.ReadFull(r.cursor.buffered, b)
 	r.check(err)
 	r.offset += int64(n)
+	r.cursor.offset += int64(n)
 	return b
 }
 
