@@ -58,7 +58,7 @@ demo: sandbox-up ## From source to a running component, step by step
 ## Test
 
 .PHONY: test
-test: test-unit test-e2e ## All tests: unit, then end to end on the sandbox's daemons
+test: test-unit fuzz test-e2e ## All tests: unit, fuzz, then end to end on the sandbox's daemons
 
 .PHONY: test-unit
 test-unit: ## Tests that need neither root nor a daemon
@@ -77,13 +77,13 @@ lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	go tool -modfile=test/e2e/tools/lint/go.mod staticcheck ./...
 	cd test/e2e && go tool -modfile=tools/lint/go.mod staticcheck ./...
 
+FUZZTIME ?= 30s
+
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (30s) each
-	@for pkg in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $${FUZZTIME:-30s} $$pkg || exit 1; \
-		done; \
-	done
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each, two at a time
+	@targets="$$(go test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }')" && \
+		test -n "$$targets" && \
+		echo "$$targets" | xargs -P 2 -L 1 sh -c 'echo "$$0 $$1"; go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 "$$0"'
 
 .PHONY: bench
 bench: sandbox-up ## Side-by-side ratios against peers; writes docs/performance.md

@@ -23,10 +23,15 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	fstypes "github.com/tonistiigi/fsutil/types"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
 )
 
 // layoutIndex is that of a layout that was never made.
-const layoutIndex = `{"manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json"}]}`
+const layoutIndex = `{
+	"manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json"}],
+	"annotations": {"` + assemble.ReportAnnotation + `": "{}"}
+}`
 
 // builder is BuildKit's end of a request as far as a frontend converts it: it
 // hands out the Dockerfile, knows every image, and notes what it is asked to

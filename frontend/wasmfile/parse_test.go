@@ -1,10 +1,8 @@
 package wasmfile_test
 
 import (
-	"bytes"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -133,79 +131,4 @@ func TestTranslations(t *testing.T) {
 	if err := f.Translate(original, nil); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
 		t.Errorf("translated to %v", err)
 	}
-}
-
-// FuzzParse: whatever the text, each line stays where it is, and instructions
-// of a Dockerfile stay what they are.
-func FuzzParse(f *testing.F) {
-	for _, dir := range []string{"ok", "bad"} {
-		for _, text := range cases(f, dir) {
-			f.Add(text)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := wasmfile.Parse(text, wasmfile.Options{})
-		if err != nil {
-			return
-		}
-		for _, form := range []wasmfile.Form{wasmfile.Artifact, wasmfile.Image, wasmfile.Check} {
-			rendered, err := file.Dockerfile(form)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if bytes.Count(rendered, []byte("\n")) != bytes.Count(text, []byte("\n")) {
-				t.Fatalf("another number of lines:\n%q\n%q", text, rendered)
-			}
-			if !slices.Equal(dockerInstructions(t, text), dockerInstructionsOf(t, rendered, text)) {
-				t.Fatalf("other instructions:\n%q\n%q", text, rendered)
-			}
-		}
-	})
-}
-
-type instruction struct {
-	original   string
-	start, end int
-}
-
-func dockerInstructions(t *testing.T, text []byte) []instruction {
-	t.Helper()
-	var found []instruction
-	for _, n := range parse(t, text) {
-		if !isExtension(n) {
-			found = append(found, instruction{n.Original, n.StartLine, n.EndLine})
-		}
-	}
-	return found
-}
-
-// dockerInstructionsOf leaves out the instructions that stand for extensions.
-func dockerInstructionsOf(t *testing.T, rendered, text []byte) []instruction {
-	t.Helper()
-	extended := make(map[int]bool)
-	for _, n := range parse(t, text) {
-		for line := n.StartLine; isExtension(n) && line <= n.EndLine; line++ {
-			extended[line] = true
-		}
-	}
-	var found []instruction
-	for _, n := range parse(t, rendered) {
-		if !extended[n.EndLine] {
-			found = append(found, instruction{n.Original, n.StartLine, n.EndLine})
-		}
-	}
-	return found
-}
-
-func isExtension(n *parser.Node) bool {
-	return strings.EqualFold(n.Value, "component") || strings.EqualFold(n.Value, "annotation")
-}
-
-func parse(t *testing.T, text []byte) []*parser.Node {
-	t.Helper()
-	result, err := parser.Parse(bytes.NewReader(text))
-	if err != nil {
-		t.Fatalf("%v in:\n%q", err, text)
-	}
-	return result.AST.Children
 }

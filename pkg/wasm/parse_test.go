@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -306,37 +305,4 @@ func TestParseFile(t *testing.T) {
 	if unknown := wasm.WASI(0).Version(); unknown != "-" {
 		t.Errorf("no version is called %q", unknown)
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, file := range [][]byte{module(), component(), command, cli, server, newServer, library, []byte("(module)")} {
-		f.Add(file)
-	}
-	seeds, err := filepath.Glob("testdata/*.wasm")
-	if err != nil || len(seeds) == 0 {
-		f.Fatalf("no seeds in testdata (%v)", err)
-	}
-	for _, seed := range seeds {
-		file, err := os.ReadFile(seed)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(file)
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		info, err := parse(file)
-		if err != nil {
-			var formatError *wasm.FormatError
-			if !errors.As(err, &formatError) {
-				t.Fatalf("%T: %v", err, err)
-			}
-			if formatError.Offset < 0 || formatError.Offset > int64(len(file)) {
-				t.Fatalf("offset %d in %d bytes", formatError.Offset, len(file))
-			}
-			return
-		}
-		if info.Kind != wasm.KindModule && info.Kind != wasm.KindComponent {
-			t.Fatal(fmt.Sprint(info))
-		}
-	})
 }
