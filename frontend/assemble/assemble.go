@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -85,6 +86,10 @@ func writeLayout(dirs Dirs, spec Spec, components []artifact.Component, report R
 		RootFSExclude:    wasmfile.Dir,
 		Epoch:            spec.epoch(),
 	})
+	if errors.Is(err, artifact.ErrTooLarge) {
+		last := report.Components[len(report.Components)-1]
+		return componentProblem(fmt.Sprintf("the artifact is %s: make it of fewer components, or of some with fewer imports and exports, fewer labels and annotations", err), last.Ordinal)
+	}
 	if err != nil {
 		return fmt.Errorf("write the artifact: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
@@ -115,6 +116,7 @@ func checkUnique(all []source) error {
 // WebAssembly.
 func parseComponents(all []source) ([]artifact.Component, error) {
 	var components []artifact.Component
+	names := 0
 	for _, s := range all {
 		info, err := wasm.ParseFile(s.path)
 		var format *wasm.FormatError
@@ -123,6 +125,13 @@ func parseComponents(all []source) ([]artifact.Component, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", s.name, err)
+		}
+		for _, name := range slices.Concat(info.Imports, info.Exports) {
+			names += len(name)
+		}
+		if names > artifact.MaxDocumentSize { // the config has them all
+			return nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
+				len(components)+1, names, artifact.MaxDocumentSize), s.ordinal)
 		}
 		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info})
 	}

@@ -23,13 +23,25 @@ func (w layoutWriter) blobDir() string {
 
 func (w layoutWriter) jsonBlob(mediaType string, content any) (ocispec.Descriptor, error) {
 	return w.blob(mediaType, func(out *os.File) (digest.Digest, error) {
-		encoded, err := json.Marshal(content)
+		encoded, err := encodeDocument(mediaType, content)
 		if err != nil {
-			return "", fmt.Errorf("encode %s: %w", mediaType, err)
+			return "", err
 		}
 		_, err = out.Write(encoded)
 		return digest.FromBytes(encoded), err
 	})
+}
+
+// encodeDocument makes no document that Read would refuse.
+func encodeDocument(what string, content any) ([]byte, error) {
+	encoded, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", what, err)
+	}
+	if len(encoded) > MaxDocumentSize {
+		return nil, fmt.Errorf("%w: the %s has %d bytes, the limit is %d", ErrTooLarge, what, len(encoded), MaxDocumentSize)
+	}
+	return encoded, nil
 }
 
 // streamBlob writes a blob of what write produces.

@@ -60,7 +60,9 @@ type Source struct {
 
 // WriteLayout writes an artifact of FormOCI into the empty directory dir as
 // an OCI image layout, and returns the descriptor of its manifest. The same
-// source gives the same bytes and file times.
+// source gives the same bytes and file times. It returns an error that matches
+// ErrTooLarge when there is more to say of the components than a manifest,
+// config or index can hold.
 func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 	if len(src.Components) == 0 {
 		return ocispec.Descriptor{}, fmt.Errorf("%w: an artifact needs at least one component", ErrInvalid)
@@ -159,9 +161,9 @@ func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.
 			Annotations: src.IndexAnnotations,
 		},
 	} {
-		encoded, err := json.Marshal(content)
+		encoded, err := encodeDocument(name, content)
 		if err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("encode %s: %w", name, err)
+			return ocispec.Descriptor{}, err
 		}
 		if err := os.WriteFile(filepath.Join(w.dir, name), encoded, 0o644); err != nil {
 			return ocispec.Descriptor{}, err

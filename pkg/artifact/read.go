@@ -17,8 +17,11 @@ const (
 	// have.
 	MaxDocumentSize = 4 << 20
 
-	// MaxLayers is the most layers that a manifest may have.
-	MaxLayers = 1024
+	// MaxLayers is the most layers that a manifest may have, and the most
+	// manifests of an index. Descriptors of Wasm layers take 300 bytes or
+	// more, so that their number and MaxDocumentSize are reached at about
+	// the same size.
+	MaxLayers = 4096
 )
 
 // Form is one of the two ways to lay out an artifact.

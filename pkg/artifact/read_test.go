@@ -189,7 +189,7 @@ func TestReadRefuses(t *testing.T) {
 		"an unknown config":  {layers: []ocispec.Descriptor{wasm}, spoil: func(m *ocispec.Manifest) { m.Config.MediaType = "text/html" }, want: artifact.ErrInvalid, says: `"text/html"`},
 		"a huge config":      {layers: []ocispec.Descriptor{wasm}, spoil: func(m *ocispec.Manifest) { m.Config.Size = 5 << 20 }, want: artifact.ErrTooLarge, says: m4},
 		"a lying config":     {layers: []ocispec.Descriptor{wasm}, spoil: func(m *ocispec.Manifest) { m.Config.Size = 7 }, want: artifact.ErrSizeMismatch, says: "instead of 7"},
-		"too many layers":    {layers: slices.Repeat([]ocispec.Descriptor{layer(artifact.MediaTypeComponentLayer, "")}, artifact.MaxLayers+1), want: artifact.ErrTooLarge, says: "1025 layers"},
+		"too many layers":    {layers: slices.Repeat([]ocispec.Descriptor{layer(artifact.MediaTypeComponentLayer, "")}, artifact.MaxLayers+1), want: artifact.ErrTooLarge, says: "4097 layers"},
 		"another media type": {layers: []ocispec.Descriptor{wasm}, spoil: func(m *ocispec.Manifest) { m.MediaType = ocispec.MediaTypeImageIndex }, want: artifact.ErrInvalid, says: "calls itself"},
 	}
 	for name, c := range cases {
