@@ -21,6 +21,18 @@ import (
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
+// maxInstructions is how many COMPONENTs can come one after the other: each is
+// a snapshot on the one before, and Linux's overlay file system stacks 500.
+const maxInstructions = 500
+
+func (b *build) checkInstructions() error {
+	if n := len(b.file.Components); n > maxInstructions {
+		return parser.WithLocation(fmt.Errorf("this is one of %d COMPONENT instructions, the limit is %d: take several files by one, for example COMPONENT *.wasm", n, maxInstructions),
+			b.file.Components[maxInstructions].Location)
+	}
+	return nil
+}
+
 // artifact builds an OCI image layout as files.
 func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.Result, error) {
 	reference, err := b.assembled(ctx, target, false)
@@ -50,6 +62,9 @@ func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) er
 // assembled builds the target's stages, and the layout of them; for checkOnly
 // there is only the report.
 func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (client.Reference, error) {
+	if err := b.checkInstructions(); err != nil {
+		return nil, err
+	}
 	text, err := b.file.Dockerfile(wasmfile.Artifact)
 	if err != nil {
 		return nil, err

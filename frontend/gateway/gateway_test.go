@@ -208,6 +208,20 @@ func TestProblemsAreShownAtTheirLines(t *testing.T) {
 	}
 }
 
+// TestTooManyInstructions: given more COMPONENTs than snapshots can be stacked,
+// the first that is too many is shown.
+func TestTooManyInstructions(t *testing.T) {
+	b := newBuild(t, "FROM scratch\n"+strings.Repeat("COMPONENT a.wasm\n", maxInstructions))
+	if err := b.checkInstructions(); err != nil {
+		t.Error(err)
+	}
+	b = newBuild(t, "FROM scratch\n"+strings.Repeat("COMPONENT a.wasm\n", maxInstructions+1))
+	sources := errdefs.Sources(b.locate(b.checkInstructions()))
+	if len(sources) != 1 || sources[0].Ranges[0].Start.Line != maxInstructions+2 {
+		t.Errorf("shown at %v", sources)
+	}
+}
+
 func TestNoMessageShowsTheRendering(t *testing.T) {
 	b := newBuild(t, "FROM scratch\nCOMPONENT a.wasm\n")
 	err := b.locate(parser.WithLocation(errors.New("COPY failed: /.wasmfile/0001/files/a.wasm"), []parser.Range{{Start: parser.Position{Line: 2}, End: parser.Position{Line: 2}}}))

@@ -18,9 +18,8 @@ const (
 	MaxDocumentSize = 4 << 20
 
 	// MaxLayers is the most layers that a manifest may have, and the most
-	// manifests of an index. Descriptors of Wasm layers take 300 bytes or
-	// more, so that their number and MaxDocumentSize are reached at about
-	// the same size.
+	// manifests of an index: as many descriptors as fit into MaxDocumentSize
+	// even with the longest names.
 	MaxLayers = 4096
 )
 
