@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +34,20 @@ type Component struct {
 	Path string
 	// Info is what wasm.Parse says about the file.
 	Info *wasm.Info
+	// MediaType is the layer's, one of WasmLayerTypes; empty for
+	// MediaTypeComponentLayer.
+	MediaType string
+}
+
+// File is a file that becomes a layer of its own, as it is, and is neither
+// Wasm nor part of the filesystem.
+type File struct {
+	// Name is the layer's title, unique in the artifact.
+	Name string
+	// Path is where the file is.
+	Path string
+	// MediaType is the layer's, one that CheckMediaType accepts.
+	MediaType string
 }
 
 // Source is what an artifact is made from.
@@ -39,6 +55,8 @@ type Source struct {
 	// Components become the Wasm layers, in this order. There is at least
 	// one.
 	Components []Component
+	// Files become the last layers, in this order.
+	Files []File
 	// Config is the image config with entrypoint, environment and so on.
 	// Its platform, creation time, history and rootfs are not used.
 	Config dockerspec.DockerOCIImage
@@ -78,7 +96,11 @@ func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	config, err := imageConfig(src, layers)
+	files, err := w.files(src.Files)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	config, err := imageConfig(src, slices.Concat(layers, files))
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -92,7 +114,7 @@ func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		}
 	}
-	return w.finish(config, layers, src)
+	return w.finish(config, append(layers, files...), src)
 }
 
 type layoutWriter struct {
@@ -103,7 +125,7 @@ type layoutWriter struct {
 func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, error) {
 	layers := make([]ocispec.Descriptor, 0, len(components))
 	for _, c := range components {
-		desc, err := w.copyBlob(MediaTypeComponentLayer, c.Path)
+		desc, err := w.copyBlob(cmp.Or(c.MediaType, MediaTypeComponentLayer), c.Path)
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", c.Name, err)
 		}
@@ -111,6 +133,19 @@ func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, 
 			ocispec.AnnotationTitle: c.Name,
 			AnnotationKind:          string(c.Info.Kind),
 		}
+		layers = append(layers, desc)
+	}
+	return layers, checkLayers(layers)
+}
+
+func (w layoutWriter) files(files []File) ([]ocispec.Descriptor, error) {
+	layers := make([]ocispec.Descriptor, 0, len(files))
+	for _, f := range files {
+		desc, err := w.copyBlob(f.MediaType, f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		desc.Annotations = map[string]string{ocispec.AnnotationTitle: f.Name}
 		layers = append(layers, desc)
 	}
 	return layers, checkLayers(layers)
@@ -189,7 +224,8 @@ func (w layoutWriter) setTimes() error {
 	return nil
 }
 
-// imageConfig completes the config: what depends on the components.
+// imageConfig completes the config: what depends on the components and files,
+// whose layers these are.
 func imageConfig(src Source, layers []ocispec.Descriptor) (dockerspec.DockerOCIImage, error) {
 	config := src.Config
 	config.Platform = ocispec.Platform{Architecture: "wasm", OS: operatingSystem(src.Components)}
