@@ -19,29 +19,57 @@ const (
 	// Check has all instructions of all stages, for the linter and for
 	// outlines.
 	Check
+	// Base has nothing but the FROM of File.Base.
+	Base
 )
 
-// Component is a COMPONENT instruction of the target's stages.
+// Component is a COMPONENT instruction.
 type Component struct {
 	// Text is the instruction on one line, as the user wrote it.
 	Text string
 	// Location is its lines.
 	Location []parser.Range
+
+	arguments *componentArguments
 }
+
+// From is the value of --from; empty for the build context and for URLs.
+func (c Component) From() string { return c.arguments.from }
+
+// CopyFrom has every rendering copy the files from a named context of this
+// name, in place of --from. The files in it are for messages.
+func (c Component) CopyFrom(context string, files []string) {
+	c.arguments.context, c.arguments.available = context, files
+}
+
+// Sources are the files to copy, as written.
+func (c Component) Sources() []string { return c.arguments.sources }
+
+// MediaType is the type of the layers, empty for the usual one of Wasm layers.
+func (c Component) MediaType() string { return c.arguments.mediaType }
+
+// Optional says that wildcards need not match anything.
+func (c Component) Optional() bool { return c.arguments.optional }
 
 // File is a parsed Wasmfile.
 type File struct {
 	// Components are those of the target's stages; the one at index i has the
 	// ordinal i+1.
 	Components []Component
+	// AllComponents are those of all stages, as they come in the text.
+	AllComponents []Component
 	// Entrypoint and Cmd are the last of their kind in the target's stages;
 	// nil when there is none.
 	Entrypoint, Cmd *Process
+	// Base is the FROM of the first of the target's stages, nil when it is
+	// FROM scratch.
+	Base []parser.Range
 
 	text       []byte
 	lines      []string
 	escape     rune
 	extensions []*extension
+	stages     stageNames
 }
 
 // Text is the user's own text.
@@ -54,6 +82,10 @@ func (f *File) IsDockerfile() bool { return len(f.extensions) == 0 }
 // Dockerfile renders the file: same lines, other instructions.
 func (f *File) Dockerfile(form Form) ([]byte, error) {
 	lines := append([]string(nil), f.lines...)
+	if form == Base {
+		f.blankAllButBase(lines)
+		return joinLines(lines), nil
+	}
 	for i, e := range f.extensions {
 		if form != Check && !e.wanted || form == Image && e.component == nil {
 			blank(lines, e.start, e.end)
@@ -75,6 +107,16 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 		replace(lines, e.start, e.end, f.escape, head, tail)
 	}
 	return joinLines(lines), nil
+}
+
+// blankAllButBase leaves the directives and ARGs before the first FROM, and
+// the FROM of the base.
+func (f *File) blankAllButBase(lines []string) {
+	for n := f.stages.first; n <= len(lines); n++ {
+		if len(f.Base) == 0 || n < f.Base[0].Start.Line || n > f.Base[len(f.Base)-1].End.Line {
+			blank(lines, n, n)
+		}
+	}
 }
 
 // CheckAnnotations returns an error at the first ANNOTATION of a target that

@@ -117,8 +117,8 @@ func TestTranslations(t *testing.T) {
 		{f.Message("source can't be a URL for COPY", at(3)), "a variable holds a URL: write the URL itself, or give its --checksum"},
 		{f.Message("LABEL io.github.wasmfile.annotation.a", at(5)), "ANNOTATION a"},
 		{f.StepName("[stage-1 2/3] COPY a /a", at(2)), "[stage-1 2/3] COPY a /a"},
-		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]", at(3)), "[stage-1 3/3] COMPONENT a.wasm greet"},
-		{f.StepName("[linux/amd64 2/2] ADD --checksum=x [u, /greet]", at(4)), "[linux/amd64 2/2] COMPONENT a.wasm greet"},
+		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]", at(3)), "[component greet] from context"},
+		{f.StepName("[linux/amd64 2/2] ADD --checksum=x [u, /greet]", at(4)), "[linux/amd64 component greet] from context"},
 		{f.StepName("merging", at(3)), "merging"},
 		{f.StepName("COPY x", nil), "COPY x"},
 	}

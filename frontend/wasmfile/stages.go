@@ -2,6 +2,7 @@ package wasmfile
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -11,27 +12,27 @@ import (
 )
 
 // targetChain returns the indices of the stages that the target is made of:
-// itself, the stage it is FROM, and so on. They are in that order.
-func targetChain(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) ([]int, error) {
+// itself, the stage it is FROM, and so on. They are in that order. The base is
+// what the last is FROM.
+func targetChain(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (chain []int, base string, err error) {
 	lex := shell.NewLex(escape)
 	env, err := globalArgs(lex, globals, opts)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var chain []int
 	for i := findTarget(stages, opts.Target); i >= 0; {
 		stage := stages[i]
 		if stage.Name != "" && opts.IsContext != nil && opts.IsContext(stage.Name) {
 			break // a named context takes the place of the whole stage
 		}
 		chain = append(chain, i)
-		base, _, err := lex.ProcessWord(stage.BaseName, env)
+		base, _, err = lex.ProcessWord(stage.BaseName, env)
 		if err != nil {
-			return nil, parser.WithLocation(err, stage.Location)
+			return nil, "", parser.WithLocation(err, stage.Location)
 		}
 		i = stageBefore(stages[:i], base)
 	}
-	return chain, nil
+	return chain, base, nil
 }
 
 // findTarget returns -1 for a target that does not exist, which BuildKit
@@ -80,6 +81,11 @@ func globalArgs(lex *shell.Lex, globals []instructions.ArgCommand, opts Options)
 // markWanted gives the COMPONENTs of the target's stages their ordinals, in
 // the order in which they take effect: those of the base first.
 func (f *File) markWanted(stages []instructions.Stage, chain []int) {
+	for _, e := range f.extensions {
+		if e.component != nil {
+			f.AllComponents = append(f.AllComponents, e.public())
+		}
+	}
 	for _, i := range slices.Backward(chain) {
 		first, last := stageLines(stages, i, len(f.lines))
 		for _, e := range f.extensions {
@@ -90,7 +96,7 @@ func (f *File) markWanted(stages []instructions.Stage, chain []int) {
 			if e.component == nil {
 				continue
 			}
-			f.Components = append(f.Components, Component{Text: e.text, Location: e.location()})
+			f.Components = append(f.Components, e.public())
 			e.ordinal = len(f.Components)
 		}
 	}
@@ -103,4 +109,48 @@ func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 		end = stages[i+1].Location[0].Start.Line - 1
 	}
 	return first, end
+}
+
+// stageNames are the names of all stages in lower case. Those of stages that
+// only name an image have the image.
+type stageNames struct {
+	first  int // line of the first FROM
+	images []string
+	byName map[string]string
+}
+
+func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (stageNames, error) {
+	names := stageNames{first: stages[0].Location[0].Start.Line, byName: make(map[string]string)}
+	lex := shell.NewLex(escape)
+	env, err := globalArgs(lex, globals, opts)
+	if err != nil {
+		return names, err
+	}
+	for i, stage := range stages {
+		image, _, err := lex.ProcessWord(stage.BaseName, env)
+		if err != nil {
+			return names, parser.WithLocation(err, stage.Location)
+		}
+		if len(stage.Commands) > 0 || stage.Platform != "" || stageBefore(stages[:i], image) >= 0 {
+			image = ""
+		}
+		names.images = append(names.images, image)
+		if stage.Name != "" {
+			names.byName[strings.ToLower(stage.Name)] = image
+		}
+	}
+	return names, nil
+}
+
+// Stage tells what a --from names: whether it is a stage, by name or number,
+// and if that stage is only FROM an image, which one.
+func (f *File) Stage(from string) (image string, isStage bool) {
+	if i, err := strconv.Atoi(from); err == nil {
+		if i < 0 || i >= len(f.stages.images) {
+			return "", true // which BuildKit reports
+		}
+		return f.stages.images[i], true
+	}
+	image, isStage = f.stages.byName[strings.ToLower(from)]
+	return image, isStage
 }

@@ -10,11 +10,16 @@ import (
 const maxInstances = 10_000
 
 // FunctionsNamed returns the exported functions with this name, as listed in
-// Functions: those that an engine finds which is told to call the name. It
-// reports whether these are all; otherwise a name that is not found may exist.
+// Functions: those that an engine finds which is told to call the name. That of
+// an instance is called by its own name. It reports whether these are all;
+// otherwise a name that is not found may exist.
 func (i *Info) FunctionsNamed(name string) (found []string, all bool) {
 	for _, f := range i.Functions {
-		if f == name || i.Kind == KindComponent && strings.HasSuffix(f, "#"+name) {
+		own := f
+		if i.Kind == KindComponent {
+			own = f[strings.LastIndex(f, "#")+1:]
+		}
+		if own == name {
 			found = append(found, f)
 		}
 	}

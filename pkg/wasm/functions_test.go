@@ -38,7 +38,7 @@ func TestFunctions(t *testing.T) {
 		{
 			"of a component and of an instance that it exports", calc,
 			[]string{"docs:adder/add@0.1.0#add", "top"},
-			map[string]int{"add": 1, "top": 1, "nope": 0, "docs:adder/add@0.1.0#add": 1}, true,
+			map[string]int{"add": 1, "top": 1, "nope": 0, "docs:adder/add@0.1.0#add": 0}, true,
 		},
 		{
 			"of an instance that a nested component exports, by alias",
