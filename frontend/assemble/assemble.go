@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -17,9 +18,9 @@ import (
 )
 
 // Dirs are the directories that the step works on. The zero value is those of
-// the step's container: InputDir, BaseDir, SpecDir and OutputDir.
+// the step's container: InputDir, ComponentsDir, BaseDir, SpecDir, OutputDir.
 type Dirs struct {
-	Input, Base, Spec, Output string
+	Input, Components, Base, Spec, Output string
 }
 
 func (d Dirs) withDefaults() Dirs {
@@ -29,6 +30,7 @@ func (d Dirs) withDefaults() Dirs {
 		}
 	}
 	set(&d.Input, InputDir)
+	set(&d.Components, ComponentsDir)
 	set(&d.Base, BaseDir)
 	set(&d.Spec, SpecDir)
 	set(&d.Output, OutputDir)
@@ -56,7 +58,7 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if err := checkBase(dirs.Base); err != nil {
 		return err
 	}
-	sources, err := findComponents(dirs.Input, spec.Components)
+	sources, err := findComponents(dirs.Components, spec.Components)
 	if err != nil {
 		return err
 	}
@@ -71,6 +73,10 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if err := chooseProcess(&spec.Config.Config, components); err != nil {
 		return err
 	}
+	rootFS := dirs.Input
+	if _, err := os.Lstat(rootFS); errors.Is(err, fs.ErrNotExist) {
+		rootFS = ""
+	}
 	annotations, err := report.encode()
 	if err != nil {
 		return err
@@ -81,7 +87,7 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 		Config:           spec.Config,
 		Annotations:      spec.Annotations,
 		IndexAnnotations: annotations,
-		RootFS:           dirs.Input,
+		RootFS:           rootFS,
 		RootFSExclude:    wasmfile.Dir,
 		Epoch:            spec.epoch(),
 	})

@@ -32,12 +32,16 @@ func exporting(name string) string {
 		"\x07" + string([]byte{byte(len(export))}) + export + "\x0a\x04\x01\x02\x00\x0b"
 }
 
-// step prepares the directories of a step: files of the stage, and the spec.
+// step prepares the directories of a step: files of the stage, those below
+// .wasmfile of its components, and the spec.
 func step(t *testing.T, files map[string]string, spec assemble.Spec) assemble.Dirs {
 	t.Helper()
-	dirs := assemble.Dirs{Input: t.TempDir(), Base: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
+	dirs := assemble.Dirs{Input: t.TempDir(), Components: t.TempDir(), Base: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
 	for name, content := range files {
 		path := filepath.Join(dirs.Input, name)
+		if component, ok := strings.CutPrefix(name, ".wasmfile/"); ok {
+			path = filepath.Join(dirs.Components, component)
+		}
 		dir, isDir := filepath.Dir(path), strings.HasSuffix(name, "/")
 		if isDir {
 			dir = path
@@ -235,7 +239,7 @@ func TestCheckOnlyReports(t *testing.T) {
 
 func TestSymbolicLinksAreNoComponents(t *testing.T) {
 	dirs := step(t, map[string]string{".wasmfile/0001/files/": "", "etc/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
-	if err := os.Symlink("/etc/passwd", filepath.Join(dirs.Input, ".wasmfile/0001/files/a.wasm")); err != nil {
+	if err := os.Symlink("/etc/passwd", filepath.Join(dirs.Components, "0001/files/a.wasm")); err != nil {
 		t.Fatal(err)
 	}
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
@@ -281,6 +285,32 @@ func TestFilesAndOptionalComponents(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, &log)
 		}
+	}
+}
+
+// TestExclude: given patterns, files of these names are left out, before one of
+// several is named.
+func TestExclude(t *testing.T) {
+	dirs := step(t, map[string]string{
+		".wasmfile/0001/files/a.wasm":      module,
+		".wasmfile/0001/files/a_test.wasm": "not Wasm",
+		".wasmfile/0001/files/b_test.wasm": module,
+		".wasmfile/0002/as/app/c.wasm":     module,
+		".wasmfile/0002/as/app/d.wasm":     module,
+	}, assemble.Spec{
+		Components: []assemble.ComponentSpec{{Exclude: []string{"*_test.wasm", "!b*"}}, {Exclude: []string{"d*"}}},
+		Config:     process([]string{"app"}),
+	})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	report, _ := readReport(t, dirs)
+	var names []string
+	for _, c := range report.Components {
+		names = append(names, c.Name)
+	}
+	if want := []string{"a.wasm", "b_test.wasm", "app"}; !slices.Equal(names, want) {
+		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/patternmatcher"
+
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
@@ -28,7 +30,11 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	var all []source
 	for i, spec := range specs {
 		ordinal := i + 1
-		found, err := findOrdinal(filepath.Join(root, wasmfile.Dir, wasmfile.OrdinalDir(ordinal)), ordinal)
+		excluded, err := patternmatcher.New(spec.Exclude)
+		if err != nil {
+			return nil, componentProblem(fmt.Sprintf("--exclude: %v", err), ordinal)
+		}
+		found, err := findOrdinal(filepath.Join(root, wasmfile.OrdinalDir(ordinal)), excluded, ordinal)
 		if err != nil {
 			return nil, err
 		}
@@ -47,16 +53,16 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 }
 
 // findOrdinal returns nothing when there is no file.
-func findOrdinal(dir string, ordinal int) ([]source, error) {
+func findOrdinal(dir string, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
 	named, err := readDir(filepath.Join(dir, wasmfile.NamedDir))
 	if err != nil {
 		return nil, err
 	}
 	if len(named) > 0 {
-		return findNamed(filepath.Join(dir, wasmfile.NamedDir), named, ordinal)
+		return findNamed(filepath.Join(dir, wasmfile.NamedDir), named, excluded, ordinal)
 	}
 	dir = filepath.Join(dir, wasmfile.FilesDir)
-	files, err := readDir(dir)
+	files, err := readFiles(dir, excluded)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +77,13 @@ func findOrdinal(dir string, ordinal int) ([]source, error) {
 }
 
 // findNamed expects one directory, named as the component, with one file.
-func findNamed(dir string, entries []fs.DirEntry, ordinal int) ([]source, error) {
+func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
 	if len(entries) != 1 || !entries[0].IsDir() {
 		return nil, componentProblem("the name is empty: a variable in it has no value", ordinal)
 	}
 	name := entries[0].Name()
 	dir = filepath.Join(dir, name)
-	files, err := readDir(dir)
+	files, err := readFiles(dir, excluded)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +161,19 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 	return components, reports, files, nil
 }
 
+// readFiles is readDir without what is excluded.
+func readFiles(dir string, excluded *patternmatcher.PatternMatcher) ([]fs.DirEntry, error) {
+	all, err := readDir(dir)
+	var kept []fs.DirEntry
+	for _, f := range all {
+		out, matchErr := excluded.MatchesOrParentMatches(f.Name())
+		if err = errors.Join(err, matchErr); !out {
+			kept = append(kept, f)
+		}
+	}
+	return kept, err
+}
+
 // readDir returns nothing for a directory that is not there, and refuses a
 // link in its place.
 func readDir(dir string) ([]fs.DirEntry, error) {
@@ -166,20 +185,17 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return nil, &Problem{Subject: SubjectBase, Message: reserved}
+		return nil, fmt.Errorf("%s is no directory", dir)
 	}
 	return os.ReadDir(dir)
 }
-
-// reserved says what must not be in the target stage.
-const reserved = "the directory /" + wasmfile.Dir + " is kept for components"
 
 // checkBase returns a Problem when the base of the target stage has files where
 // those of COMPONENTs will be: they would pass for components.
 func checkBase(dir string) error {
 	entries, err := readDir(dir)
 	if err == nil && len(entries) > 0 {
-		err = &Problem{Subject: SubjectBase, Message: "this base has a directory /" + wasmfile.Dir + ", which is kept for components and could pass for some: use another base, or remove the directory in a stage of its own"}
+		err = &Problem{Subject: SubjectBase, Message: "this base has a directory /" + wasmfile.Dir + ", whose files could pass for components: use another base, or copy what you need from it to a stage FROM scratch"}
 	}
 	return err
 }

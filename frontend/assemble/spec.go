@@ -16,8 +16,12 @@ import (
 
 // Where things are in the container of the step.
 const (
-	// InputDir is the root filesystem of the target stage.
+	// InputDir is the root filesystem of the target stage; it does not exist
+	// when there is none.
 	InputDir = "/run/wasmfile/input"
+	// ComponentsDir has what the COMPONENTs bring, by ordinal. Nothing else is
+	// there: what it shows comes from COMPONENTs only.
+	ComponentsDir = "/run/wasmfile/components"
 	// BaseDir is empty, unless the base of the target stage has something
 	// where components are kept.
 	BaseDir = "/run/wasmfile/base"
@@ -55,6 +59,9 @@ type ComponentSpec struct {
 	MediaType string `json:"mediaType,omitempty"`
 	// Optional says that it need not bring a file.
 	Optional bool `json:"optional,omitempty"`
+	// Exclude are patterns, as in a .dockerignore, of names that are left out.
+	// BuildKit heeds them in directories only.
+	Exclude []string `json:"exclude,omitempty"`
 }
 
 // isWasm reports whether the files have to be WebAssembly.

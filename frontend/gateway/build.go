@@ -21,7 +21,7 @@ const language = "Wasmfile"
 // build is one request.
 type build struct {
 	frontend *Frontend
-	client   client.Client
+	client   *contexts
 	opts     map[string]string
 	ui       *dockerui.Client
 	source   *dockerui.Source
@@ -36,7 +36,8 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err := checkCaps(c.BuildOpts().Opts[optCaps]); err != nil {
 		return nil, err
 	}
-	ui, err := dockerui.NewClient(c)
+	contexts := newContexts(c)
+	ui, err := dockerui.NewClient(contexts)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err != nil {
 		return nil, err
 	}
-	b := &build{frontend: f, client: c, opts: c.BuildOpts().Opts, ui: ui, source: source}
+	b := &build{frontend: f, client: contexts, opts: contexts.opts, ui: ui, source: source}
 	result, err := b.run(ctx)
 	return result, b.locate(err)
 }
@@ -75,20 +76,24 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err := b.file.CheckProcess(); err != nil {
 		return nil, err
 	}
+	if !image {
+		if err := b.checkArtifactPlatforms(); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.readOrigins(ctx, b.file.Components); err != nil {
+		return nil, err
+	}
 	if image {
 		return b.image(ctx)
-	}
-	if err := b.checkArtifactPlatforms(); err != nil {
-		return nil, err
 	}
 	return b.artifact(ctx, platform)
 }
 
 // isContext reports whether a named context replaces a stage.
 func (b *build) isContext(stage string) bool {
-	const prefix = "context:"
 	for key := range b.opts {
-		name, ok := strings.CutPrefix(key, prefix)
+		name, ok := strings.CutPrefix(key, contextPrefix)
 		name, _, _ = strings.Cut(name, "::") // the rest is a platform
 		if ok && strings.EqualFold(name, stage) {
 			return true

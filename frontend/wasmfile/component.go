@@ -132,11 +132,11 @@ func (c componentArguments) heredocError(word string) error {
 	if c.isWasm() {
 		return fmt.Errorf("COMPONENT takes binary files, and a here-document (%s) is text: make a binary of it in a build stage, by `wasm-tools parse` or `wat2wasm`, and take that with COMPONENT --from=<stage>", word)
 	}
-	return fmt.Errorf("COMPONENT takes files, not a here-document (%s): write it to a file in a build stage, by COPY, and take that with COMPONENT --from=<stage>", word)
+	return fmt.Errorf("COMPONENT takes files, not a here-document (%s): write it to a file in a build stage and take that with COMPONENT --from=<stage>", word)
 }
 
 func (c componentArguments) check(given map[string]bool) error {
-	dynamic := slices.ContainsFunc(c.sources, isDynamic)
+	dynamic := slices.ContainsFunc(c.sources, IsDynamic)
 	switch {
 	case len(c.sources) == 0:
 		return errors.New("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
@@ -153,7 +153,7 @@ func (c componentArguments) check(given map[string]bool) error {
 	case c.optional && !dynamic && !slices.ContainsFunc(c.sources, hasWildcard):
 		return fmt.Errorf("COMPONENT --optional is for wildcards that may match nothing: %q has none", c.sources[0])
 	}
-	if given["name"] && !isDynamic(c.name) {
+	if given["name"] && !IsDynamic(c.name) {
 		if err := artifact.CheckName(c.name); err != nil {
 			return fmt.Errorf("COMPONENT: %w", err)
 		}
@@ -161,9 +161,9 @@ func (c componentArguments) check(given map[string]bool) error {
 	return nil
 }
 
-// isDynamic reports whether a word as written may stand for another: it has a
+// IsDynamic reports whether a word of Sources may stand for another: it has a
 // variable, a quote or an escape.
-func isDynamic(word string) bool { return strings.ContainsAny(word, "$\"'\\`") }
+func IsDynamic(word string) bool { return strings.ContainsAny(word, "$\"'\\`") }
 
 func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
 

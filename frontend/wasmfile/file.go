@@ -2,6 +2,8 @@ package wasmfile
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
@@ -10,9 +12,11 @@ import (
 type Form int
 
 const (
-	// Artifact puts the components of the target's stages below Dir, and
-	// leaves out those of other stages.
+	// Artifact has all of the target's stages but the components.
 	Artifact Form = iota
+	// Components has of the target's stages the components, below Dir, and what
+	// their words depend on. Nothing else can put a file there.
+	Components
 	// Image puts the components of the target's stages into the root of the
 	// filesystem, leaves out those of other stages, and all annotations.
 	Image
@@ -45,8 +49,25 @@ func (c Component) CopyFrom(context string, files []string) {
 // Sources are the files to copy, as written.
 func (c Component) Sources() []string { return c.arguments.sources }
 
+// IsCertain reports whether it brings a file or fails: it has no wildcard and
+// no word that may become one.
+func (c Component) IsCertain() bool {
+	return !slices.ContainsFunc(c.arguments.sources, func(word string) bool { return hasWildcard(word) || IsDynamic(word) })
+}
+
 // MediaType is the type of the layers, empty for the usual one of Wasm layers.
 func (c Component) MediaType() string { return c.arguments.mediaType }
+
+// Exclude are the patterns of --exclude, but for those with variables.
+func (c Component) Exclude() []string {
+	var patterns []string
+	for _, f := range c.arguments.flags {
+		if f.name == "exclude" && !strings.Contains(f.value, "$") {
+			patterns = append(patterns, strings.TrimPrefix(f.value, "/"))
+		}
+	}
+	return patterns
+}
 
 // Optional says that wildcards need not match anything.
 func (c Component) Optional() bool { return c.arguments.optional }
@@ -70,6 +91,9 @@ type File struct {
 	escape     rune
 	extensions []*extension
 	stages     stageNames
+	// unneeded are instructions of the target's stages on which no COMPONENT
+	// depends.
+	unneeded []lineSpan
 }
 
 // Text is the user's own text.
@@ -81,17 +105,25 @@ func (f *File) IsDockerfile() bool { return len(f.extensions) == 0 }
 
 // Dockerfile renders the file: same lines, other instructions.
 func (f *File) Dockerfile(form Form) ([]byte, error) {
+	if f.IsDockerfile() {
+		return f.text, nil
+	}
 	lines := append([]string(nil), f.lines...)
-	if form == Base {
+	switch form {
+	case Base:
 		f.blankAllButBase(lines)
 		return joinLines(lines), nil
+	case Components:
+		for _, n := range f.unneeded {
+			blank(lines, n.first, n.last)
+		}
 	}
 	for i, e := range f.extensions {
-		if form != Check && !e.wanted || form == Image && e.component == nil {
+		switch {
+		case !e.has(form):
 			blank(lines, e.start, e.end)
 			continue
-		}
-		if e.component == nil {
+		case e.component == nil:
 			head, tail := renderAnnotation(e.keyword, e.annotation)
 			replace(lines, e.start, e.end, f.escape, head, tail)
 			continue
@@ -107,6 +139,17 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 		replace(lines, e.start, e.end, f.escape, head, tail)
 	}
 	return joinLines(lines), nil
+}
+
+// has reports whether the instruction is in the file of a form.
+func (e *extension) has(form Form) bool {
+	switch form {
+	case Artifact:
+		return e.wanted && e.component == nil
+	case Components, Image:
+		return e.wanted && e.component != nil
+	}
+	return true
 }
 
 // blankAllButBase leaves the directives and ARGs before the first FROM, and

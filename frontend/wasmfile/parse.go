@@ -108,6 +108,10 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	f.markWanted(stages, chain)
+	f.findUnneeded(ast.AST, stages, chain)
+	if err := f.checkStageNumbers(len(stages)); err != nil {
+		return nil, err
+	}
 	if len(chain) > 0 && base != noImage {
 		f.Base = stages[chain[len(chain)-1]].Location
 	}

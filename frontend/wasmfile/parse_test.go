@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
@@ -58,7 +61,7 @@ func TestOrdinalsNotLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rendered, err := f.Dockerfile(wasmfile.Artifact)
+		rendered, err := f.Dockerfile(wasmfile.Components)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,5 +133,19 @@ func TestTranslations(t *testing.T) {
 	original := parser.WithLocation(errors.New("COPY failed"), at(3))
 	if err := f.Translate(original, nil); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
 		t.Errorf("translated to %v", err)
+	}
+}
+
+// TestTranslationsTravel: given an error of a step that came from BuildKit by
+// gRPC, what goes back is the translation, with the code of the original.
+func TestTranslationsTravel(t *testing.T) {
+	f, err := wasmfile.Parse([]byte("FROM scratch\nCOMPONENT a.wasm\n"), wasmfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := grpcerrors.FromGRPC(status.Error(codes.NotFound, `failed to compute cache key: failed to calculate checksum of ref x::y: "/a.wasm": not found`))
+	st, _ := status.FromError(grpcerrors.ToGRPC(t.Context(), f.Translate(original, f.Components[0].Location)))
+	if want := `"a.wasm" is not in the build context; is it in .dockerignore?`; st.Message() != want || st.Code() != codes.NotFound {
+		t.Errorf("%s: %s", st.Code(), st.Message())
 	}
 }

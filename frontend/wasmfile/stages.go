@@ -1,11 +1,13 @@
 package wasmfile
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -102,6 +104,27 @@ func (f *File) markWanted(stages []instructions.Stage, chain []int) {
 	}
 }
 
+// lineSpan is from the first to the last line, counted from 1.
+type lineSpan struct{ first, last int }
+
+// findUnneeded finds the instructions of the target's stages that cannot change
+// what a COMPONENT says.
+func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain []int) {
+	for _, i := range chain {
+		first, last := stageLines(stages, i, len(f.lines))
+		for _, node := range ast.Children {
+			if node.StartLine < first || node.StartLine > last {
+				continue
+			}
+			switch strings.ToLower(node.Value) {
+			case command.From, command.Arg, command.Env:
+			default:
+				f.unneeded = append(f.unneeded, lineSpan{node.StartLine, node.EndLine})
+			}
+		}
+	}
+}
+
 // stageLines are the first and the last line of a stage.
 func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 	first = stages[i].Location[0].Start.Line
@@ -142,13 +165,20 @@ func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, esc
 	return names, nil
 }
 
+// checkStageNumbers finds a --from with a number that no stage has.
+func (f *File) checkStageNumbers(count int) error {
+	for _, c := range f.AllComponents {
+		if i, err := strconv.Atoi(c.From()); err == nil && (i < 0 || i >= count) {
+			return parser.WithLocation(fmt.Errorf("COMPONENT --from=%d: there is no stage of this number; the stages are 0 to %d", i, count-1), c.Location)
+		}
+	}
+	return nil
+}
+
 // Stage tells what a --from names: whether it is a stage, by name or number,
 // and if that stage is only FROM an image, which one.
 func (f *File) Stage(from string) (image string, isStage bool) {
 	if i, err := strconv.Atoi(from); err == nil {
-		if i < 0 || i >= len(f.stages.images) {
-			return "", true // which BuildKit reports
-		}
 		return f.stages.images[i], true
 	}
 	image, isStage = f.stages.byName[strings.ToLower(from)]

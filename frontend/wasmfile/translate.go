@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/status"
 )
 
 var (
@@ -22,7 +24,7 @@ var (
 	// is there when several are built.
 	copyStep = regexp.MustCompile(`(?s)^\[(?:([^\s/\]]+/\S+) )?[^\]]*\] (?:LINK )?(?:COPY|ADD)\b`)
 	// notFound is what BuildKit says of a source that does not exist.
-	notFound = regexp.MustCompile(`(?:failed to compute cache key: )?failed to calculate checksum of ref \S+: "/*([^"]*)": not found`)
+	notFound = regexp.MustCompile(`(?:failed to compute cache key: )?(?:failed to calculate checksum of ref \S+: "/*([^"]*)": not found|lstat /*([^:]+): no such file or directory)`)
 	labelKey = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
 )
 
@@ -62,6 +64,16 @@ func (f *File) StepName(name string, location []parser.Range) string {
 	return fmt.Sprintf("[%scomponent %s] from %s", platform, e.component.what(), e.component.origin())
 }
 
+// ComponentAt is the COMPONENT that has one of these lines, nil when none has.
+func (f *File) ComponentAt(location []parser.Range) *Component {
+	e := f.extensionAt(location)
+	if e == nil || e.component == nil {
+		return nil
+	}
+	c := e.public()
+	return &c
+}
+
 // what is the name that the user gives, else the sources.
 func (c *componentArguments) what() string {
 	if c.name != "" {
@@ -90,7 +102,8 @@ func (c *componentArguments) origin() string {
 
 // notFound says of a source that it does not exist.
 func (c *componentArguments) notFound(message string) string {
-	source := notFound.FindStringSubmatch(message)[1]
+	match := notFound.FindStringSubmatch(message)
+	source := match[1] + match[2]
 	switch {
 	case c.context != "":
 		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))
@@ -124,8 +137,10 @@ func (f *File) Translate(err error, location []parser.Range) error {
 			location = append(location, l...)
 		}
 	}
-	message := f.Message(err.Error(), location)
-	if message == err.Error() {
+	// An error that came by gRPC begins with its code, which is not for people.
+	original := strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
+	message := f.Message(original, location)
+	if message == original {
 		return err
 	}
 	return &translatedError{message: message, err: err}
@@ -139,6 +154,12 @@ type translatedError struct {
 func (e *translatedError) Error() string { return e.message }
 
 func (e *translatedError) Unwrap() error { return e.err }
+
+// GRPCStatus has the translation travel to the client: without it, the status
+// of the original would, with its own message.
+func (e *translatedError) GRPCStatus() *status.Status {
+	return status.New(grpcerrors.Code(e.err), e.message)
+}
 
 // keywordFor is what the user wrote for an instruction that a message names:
 // as it is written when that is quoted.
