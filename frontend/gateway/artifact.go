@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"time"
 
@@ -33,35 +32,62 @@ func (b *build) checkInstructions() error {
 	return nil
 }
 
-// artifact builds an OCI image layout as files.
+// artifact builds an OCI image layout as files, and pushes it when that is
+// asked for.
 func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.Result, error) {
-	reference, err := b.assembled(ctx, target, false)
+	targets, err := b.pushTargets()
 	if err != nil {
 		return nil, err
 	}
-	_, manifest, err := b.readReport(ctx, reference)
+	layout, err := b.assembled(ctx, target, false)
+	if err != nil {
+		return nil, err
+	}
+	_, manifest, err := b.readReport(ctx, layout.reference)
 	if err != nil {
 		return nil, err
 	}
 	if manifest == nil {
 		return nil, errors.New("the assembly made no manifest")
 	}
-	return b.result(reference, *manifest)
+	sbom, err := b.sbom(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	result, err := b.result(layout.reference, *manifest)
+	if err != nil {
+		return nil, err
+	}
+	if sbom != nil {
+		if err := b.attest(ctx, result, sbom); err != nil {
+			return nil, err
+		}
+	}
+	if len(targets) == 0 {
+		return result, nil
+	}
+	return result, b.pushInto(ctx, result, targets, *layout, *manifest, sbom)
 }
 
 // checkComponents builds the target's stages and checks the components.
 func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) error {
-	reference, err := b.assembled(ctx, target, true)
+	report, err := b.assembled(ctx, target, true)
 	if err != nil {
 		return err
 	}
-	_, _, err = b.readReport(ctx, reference)
+	_, _, err = b.readReport(ctx, report.reference)
 	return err
+}
+
+// assembled is what the assembly made: how, and the files.
+type assembled struct {
+	state     llb.State
+	reference client.Reference
 }
 
 // assembled builds the target's stages, and the layout of them; for checkOnly
 // there is only the report.
-func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (client.Reference, error) {
+func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (*assembled, error) {
 	if err := b.checkInstructions(); err != nil {
 		return nil, err
 	}
@@ -84,19 +110,17 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 		return nil, err
 	}
 	request := definition.ToPB()
+	if err := refuseSecrets(request); err != nil {
+		return nil, err
+	}
 	b.nameSteps(request)
 	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
 	if err != nil {
 		return nil, err
 	}
-	return solved.SingleRef()
+	reference, err := solved.SingleRef()
+	return &assembled{state: layout, reference: reference}, err
 }
-
-// programDir is where the assembler's files are in the container of its step.
-// They are not its root: the builder makes a writable overlay of a root, and
-// unmounting one writes everything to disk that the file system below has not
-// written yet.
-const programDir = "/run/wasmfile/program"
 
 // assembly is the step that turns the target stage into a layout.
 func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error) {
@@ -116,15 +140,13 @@ func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error)
 	created := llb.WithCreatedTime(time.Unix(0, 0))
 	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, encoded, created),
 		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
-	options := []llb.RunOption{
-		llb.Args(append([]string{path.Join(programDir, program.Args[0])}, program.Args[1:]...)),
-		llb.AddMount(programDir, program.Root, llb.Readonly),
+	options := append(program.run("assemble"),
 		llb.AddMount(assemble.InputDir, stage, llb.Readonly),
 		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
 		llb.Network(pb.NetMode_NONE),
 		llb.WithCustomName(name),
 		llb.Platform(host),
-	}
+	)
 	if b.ui.IsNoCache("") {
 		options = append(options, llb.IgnoreCache)
 	}

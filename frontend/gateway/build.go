@@ -69,6 +69,11 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err := b.file.CheckAnnotations(); err != nil {
 		return nil, err
 	}
+	if len(b.file.Components) == 0 || image {
+		if err := b.refusePush(); err != nil {
+			return nil, err
+		}
+	}
 	if len(b.file.Components) == 0 {
 		return b.image(ctx)
 	}

@@ -118,8 +118,8 @@ func TestAssemblerIsThisExecutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/" + filepath.Base(own) + " internal assemble"; strings.Join(assembler.Args, " ") != want {
-		t.Errorf("the builder runs %v, not %s", assembler.Args, want)
+	if want := "/" + filepath.Base(own) + " internal"; strings.Join(assembler.Command, " ") != want {
+		t.Errorf("the builder runs %v, not %s", assembler.Command, want)
 	}
 	if opt.LocalMounts[assemblerMount] == nil {
 		t.Error("the builder does not get it")

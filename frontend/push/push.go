@@ -1,0 +1,223 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content/oci"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// Dirs are the places that the step works on. The zero value is those of the
+// step's container.
+type Dirs struct {
+	Layout, Attestations, Spec, Output string
+	Config, CA                         string // files
+}
+
+func (d Dirs) withDefaults() Dirs {
+	set := func(path *string, standard string) {
+		if *path == "" {
+			*path = standard
+		}
+	}
+	set(&d.Layout, LayoutDir)
+	set(&d.Attestations, AttestationDir)
+	set(&d.Spec, SpecDir)
+	set(&d.Output, OutputDir)
+	set(&d.Config, ConfigFile)
+	set(&d.CA, CAFile)
+	return d
+}
+
+// Run does the step: it pushes the artifact and its attestations to every
+// target, and says to log what went where. What the user can change is in the
+// Result that it writes; an error is a failure of the step itself.
+func Run(ctx context.Context, dirs Dirs, log io.Writer) error {
+	dirs = dirs.withDefaults()
+	spec, err := readSpec(filepath.Join(dirs.Spec, SpecFile))
+	if err != nil {
+		return err
+	}
+	p := &pusher{spec: spec, log: log}
+	err = p.run(ctx, dirs)
+	result := Result{References: p.pushed}
+	var wrong *problem
+	if errors.As(err, &wrong) {
+		result.Problem = wrong.message
+	} else if err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("encode the result of the push: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dirs.Output, ResultFile), encoded, 0o644)
+}
+
+type pusher struct {
+	spec   Spec
+	client *client
+	source *oci.ReadOnlyStore
+	// referrers are the attestations, each as the blobs that it needs.
+	referrers [][]artifact.Blob
+	pushed    []string
+
+	mu  sync.Mutex
+	log io.Writer
+}
+
+func (p *pusher) run(ctx context.Context, dirs Dirs) error {
+	logins, err := readLogins(dirs.Config)
+	if err != nil {
+		return err
+	}
+	trust, err := readTLS(dirs.CA)
+	if err != nil {
+		return err
+	}
+	p.client = newClient(logins, trust)
+	if p.source, err = oci.NewFromFS(ctx, os.DirFS(dirs.Layout)); err != nil {
+		return fmt.Errorf("read the layout: %w", err)
+	}
+	if p.referrers, err = readReferrers(dirs.Attestations, p.spec.Manifest); err != nil {
+		return err
+	}
+	// All registries are asked first, so that nothing is pushed to one when
+	// another is not there.
+	destinations := make([]*destination, len(p.spec.Targets))
+	for i, t := range p.spec.Targets {
+		if destinations[i], err = p.client.repository(ctx, t, p.spec.Registries[t.Registry]); err != nil {
+			return err
+		}
+	}
+	for i, t := range p.spec.Targets {
+		if err := p.push(ctx, t, destinations[i]); err != nil {
+			return p.client.explain(t, err)
+		}
+		p.pushed = append(p.pushed, fmt.Sprintf("%s@%s", t, p.spec.Manifest.Digest))
+	}
+	return nil
+}
+
+// push copies what a repository does not have, and names it.
+func (p *pusher) push(ctx context.Context, t Target, to *destination) error {
+	options := oras.DefaultCopyOptions
+	options.MountFrom = func(_ context.Context, desc ocispec.Descriptor) ([]string, error) {
+		return p.mountable(t, desc), nil
+	}
+	say := func(what string) func(context.Context, ocispec.Descriptor) error {
+		return func(_ context.Context, desc ocispec.Descriptor) error {
+			return p.say(what, desc)
+		}
+	}
+	options.PostCopy, options.OnMounted, options.OnCopySkipped = say("uploaded"), say("mounted"), say("was there")
+	if _, err := oras.Copy(ctx, p.source, p.spec.Manifest.Digest.String(), to, t.Tag, options); err != nil {
+		return err
+	}
+	for _, blobs := range p.referrers {
+		if err := p.pushReferrer(ctx, to, blobs); err != nil {
+			return fmt.Errorf("push an attestation: %w", err)
+		}
+	}
+	_, err := fmt.Fprintf(p.log, "pushed %s@%s\n", t, p.spec.Manifest.Digest)
+	return err
+}
+
+// mountable are the repositories of the target's registry that have a blob:
+// targets that are done, and where the layer came from.
+func (p *pusher) mountable(t Target, desc ocispec.Descriptor) []string {
+	var from []string
+	add := func(registry, repository string) {
+		if registry == t.Registry && repository != t.Repository && !slices.Contains(from, repository) {
+			from = append(from, repository)
+		}
+	}
+	for _, done := range p.spec.Targets[:len(p.pushed)] {
+		add(done.Registry, done.Repository)
+	}
+	for _, origin := range p.spec.Origins {
+		if slices.Contains(origin.Digests, desc.Digest) {
+			add(origin.split())
+		}
+	}
+	return from
+}
+
+// pushReferrer pushes the blobs of an attestation, the manifest last.
+func (p *pusher) pushReferrer(ctx context.Context, to *destination, blobs []artifact.Blob) error {
+	for _, b := range blobs {
+		exists, err := to.Exists(ctx, b.Descriptor)
+		if err != nil {
+			return err
+		}
+		what := "was there"
+		if !exists {
+			what = "uploaded"
+			if err := to.Push(ctx, b.Descriptor, b.Reader()); err != nil {
+				return err
+			}
+		}
+		if err := p.say(what, b.Descriptor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say writes a line about a blob.
+func (p *pusher) say(what string, desc ocispec.Descriptor) error {
+	name := desc.Annotations[ocispec.AnnotationTitle]
+	if name == "" {
+		name = desc.Annotations[artifact.AnnotationPredicateType]
+	}
+	if name == "" {
+		name = desc.MediaType
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := fmt.Fprintf(p.log, "%-9s %s %d %s\n", what, desc.Digest, desc.Size, name)
+	return err
+}
+
+// readReferrers makes a referrer of each in-toto statement in a directory that
+// may not be there.
+func readReferrers(dir string, subject ocispec.Descriptor) ([][]artifact.Blob, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the attestations: %w", err)
+	}
+	var referrers [][]artifact.Blob
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() {
+			return nil, &problem{fmt.Sprintf("the generator of --sbom wrote %q, which is not a regular file", entry.Name())}
+		}
+		file, err := os.Open(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read the attestations: %w", err)
+		}
+		statement, err := artifact.ReadStatement(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return nil, &problem{fmt.Sprintf("the generator of --sbom wrote %q: %v", entry.Name(), err)}
+		}
+		blobs, err := artifact.Referrer(subject, statement)
+		if err != nil {
+			return nil, err
+		}
+		referrers = append(referrers, blobs)
+	}
+	return referrers, nil
+}
