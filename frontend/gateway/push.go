@@ -58,7 +58,7 @@ func (b *build) pushInto(ctx context.Context, result *client.Result, targets []p
 	if sbom != nil {
 		attestations = sbom.Ref
 	}
-	references, err := b.push(ctx, targets, layout.state, manifest, attestations)
+	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets})
 	if err != nil {
 		return err
 	}
@@ -74,36 +74,12 @@ func (b *build) pushInto(ctx context.Context, result *client.Result, targets []p
 
 // push pushes a layout, with attestations if there are any, and returns the
 // references with digests.
-func (b *build) push(ctx context.Context, targets []push.Target, layout llb.State, manifest ocispec.Descriptor, attestations *llb.State) ([]string, error) {
-	step, err := b.pushStep(targets, layout, attestations, push.Spec{
-		Manifest: manifest, Targets: targets, Registries: b.askRegistries(ctx, targets),
-	})
-	if err != nil {
-		return nil, err
+func (b *build) push(ctx context.Context, layout llb.State, attestations *llb.State, spec push.Spec) ([]string, error) {
+	result, err := b.solvePush(ctx, layout, attestations, spec)
+	if err == nil && len(result.Unknown) > 0 {
+		spec.Registries = b.askRegistries(ctx, result.Unknown)
+		result, err = b.solvePush(ctx, layout, attestations, spec)
 	}
-	definition, err := step.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(b.ui.BuildPlatforms[0]))
-	if err != nil {
-		return nil, err
-	}
-	request := definition.ToPB()
-	b.nameSteps(request)
-	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
-	if err != nil {
-		return nil, err
-	}
-	reference, err := solved.SingleRef()
-	if err != nil {
-		return nil, err
-	}
-	// Reading is what makes BuildKit run the step.
-	encoded, err := reference.ReadFile(ctx, client.ReadRequest{
-		Filename: push.ResultFile,
-		Range:    &client.FileRange{Length: maxPushResultSize},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("push: %w", err)
-	}
-	result, err := push.ReadResult(encoded)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +93,39 @@ func (b *build) push(ctx context.Context, targets []push.Target, layout llb.Stat
 	return nil, err
 }
 
+// solvePush runs the step.
+func (b *build) solvePush(ctx context.Context, layout llb.State, attestations *llb.State, spec push.Spec) (push.Result, error) {
+	step, err := b.pushStep(layout, attestations, spec)
+	if err != nil {
+		return push.Result{}, err
+	}
+	definition, err := step.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(b.ui.BuildPlatforms[0]))
+	if err != nil {
+		return push.Result{}, err
+	}
+	request := definition.ToPB()
+	b.nameSteps(request)
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
+	if err != nil {
+		return push.Result{}, err
+	}
+	reference, err := solved.SingleRef()
+	if err != nil {
+		return push.Result{}, err
+	}
+	// Reading is what makes BuildKit run the step.
+	encoded, err := reference.ReadFile(ctx, client.ReadRequest{
+		Filename: push.ResultFile,
+		Range:    &client.FileRange{Length: maxPushResultSize},
+	})
+	if err != nil {
+		return push.Result{}, fmt.Errorf("push: %w", err)
+	}
+	return push.ReadResult(encoded)
+}
+
 // pushStep is never cached: a registry may have lost what it got before.
-func (b *build) pushStep(targets []push.Target, layout llb.State, attestations *llb.State, spec push.Spec) (llb.State, error) {
+func (b *build) pushStep(layout llb.State, attestations *llb.State, spec push.Spec) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
 	encoded, err := json.Marshal(spec)
 	if err != nil {
@@ -128,8 +135,8 @@ func (b *build) pushStep(targets []push.Target, layout llb.State, attestations *
 	if err != nil {
 		return llb.State{}, err
 	}
-	names := make([]string, 0, len(targets))
-	for _, t := range targets {
+	names := make([]string, 0, len(spec.Targets))
+	for _, t := range spec.Targets {
 		names = append(names, t.String())
 	}
 	specState := llb.Scratch().File(llb.Mkfile(push.SpecFile, 0o644, encoded, llb.WithCreatedTime(time.Unix(0, 0))),
@@ -184,10 +191,10 @@ func proxyEnv(args map[string]string) *llb.ProxyEnv {
 
 // askRegistries finds out which registries answer buildkitd, which is
 // configured for them as the step is not.
-func (b *build) askRegistries(ctx context.Context, targets []push.Target) map[string]push.Registry {
-	answers := make(map[string]push.Registry)
+func (b *build) askRegistries(ctx context.Context, targets []push.Target) map[string]*push.Registry {
+	answers := make(map[string]*push.Registry)
 	for _, t := range targets {
-		if _, asked := answers[t.Registry]; !asked {
+		if answers[t.Registry] == nil {
 			answers[t.Registry] = b.askRegistry(ctx, t)
 		}
 	}
@@ -197,21 +204,21 @@ func (b *build) askRegistries(ctx context.Context, targets []push.Target) map[st
 // nothing is the digest of a manifest that no registry has.
 const nothing = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
-func (b *build) askRegistry(ctx context.Context, t push.Target) push.Registry {
+func (b *build) askRegistry(ctx context.Context, t push.Target) *push.Registry {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	platform := b.ui.BuildPlatforms[0]
 	_, _, _, err := b.client.ResolveImageConfig(ctx, t.Registry+"/"+t.Repository+"@"+nothing, sourceresolver.Opt{
-		LogName: "[internal] ask " + t.Registry,
+		LogName: "[internal] ask " + t.Registry + ` whether it answers: "not found" is an answer`,
 		ImageOpt: &sourceresolver.ResolveImageOpt{
 			Platform:    &platform,
 			ResolveMode: llb.ResolveModeForcePull.String(),
 		},
 	})
 	if err == nil || isAnswer(err) {
-		return push.Registry{Answered: true}
+		return &push.Registry{Answered: true}
 	}
-	return push.Registry{Problem: err.Error()}
+	return &push.Registry{Problem: err.Error()}
 }
 
 // isAnswer reports whether an error of buildkitd is what a registry says, and

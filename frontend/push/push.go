@@ -13,6 +13,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content/memory"
 	"oras.land/oras-go/v2/content/oci"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -51,7 +52,7 @@ func Run(ctx context.Context, dirs Dirs, log io.Writer) error {
 	}
 	p := &pusher{spec: spec, log: log}
 	err = p.run(ctx, dirs)
-	result := Result{References: p.pushed}
+	result := Result{References: p.pushed, Unknown: p.unknown}
 	var wrong *problem
 	if errors.As(err, &wrong) {
 		result.Problem = wrong.message
@@ -69,9 +70,12 @@ type pusher struct {
 	spec   Spec
 	client *client
 	source *oci.ReadOnlyStore
-	// referrers are the attestations, each as the blobs that it needs.
-	referrers [][]artifact.Blob
-	pushed    []string
+	// referrers are the manifests of the attestations.
+	referrers    []ocispec.Descriptor
+	attestations *memory.Store
+	pushed       []string
+	// unknown are the targets whose registry buildkitd has to be asked about.
+	unknown []Target
 
 	mu  sync.Mutex
 	log io.Writer
@@ -90,16 +94,22 @@ func (p *pusher) run(ctx context.Context, dirs Dirs) error {
 	if p.source, err = oci.NewFromFS(ctx, os.DirFS(dirs.Layout)); err != nil {
 		return fmt.Errorf("read the layout: %w", err)
 	}
-	if p.referrers, err = readReferrers(dirs.Attestations, p.spec.Manifest); err != nil {
+	if p.referrers, p.attestations, err = readReferrers(ctx, dirs.Attestations, p.spec.Manifest); err != nil {
 		return err
 	}
 	// All registries are asked first, so that nothing is pushed to one when
 	// another is not there.
 	destinations := make([]*destination, len(p.spec.Targets))
 	for i, t := range p.spec.Targets {
-		if destinations[i], err = p.client.repository(ctx, t, p.spec.Registries[t.Registry]); err != nil {
+		destinations[i], err = p.client.repository(ctx, t, p.spec.Registries[t.Registry])
+		if errors.Is(err, errUnknown) {
+			p.unknown = append(p.unknown, t)
+		} else if err != nil {
 			return err
 		}
+	}
+	if len(p.unknown) > 0 {
+		return nil
 	}
 	for i, t := range p.spec.Targets {
 		if err := p.push(ctx, t, destinations[i]); err != nil {
@@ -113,25 +123,31 @@ func (p *pusher) run(ctx context.Context, dirs Dirs) error {
 // push copies what a repository does not have, and names it.
 func (p *pusher) push(ctx context.Context, t Target, to *destination) error {
 	options := oras.DefaultCopyOptions
-	options.MountFrom = func(_ context.Context, desc ocispec.Descriptor) ([]string, error) {
-		return p.mountable(t, desc), nil
-	}
-	say := func(what string) func(context.Context, ocispec.Descriptor) error {
-		return func(_ context.Context, desc ocispec.Descriptor) error {
-			return p.say(what, desc)
-		}
-	}
-	options.PostCopy, options.OnMounted, options.OnCopySkipped = say("uploaded"), say("mounted"), say("was there")
+	options.CopyGraphOptions = p.copyOptions(t)
 	if _, err := oras.Copy(ctx, p.source, p.spec.Manifest.Digest.String(), to, t.Tag, options); err != nil {
 		return err
 	}
-	for _, blobs := range p.referrers {
-		if err := p.pushReferrer(ctx, to, blobs); err != nil {
+	for _, referrer := range p.referrers {
+		if err := oras.CopyGraph(ctx, p.attestations, to, referrer, options.CopyGraphOptions); err != nil {
 			return fmt.Errorf("push an attestation: %w", err)
 		}
 	}
 	_, err := fmt.Fprintf(p.log, "pushed %s@%s\n", t, p.spec.Manifest.Digest)
 	return err
+}
+
+func (p *pusher) copyOptions(t Target) oras.CopyGraphOptions {
+	say := func(what string) func(context.Context, ocispec.Descriptor) error {
+		return func(_ context.Context, desc ocispec.Descriptor) error {
+			return p.say(what, desc)
+		}
+	}
+	options := oras.DefaultCopyGraphOptions
+	options.PostCopy, options.OnMounted, options.OnCopySkipped = say("uploaded"), say("mounted"), say("was there")
+	options.MountFrom = func(_ context.Context, desc ocispec.Descriptor) ([]string, error) {
+		return p.mountable(t, desc), nil
+	}
+	return options
 }
 
 // mountable are the repositories of the target's registry that have a blob:
@@ -154,27 +170,6 @@ func (p *pusher) mountable(t Target, desc ocispec.Descriptor) []string {
 	return from
 }
 
-// pushReferrer pushes the blobs of an attestation, the manifest last.
-func (p *pusher) pushReferrer(ctx context.Context, to *destination, blobs []artifact.Blob) error {
-	for _, b := range blobs {
-		exists, err := to.Exists(ctx, b.Descriptor)
-		if err != nil {
-			return err
-		}
-		what := "was there"
-		if !exists {
-			what = "uploaded"
-			if err := to.Push(ctx, b.Descriptor, b.Reader()); err != nil {
-				return err
-			}
-		}
-		if err := p.say(what, b.Descriptor); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // say writes a line about a blob.
 func (p *pusher) say(what string, desc ocispec.Descriptor) error {
 	name := desc.Annotations[ocispec.AnnotationTitle]
@@ -188,36 +183,4 @@ func (p *pusher) say(what string, desc ocispec.Descriptor) error {
 	defer p.mu.Unlock()
 	_, err := fmt.Fprintf(p.log, "%-9s %s %d %s\n", what, desc.Digest, desc.Size, name)
 	return err
-}
-
-// readReferrers makes a referrer of each in-toto statement in a directory that
-// may not be there.
-func readReferrers(dir string, subject ocispec.Descriptor) ([][]artifact.Blob, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the attestations: %w", err)
-	}
-	var referrers [][]artifact.Blob
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() {
-			return nil, &problem{fmt.Sprintf("the generator of --sbom wrote %q, which is not a regular file", entry.Name())}
-		}
-		file, err := os.Open(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read the attestations: %w", err)
-		}
-		statement, err := artifact.ReadStatement(file)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return nil, &problem{fmt.Sprintf("the generator of --sbom wrote %q: %v", entry.Name(), err)}
-		}
-		blobs, err := artifact.Referrer(subject, statement)
-		if err != nil {
-			return nil, err
-		}
-		referrers = append(referrers, blobs)
-	}
-	return referrers, nil
 }

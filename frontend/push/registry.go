@@ -49,8 +49,10 @@ func newClient(l logins, config *tls.Config) *client {
 
 // repository opens a target after its registry has said which protocol it
 // speaks. HTTPS is what is asked for; plain HTTP needs more than that the
-// answer is not HTTPS, because whoever is on the way can make it so.
-func (c *client) repository(ctx context.Context, t Target, known Registry) (*destination, error) {
+// answer is not HTTPS, because whoever is on the way can make it so. known is
+// what buildkitd says of the registry, nil when it was not asked yet: when that
+// matters, the error is errUnknown.
+func (c *client) repository(ctx context.Context, t Target, known *Registry) (*destination, error) {
 	repository := &remote.Repository{
 		Client:    c.auth,
 		Reference: registry.Reference{Registry: t.Registry, Repository: t.Repository, Reference: t.Tag},
@@ -59,18 +61,31 @@ func (c *client) repository(ctx context.Context, t Target, known Registry) (*des
 		SkipReferrersGC: true,
 	}
 	err := c.probe(ctx, repository.Reference.Host())
+	plain := errors.Is(err, http.ErrSchemeMismatch)
 	switch {
 	case err == nil:
-	case errors.Is(err, http.ErrSchemeMismatch):
-		if err := c.checkPlain(ctx, t, known); err != nil {
+	case plain && isLoopback(t.Registry): // it crosses no network
+		repository.PlainHTTP = true
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case isLoopback(t.Registry):
+		return nil, unreachable(t, Registry{}, err)
+	case known == nil:
+		return nil, errUnknown
+	case plain:
+		if err := c.checkPlain(ctx, t, *known); err != nil {
 			return nil, err
 		}
 		repository.PlainHTTP = true
 	default:
-		return nil, unreachable(t, known, err)
+		return nil, unreachable(t, *known, err)
 	}
 	return &destination{repository}, nil
 }
+
+// errUnknown is returned when what buildkitd says of a registry matters and is
+// not known.
+var errUnknown = errors.New("buildkitd has to be asked")
 
 // probe asks for anything by HTTPS. It sends no credentials.
 func (c *client) probe(ctx context.Context, host string) error {
@@ -80,7 +95,8 @@ func (c *client) probe(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	response, err := c.transport.RoundTrip(request)
+	plain := http.Client{Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := plain.Do(request)
 	if err != nil {
 		return err
 	}
@@ -88,13 +104,10 @@ func (c *client) probe(ctx context.Context, host string) error {
 }
 
 // checkPlain decides whether plain HTTP may be spoken to a registry that does
-// not speak HTTPS. On this machine it may. Elsewhere buildkitd must have got
-// through, which it does only when it is configured for plain HTTP, or when
-// the answer that came here was forged; so credentials need a word of the user.
+// not speak HTTPS. buildkitd must have got through, which it does only when it
+// is configured for plain HTTP, or when the answer that came here was forged;
+// so credentials need a word of the user.
 func (c *client) checkPlain(ctx context.Context, t Target, known Registry) error {
-	if isLoopback(t.Registry) {
-		return nil
-	}
 	if !known.Answered {
 		return &problem{fmt.Sprintf("%s speaks plain HTTP only, and buildkitd does not speak it with %s (%s): set http = true for it in buildkitd.toml", t, t.Registry, known.Problem)}
 	}

@@ -58,9 +58,9 @@ type Spec struct {
 	Manifest ocispec.Descriptor `json:"manifest"`
 	// Targets are where it goes, in this order.
 	Targets []Target `json:"targets"`
-	// Registries is what buildkitd found out about the targets' registries,
-	// by Target.Registry.
-	Registries map[string]Registry `json:"registries"`
+	// Registries is what buildkitd says about the targets' registries, by
+	// Target.Registry, as far as it was asked.
+	Registries map[string]*Registry `json:"registries,omitempty"`
 	// Origins are repositories that some of the layers come from.
 	Origins []Origin `json:"origins,omitempty"`
 }
@@ -90,6 +90,9 @@ type Result struct {
 	Problem string `json:"problem,omitempty"`
 	// References are what was pushed, with digests.
 	References []string `json:"references,omitempty"`
+	// Unknown are targets whose Registry the step has to know: nothing is
+	// pushed then, and it has to run again.
+	Unknown []Target `json:"unknown,omitempty"`
 }
 
 // ReadResult reads what the step wrote.
