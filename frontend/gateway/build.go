@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/push"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
@@ -27,6 +28,8 @@ type build struct {
 	source   *dockerui.Source
 	file     *wasmfile.File
 	warned   warnings
+	// origins are the repositories of artifacts whose layers this one has.
+	origins []push.Origin
 }
 
 // Build is the frontend's BuildFunc. A target with components becomes an OCI

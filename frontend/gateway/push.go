@@ -58,7 +58,7 @@ func (b *build) pushInto(ctx context.Context, result *client.Result, targets []p
 	if sbom != nil {
 		attestations = sbom.Ref
 	}
-	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets})
+	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets, Origins: b.origins})
 	if err != nil {
 		return err
 	}
