@@ -12,7 +12,6 @@ import (
 	"github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/frontend/push"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
@@ -28,8 +27,7 @@ type build struct {
 	source   *dockerui.Source
 	file     *wasmfile.File
 	warned   warnings
-	// origins are the repositories of artifacts whose layers this one has.
-	origins []push.Origin
+	origins  origins
 }
 
 // Build is the frontend's BuildFunc. A target with components becomes an OCI

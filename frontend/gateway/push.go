@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/gateway/client"
@@ -51,6 +54,33 @@ func (b *build) refusePush() error {
 	return fmt.Errorf("--build-arg %s is for artifacts, and this build makes an image: push it with --push and -t", argPush)
 }
 
+// origins are the repositories of artifacts from which components come. A
+// registry that gets the artifact can mount them from there.
+type origins struct {
+	mu           sync.Mutex
+	repositories []string
+}
+
+// add adds the repository of a reference, if it is one.
+func (o *origins) add(ref string) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if name := named.Name(); !slices.Contains(o.repositories, name) {
+		o.repositories = append(o.repositories, name)
+	}
+}
+
+// list is in an order of its own, whichever was found first.
+func (o *origins) list() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(slices.Values(o.repositories))
+}
+
 // pushInto pushes a layout, with what sbom says if it is there, and tells so in
 // the result.
 func (b *build) pushInto(ctx context.Context, result *client.Result, targets []push.Target, layout assembled, manifest ocispec.Descriptor, sbom *attestation) error {
@@ -58,7 +88,7 @@ func (b *build) pushInto(ctx context.Context, result *client.Result, targets []p
 	if sbom != nil {
 		attestations = sbom.Ref
 	}
-	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets, Origins: b.origins})
+	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets, Origins: b.origins.list()})
 	if err != nil {
 		return err
 	}
@@ -109,12 +139,12 @@ func (b *build) solvePush(ctx context.Context, layout llb.State, attestations *l
 	if err != nil {
 		return push.Result{}, err
 	}
-	reference, err := solved.SingleRef()
+	output, err := solved.SingleRef()
 	if err != nil {
 		return push.Result{}, err
 	}
 	// Reading is what makes BuildKit run the step.
-	encoded, err := reference.ReadFile(ctx, client.ReadRequest{
+	encoded, err := output.ReadFile(ctx, client.ReadRequest{
 		Filename: push.ResultFile,
 		Range:    &client.FileRange{Length: maxPushResultSize},
 	})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -150,8 +151,8 @@ func (p *pusher) copyOptions(t Target) oras.CopyGraphOptions {
 	return options
 }
 
-// mountable are the repositories of the target's registry that have a blob:
-// targets that are done, and where the layer came from.
+// mountable are the repositories of the target's registry that have a blob, or
+// may: targets that are done, and where components come from.
 func (p *pusher) mountable(t Target, desc ocispec.Descriptor) []string {
 	var from []string
 	add := func(registry, repository string) {
@@ -162,10 +163,12 @@ func (p *pusher) mountable(t Target, desc ocispec.Descriptor) []string {
 	for _, done := range p.spec.Targets[:len(p.pushed)] {
 		add(done.Registry, done.Repository)
 	}
+	if !artifact.IsWasmLayer(desc.MediaType) {
+		return from
+	}
 	for _, origin := range p.spec.Origins {
-		if slices.Contains(origin.Digests, desc.Digest) {
-			add(origin.split())
-		}
+		registry, repository, _ := strings.Cut(origin, "/")
+		add(registry, repository)
 	}
 	return from
 }

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -61,8 +59,9 @@ type Spec struct {
 	// Registries is what buildkitd says about the targets' registries, by
 	// Target.Registry, as far as it was asked.
 	Registries map[string]*Registry `json:"registries,omitempty"`
-	// Origins are repositories that some of the layers come from.
-	Origins []Origin `json:"origins,omitempty"`
+	// Origins are repositories that some of the components come from, such as
+	// registry.example/some/name.
+	Origins []string `json:"origins,omitempty"`
 }
 
 // Registry is what buildkitd says about a registry.
@@ -72,16 +71,6 @@ type Registry struct {
 	Answered bool `json:"answered"`
 	// Problem is the error when it got none.
 	Problem string `json:"problem,omitempty"`
-}
-
-// Origin is a repository from which a registry can mount layers, instead of
-// having them uploaded.
-type Origin struct {
-	// Repository is its name with the registry's, such as
-	// registry.example/some/name.
-	Repository string `json:"repository"`
-	// Digests are the layers that it has.
-	Digests []digest.Digest `json:"digests"`
 }
 
 // Result is what the step did.
@@ -127,10 +116,4 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("%s has over %d bytes", path, limit)
 	}
 	return content, err
-}
-
-// split is the registry and the name in it.
-func (o Origin) split() (registry, repository string) {
-	registry, repository, _ = strings.Cut(o.Repository, "/")
-	return registry, repository
 }

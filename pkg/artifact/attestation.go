@@ -83,8 +83,8 @@ type Blob struct {
 	Content    []byte
 }
 
-// newBlob is the blob of bytes.
-func newBlob(mediaType string, content []byte) Blob {
+// NewBlob is the blob of bytes.
+func NewBlob(mediaType string, content []byte) Blob {
 	return Blob{
 		Descriptor: ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))},
 		Content:    content,
@@ -112,7 +112,7 @@ func Referrer(subject ocispec.Descriptor, s Statement) ([]Blob, error) {
 		return nil, fmt.Errorf("encode the statement: %w", err)
 	}
 	annotations := map[string]string{AnnotationPredicateType: s.PredicateType}
-	statement, config := newBlob(MediaTypeInToto, encoded), newBlob(ocispec.MediaTypeEmptyJSON, []byte("{}"))
+	statement, config := NewBlob(MediaTypeInToto, encoded), NewBlob(ocispec.MediaTypeEmptyJSON, []byte("{}"))
 	statement.Descriptor.Annotations = annotations
 	encoded, err = json.Marshal(ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
@@ -126,7 +126,7 @@ func Referrer(subject ocispec.Descriptor, s Statement) ([]Blob, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the manifest of the statement: %w", err)
 	}
-	manifest := newBlob(ocispec.MediaTypeImageManifest, encoded)
+	manifest := NewBlob(ocispec.MediaTypeImageManifest, encoded)
 	// What a list of referrers says of each.
 	manifest.Descriptor.ArtifactType, manifest.Descriptor.Annotations = MediaTypeInToto, annotations
 	return []Blob{config, statement, manifest}, nil
