@@ -94,7 +94,11 @@ func publicAuthorities() (*x509.CertPool, error) {
 	if err == nil && !pool.Equal(x509.NewCertPool()) {
 		return pool, nil
 	}
-	pool = x509.NewCertPool()
+	return bundledAuthorities()
+}
+
+func bundledAuthorities() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
 	for root := range bundle.Roots() {
 		certificate, err := x509.ParseCertificate(root.Certificate)
 		if err != nil {
