@@ -179,7 +179,7 @@ func (b *build) pushStep(layout llb.State, attestations *llb.State, spec push.Sp
 		llb.AddMount(push.SpecDir, specState, llb.Readonly),
 		secret(push.ConfigFile, push.SecretConfig),
 		secret(push.CAFile, push.SecretCA),
-		llb.WithCustomName("[artifact] push " + strings.Join(names, ", ")),
+		llb.WithCustomName("[artifact] push "+strings.Join(names, ", ")),
 		llb.Platform(host),
 		llb.IgnoreCache,
 	)

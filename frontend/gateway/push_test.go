@@ -67,7 +67,7 @@ func TestPushStep(t *testing.T) {
 	if !metadata.IgnoreCache || metadata.Description["llb.customname"] != "[artifact] push registry.example/a:1, registry.example/b:2" {
 		t.Errorf("the step is %+v", metadata)
 	}
-	if exec.Network != pb.NetMode_UNSET || !slices.Equal(exec.Meta.Args, []string{"/program", "internal", "push"}) {
+	if exec.Network != pb.NetMode_UNSET || !slices.Equal(exec.Meta.Args, []string{programDir + "/program", "internal", "push"}) {
 		t.Errorf("network %s, arguments %v", exec.Network, exec.Meta.Args)
 	}
 	if proxy := exec.Meta.ProxyEnv; proxy == nil || proxy.HttpsProxy != "http://proxy.example" || proxy.NoProxy != "registry.example" {
