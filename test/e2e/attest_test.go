@@ -183,3 +183,17 @@ func TestPushAttestations(t *testing.T) {
 		}
 	}
 }
+
+// TestNerdctlWasmBuildAttests: given attestations, the plugin's own build
+// writes them beside the layout, and refuses them for containerd.
+func TestNerdctlWasmBuildAttests(t *testing.T) {
+	layout := filepath.Join(t.TempDir(), "layout")
+	args := []string{"nerdctl", "wasm", "build", "--progress", "plain", "--sbom=generator=" + scanner(t), "--provenance"}
+	must(t, append(args, "-o", "type=local,dest="+layout, example("greet"))...)
+	for _, name := range []string{"sbom.spdx.json", "provenance.json"} {
+		if _, err := os.Stat(filepath.Join(layout, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	fails(t, []string{"--sbom", "-o type=local"}, append(args, "-t", unique("attested"), example("greet"))...)
+}
