@@ -27,6 +27,7 @@ type build struct {
 	source   *dockerui.Source
 	file     *wasmfile.File
 	warned   warnings
+	origins  origins
 }
 
 // Build is the frontend's BuildFunc. A target with components becomes an OCI
@@ -69,6 +70,11 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	}
 	if err := b.file.CheckAnnotations(); err != nil {
 		return nil, err
+	}
+	if len(b.file.Components) == 0 || image {
+		if err := b.refusePush(); err != nil {
+			return nil, err
+		}
 	}
 	if len(b.file.Components) == 0 {
 		return b.image(ctx)

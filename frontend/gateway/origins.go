@@ -83,11 +83,11 @@ func (b *build) origin(ctx context.Context, from string) (*origin.Origin, error)
 	case value == "" && strings.EqualFold(from, "scratch"), value == "" && strings.EqualFold(from, "context"):
 		return nil, nil
 	case value == "":
-		return finder.Registry(ctx, from, from)
+		return b.registryOrigin(ctx, finder, from, from)
 	case origin.IsLayout(value):
 		return finder.Layout(ctx, from, value)
 	case strings.HasPrefix(value, dockerImage):
-		return finder.Registry(ctx, from, strings.TrimPrefix(value, dockerImage))
+		return b.registryOrigin(ctx, finder, from, strings.TrimPrefix(value, dockerImage))
 	case strings.HasPrefix(value, inputPrefix):
 		inputs, err := b.client.Inputs(ctx)
 		if err != nil {
@@ -98,4 +98,14 @@ func (b *build) origin(ctx context.Context, from string) (*origin.Origin, error)
 		}
 	}
 	return nil, nil
+}
+
+// registryOrigin is the artifact of a reference, whose repository is then known
+// to have its layers.
+func (b *build) registryOrigin(ctx context.Context, finder origin.Finder, from, ref string) (*origin.Origin, error) {
+	found, err := finder.Registry(ctx, from, ref)
+	if found != nil {
+		b.origins.add(ref)
+	}
+	return found, err
 }

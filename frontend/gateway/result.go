@@ -20,6 +20,10 @@ const (
 	metaDigest     = "frontend.wasmfile.digest"
 	metaDescriptor = "frontend.wasmfile.descriptor"
 
+	// metaReferences is result metadata with what was pushed: a JSON array of
+	// references with digests.
+	metaReferences = "frontend.wasmfile.references"
+
 	// metaImageGuard is result metadata that only image exporters read, and
 	// on which they fail with "unrecognized annotation type " and this
 	// sentence. The type of an annotation may have no other characters.
@@ -27,6 +31,12 @@ const (
 		"of-this-build-which-makes-a-wasm-artifact-and-no-image" +
 		"--write-its-layout-with---output-type-local-or---output-type-tar-and-push-that" +
 		"--or-build-an-image-with---platform-wasi-wasm" +
+		".wasmfile"
+
+	// metaPushedGuard is metaImageGuard for a build that has pushed.
+	metaPushedGuard = "annotation-" +
+		"of-this-build-which-has-pushed-a-wasm-artifact-and-makes-no-image" +
+		"--write-its-layout-with---output-type-local-or-nothing-with---output-type-cacheonly" +
 		".wasmfile"
 
 	// maxReportSize bounds the index.json of the assembly, in bytes. BuildKit
