@@ -69,6 +69,10 @@ test-unit: ## Tests that need neither root nor a daemon
 test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
 	@$(IN_SANDBOX) go -C test/e2e test -count=1 -timeout 30m -v ./...
 
+.PHONY: test-scale
+test-scale: sandbox-up ## Tests of 2,000 components run, 200 lines, and a gigabyte: minutes
+	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge' .
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \

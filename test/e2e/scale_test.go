@@ -16,7 +16,7 @@ import (
 func atScale(t *testing.T) {
 	t.Helper()
 	if os.Getenv("WASMFILE_TEST_SCALE") == "" {
-		t.Skip("set WASMFILE_TEST_SCALE=1 for the tests of 200 lines and a gigabyte, which take minutes")
+		t.Skip("takes minutes; run it by `make test-scale`")
 	}
 }
 
@@ -67,16 +67,25 @@ func layers(t *testing.T, dir string) int {
 }
 
 // TestManyComponents: given 2,000 components by one wildcard, there is an
-// artifact of them all, which can be pushed, pulled and run.
-func TestManyComponents(t *testing.T) {
+// artifact of them all.
+func TestManyComponents(t *testing.T) { buildMany(t) }
+
+func buildMany(t *testing.T) (layout string) {
+	t.Helper()
 	const count = 2000
 	dir := manyComponents(t, count, "FROM scratch\nCOMPONENT *.wasm\nENTRYPOINT [\"c1234\"]\n")
-	layout := build{builder: buildkitBuilder(), dir: dir}.layout(t)
+	layout = build{builder: buildkitBuilder(), dir: dir}.layout(t)
 	if got := layers(t, layout); got != count {
 		t.Fatalf("%d layers, not %d", got, count)
 	}
+	return layout
+}
+
+// TestManyComponentsRun: given an artifact of 2,000 components, it can be
+// pushed, pulled and run.
+func TestManyComponentsRun(t *testing.T) {
 	atScale(t)
-	ref := registry() + "/e2e/many:latest"
+	layout, ref := buildMany(t), registry()+"/e2e/many:latest"
 	must(t, "nerdctl", "wasm", "push", layout, ref)
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	t.Cleanup(func() { must(t, "nerdctl", "rmi", "-f", ref) })
