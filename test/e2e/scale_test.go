@@ -88,7 +88,7 @@ func TestManyComponentsRun(t *testing.T) {
 	layout, ref := buildMany(t), registry()+"/e2e/many:latest"
 	must(t, "nerdctl", "wasm", "push", layout, ref)
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
-	t.Cleanup(func() { must(t, "nerdctl", "rmi", "-f", ref) })
+	defer try(t, "nerdctl", "rmi", "-f", ref)
 	if out := must(t, "nerdctl", "wasm", "run", "--rm", "--net", "none", ref); !strings.Contains(out, "Hello") {
 		t.Errorf("it prints %q", out)
 	}
