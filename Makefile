@@ -69,6 +69,10 @@ test-unit: ## Tests that need neither root nor a daemon
 test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
 	@$(IN_SANDBOX) go -C test/e2e test -count=1 -timeout 30m -v ./...
 
+.PHONY: test-scale
+test-scale: sandbox-up ## Tests of 2,000 components run, 200 lines, and a gigabyte: minutes
+	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge' .
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \
@@ -83,7 +87,7 @@ FUZZTIME ?= 30s
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each, two at a time
 	@targets="$$(go test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }')" && \
 		test -n "$$targets" && \
-		echo "$$targets" | xargs -P 2 -L 1 sh -c 'echo "$$0 $$1"; go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 "$$0"'
+		echo "$$targets" | xargs -P 2 -L 1 sh -c 'echo "$$0 $$1"; go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 "$$0"'
 
 .PHONY: bench
 bench: sandbox-up ## Side-by-side ratios against peers; writes docs/performance.md
