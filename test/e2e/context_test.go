@@ -78,7 +78,10 @@ func TestContextIsAWasmfile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Bad"), []byte(bad), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, []string{"Bad:2", "404"}, build{file: "none", context: url + "Bad", output: "type=local,dest=" + t.TempDir()}.args()...)
+	r := fails(t, []string{"404", ">>> COMPONENT " + url + "nowhere.wasm"}, build{file: "none", context: url + "Bad", output: "type=local,dest=" + t.TempDir()}.args()...)
+	if strings.Contains(r.all(), ".wasmfile") || strings.Contains(r.all(), "ADD") {
+		t.Errorf("the message shows internals:\n%s", r.all())
+	}
 }
 
 // TestIgnoreFiles: given ignore files, the one that belongs to the Wasmfile
@@ -116,6 +119,17 @@ func TestIgnoreFiles(t *testing.T) {
 	}
 }
 
+// TestNamedContextIsAFile: given a name for a file by HTTP, it is a context
+// with that file, whose name is "context" there, as for a Dockerfile.
+func TestNamedContextIsAFile(t *testing.T) {
+	url := serveFiles(t, write(t, map[string]string{"app.wasm": greetWasm(t)})) + "app.wasm"
+	dir := write(t, map[string]string{"Wasmfile": "FROM scratch\nCOMPONENT --from=download context app\n"})
+	found := unpacked(t, build{dir: dir, flags: []string{"--build-context", "download=" + url}}.layout(t))
+	if !slices.Equal(found.components, []string{"app"}) {
+		t.Errorf("components %v", found.components)
+	}
+}
+
 // TestNamedContexts: given a name for each kind of source, --from, FROM and
 // mounts take it.
 func TestNamedContexts(t *testing.T) {
@@ -137,7 +151,6 @@ func TestNamedContexts(t *testing.T) {
 		{"image", "docker-image://" + image},
 		{"layout", "oci-layout://" + layout + "@" + must(t, "crane", "digest", image)},
 		{"Git repository", serveGit(t, dir)},
-		{"tar file by HTTP", serveFiles(t, filepath.Dir(archive(t, dir))) + "context.tar"},
 	} {
 		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 			for use, wasmfile := range map[string]string{"--from": from, "FROM": stage, "mount": mount} {

@@ -167,7 +167,9 @@ func TestOnbuildOfABaseImage(t *testing.T) {
 	layout := build{dir: dir, file: dir + "/Direct"}.layout(t)
 	var manifest struct{ Config descriptor }
 	blob(t, layout, layoutDigest(t, layout), &manifest)
-	var config struct{ Config struct{ Env, OnBuild []string } }
+	var config struct {
+		Config struct{ Env, OnBuild []string }
+	}
 	blob(t, layout, manifest.Config.Digest, &config)
 	if !slices.Contains(config.Config.Env, "FROM_BASE=yes") || len(config.Config.OnBuild) != 0 {
 		t.Errorf("its config is %+v", config)

@@ -16,7 +16,7 @@ type snippet struct {
 	// comment <!-- fails: ... --> on the line before the block.
 	fails string
 	// commands are those of the console blocks that follow it under the same
-	// heading: the lines that begin with "$ ".
+	// heading: the lines that begin with "$ ", and what continues them.
 	commands []shellCommand
 }
 
@@ -68,12 +68,19 @@ func failsComment(before []string) string {
 
 func shellCommands(block []string) []shellCommand {
 	var commands []shellCommand
+	continued := false
 	for _, line := range block {
-		if command, ok := strings.CutPrefix(line, "$ "); ok {
+		command, begins := strings.CutPrefix(line, "$ ")
+		last := len(commands) - 1
+		switch {
+		case begins:
 			commands = append(commands, shellCommand{line: command})
-		} else if last := len(commands) - 1; last >= 0 {
+		case continued:
+			commands[last].line += "\n" + line
+		case last >= 0:
 			commands[last].prints = append(commands[last].prints, line)
 		}
+		continued = (begins || continued) && strings.HasSuffix(line, "\\")
 	}
 	return commands
 }
@@ -101,7 +108,7 @@ func (s snippet) whole() string {
 // TestSnippets: given a page, its Wasmfiles with their commands.
 func TestSnippets(t *testing.T) {
 	page := strings.Join([]string{
-		"# One", "", "```Dockerfile", "# escape=`", "ENV A=b", "```", "", "and", "", "```console", "$ one", "$ two", "printed", "```",
+		"# One", "", "```Dockerfile", "# escape=`", "ENV A=b", "```", "", "and", "", "```console", "$ one", "$ two \\", "  three", "printed", "```",
 		"", "# Two", "```console", "$ of no Wasmfile", "```", "<!-- fails: no -->", "```Dockerfile", "FROM x", "COMPONENT y", "```",
 	}, "\n")
 	found := snippets(page)
@@ -109,7 +116,7 @@ func TestSnippets(t *testing.T) {
 		t.Fatalf("%+v", found)
 	}
 	first, second := found[0], found[1]
-	if first.line != 4 || first.fails != "" || len(first.commands) != 2 || first.commands[0].line != "one" || !slices.Equal(first.commands[1].prints, []string{"printed"}) {
+	if first.line != 4 || first.fails != "" || len(first.commands) != 2 || first.commands[1].line != "two \\\n  three" || !slices.Equal(first.commands[1].prints, []string{"printed"}) {
 		t.Errorf("%+v", first)
 	}
 	if want := "# escape=`\nFROM scratch\nENV A=b\nCOMPONENT app.wasm\n"; first.whole() != want {

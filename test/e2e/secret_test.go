@@ -75,39 +75,16 @@ func TestSecrets(t *testing.T) {
 // answers with its key.
 func TestSSH(t *testing.T) {
 	socket, comment := sshAgent(t)
-	// The images have no SSH client, so a program asks for the keys
-	// (draft-miller-ssh-agent: a message of one byte, 11).
 	dir := write(t, map[string]string{
 		"app.wasm": greetWasm(t),
-		"keys.go": `package main
-
-import (
-	"fmt"
-	"net"
-	"os"
-)
-
-func main() {
-	agent, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
-	if err != nil {
-		panic(err)
-	}
-	answer := make([]byte, 4096)
-	if _, err := agent.Write([]byte{0, 0, 0, 1, 11}); err != nil {
-		panic(err)
-	}
-	n, err := agent.Read(answer)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("%q", answer[:n])
-}
-`,
-		"Wasmfile": "ARG GO_IMAGE\nFROM ${GO_IMAGE} AS build\nWORKDIR /src\nCOPY keys.go .\n" +
-			"RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -o /keys keys.go\n" +
-			"RUN --mount=type=ssh /keys > /answer\n" +
+		"Wasmfile": "ARG BUSYBOX_IMAGE\nFROM ${BUSYBOX_IMAGE} AS build\n" +
+			"RUN --mount=type=ssh,required=true --mount=type=bind,source=sshkeys,target=/sshkeys /sshkeys > /answer\n" +
 			"FROM scratch\nCOMPONENT app.wasm\nCOPY --from=build /answer /\n",
 	})
+	compile := command{args: []string{"go", "build", "-o", filepath.Join(dir, "sshkeys"), "./cmd/sshkeys"}, env: []string{"CGO_ENABLED=0"}}
+	if r := compile.run(t); r.code != 0 {
+		t.Fatal(r.all())
+	}
 	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 		layout := build{builder: builder, dir: dir, flags: []string{"--ssh", "default=" + socket}}.layout(t)
 		if answer := unpacked(t, layout).files["answer"].text; !strings.Contains(answer, comment) {
