@@ -238,8 +238,11 @@ func (b *build) nameSteps(definition *pb.Definition) {
 	locations := definition.GetSource().GetLocations()
 =======
 	const customName = "llb.customname"
+<<<<<<< HEAD
 	locateDownloads(definition)
 >>>>>>> 0a7a8e3 (Test every way into a build; put downloads at their lines; refuse an inline cache)
+=======
+>>>>>>> 81d60de (Refuse an inline cache in nerdctl wasm build too; leave the downloads' lines to the translation)
 	for digest, metadata := range definition.Metadata {
 		if l := locations[digest]; len(l.GetLocations()) > 0 {
 			lines[metadata.Description[customName]] = l

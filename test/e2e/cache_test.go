@@ -66,6 +66,8 @@ func TestInlineCacheIsRefused(t *testing.T) {
 	fails(t, []string{"BUILDKIT_INLINE_CACHE", "--cache-to", "type=registry"}, build{dir: example("greet"), output: "type=local,dest=" + dest, flags: inline}.args()...)
 	build{dir: example("greet"), output: "type=local,dest=" + dest, flags: []string{"--build-arg", "BUILDKIT_INLINE_CACHE=0"}}.must(t)
 
+	fails(t, []string{"type=inline", "type=registry"}, "nerdctl", "wasm", "build", "--cache-to", "type=inline", "-t", "x", example("greet"))
+
 	image := registry() + "/e2e/" + unique("inline") + ":1"
 	build{dir: example("greet"), flags: append(inline, "--platform", "wasip2/wasm", "--provenance=false", "--push", "-t", image)}.must(t)
 	if config := must(t, "crane", "config", image); !strings.Contains(config, "moby.buildkit.cache.v0") {
