@@ -146,24 +146,26 @@ func TestNamedContexts(t *testing.T) {
 	mount := write(t, map[string]string{"Wasmfile": "ARG BUSYBOX_IMAGE\nFROM ${BUSYBOX_IMAGE} AS build\nRUN --mount=from=files,target=/in cp /in/* / && chmod 644 /note\n" +
 		"FROM scratch\nCOMPONENT --from=build app.wasm\nCOPY --from=build note /\n"})
 	want := layoutDigest(t, build{dir: from, flags: []string{"--build-context", "files=" + dir}}.layout(t))
-	for _, source := range []struct{ name, source string }{
-		{"directory", dir},
-		{"image", "docker-image://" + image},
-		{"layout", "oci-layout://" + layout + "@" + must(t, "crane", "digest", image)},
-		{"Git repository", serveGit(t, dir)},
-	} {
-		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
-			for use, wasmfile := range map[string]string{"--from": from, "FROM": stage, "mount": mount} {
-				if builder == dockerBuilder && use != "--from" {
-					continue // what differs is how a builder gets the source
-				}
-				t.Run(source.name+" "+use+" "+builder, func(t *testing.T) {
-					b := build{builder: builder, dir: wasmfile, flags: []string{"--build-context", "files=" + source.source}}
-					if got := layoutDigest(t, b.layout(t)); got != want {
-						t.Errorf("%s, not %s", got, want)
-					}
-				})
+	sources := map[string]string{
+		"directory":      dir,
+		"image":          "docker-image://" + image,
+		"layout":         "oci-layout://" + layout + "@" + must(t, "crane", "digest", image),
+		"Git repository": serveGit(t, dir),
+	}
+	check := func(source, use, wasmfile, builder string) {
+		t.Run(source+" "+use+" "+builder, func(t *testing.T) {
+			b := build{builder: builder, dir: wasmfile, flags: []string{"--build-context", "files=" + sources[source]}}
+			if got := layoutDigest(t, b.layout(t)); got != want {
+				t.Errorf("%s, not %s", got, want)
 			}
-		}
+		})
+	}
+	for source := range sources {
+		check(source, "--from", from, dockerBuilder)
+		check(source, "--from", from, buildkitBuilder())
+	}
+	for _, source := range []string{"directory", "image"} {
+		check(source, "FROM", stage, buildkitBuilder())
+		check(source, "mount", mount, buildkitBuilder())
 	}
 }

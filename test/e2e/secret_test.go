@@ -86,7 +86,7 @@ func TestSSH(t *testing.T) {
 		t.Fatal(r.all())
 	}
 	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
-		layout := build{builder: builder, dir: dir, flags: []string{"--ssh", "default=" + socket}}.layout(t)
+		layout := build{builder: builder, dir: dir, flags: []string{"--no-cache", "--ssh", "default=" + socket}}.layout(t)
 		if answer := unpacked(t, layout).files["answer"].text; !strings.Contains(answer, comment) {
 			t.Errorf("%s: the agent with the key %s answers %s", builder, comment, answer)
 		}
