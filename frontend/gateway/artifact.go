@@ -232,17 +232,9 @@ func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 // reports of a step at their lines. A download has the name of the step that
 // copies it, and no lines.
 func (b *build) nameSteps(definition *pb.Definition) {
-<<<<<<< HEAD
 	const customName, command = "llb.customname", "com.docker.dockerfile.v1.command"
 	lines := make(map[string]*pb.Locations) // by the step's name
 	locations := definition.GetSource().GetLocations()
-=======
-	const customName = "llb.customname"
-<<<<<<< HEAD
-	locateDownloads(definition)
->>>>>>> 0a7a8e3 (Test every way into a build; put downloads at their lines; refuse an inline cache)
-=======
->>>>>>> 81d60de (Refuse an inline cache in nerdctl wasm build too; leave the downloads' lines to the translation)
 	for digest, metadata := range definition.Metadata {
 		if l := locations[digest]; len(l.GetLocations()) > 0 {
 			lines[metadata.Description[customName]] = l
