@@ -93,6 +93,9 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if image {
 		return b.image(ctx)
 	}
+	if err := b.checkCacheExport(); err != nil {
+		return nil, err
+	}
 	return b.artifact(ctx, platform)
 }
 

@@ -229,6 +229,11 @@ func (r *Request) addCaches(opt *client.SolveOpt) (err error) {
 	if opt.CacheExports, err = buildctl.ParseExportCache(r.CacheTo); err != nil {
 		return fmt.Errorf("--cache-to: %w", err)
 	}
+	for _, export := range opt.CacheExports {
+		if export.Type == "inline" && !r.IsImage() {
+			return errors.New("--cache-to type=inline is a cache inside of an image's config, and an artifact is not exported as an image: use type=registry,ref=REF or type=local,dest=DIR")
+		}
+	}
 	return nil
 }
 

@@ -67,6 +67,8 @@ func TestFiles(t *testing.T) {
 		"a bad secret":    {Request{Context: dir, Secrets: []string{"nope"}}, "", "--secret"},
 		"a bad context":   {Request{Context: dir, Contexts: []string{"nope"}}, "", "NAME=SOURCE"},
 		"no layout":       {Request{Context: dir, Contexts: []string{"l=oci-layout://" + dir}}, "", "not an OCI image layout"},
+		"inline cache":    {Request{Context: dir, CacheTo: []string{"type=inline"}}, "", "type=registry"},
+		"of an image":     {Request{Context: dir, CacheTo: []string{"type=inline"}, Platforms: []string{"wasi/wasm"}}, "Wasmfile", ""},
 		"both no-cache":   {Request{Context: dir, NoCache: true, NoCacheFilter: []string{"a"}}, "", "together"},
 	} {
 		t.Run(name, func(t *testing.T) {

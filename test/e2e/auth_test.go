@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// TestRegistryCredentials: given a registry that wants a password, pull and
-// push use the one in Docker's configuration, and say what is wrong without.
-func TestRegistryCredentials(t *testing.T) {
-	ref := publish(t, "greet")
+// guardedRegistry is the sandbox's registry for those who log in as ada, with
+// the password secret. It returns its host and port.
+func guardedRegistry(t *testing.T) string {
+	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry()})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "ada" || password != "secret" {
@@ -25,8 +25,15 @@ func TestRegistryCredentials(t *testing.T) {
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	defer server.Close()
-	host := server.Listener.Addr().String()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// TestRegistryCredentials: given a registry that wants a password, pull and
+// push use the one in Docker's configuration, and say what is wrong without.
+func TestRegistryCredentials(t *testing.T) {
+	ref := publish(t, "greet")
+	host := guardedRegistry(t)
 	guarded := host + strings.TrimPrefix(ref, registry())
 	defer try(t, "nerdctl", "rmi", "-f", guarded)
 

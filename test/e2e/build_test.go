@@ -5,63 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
-
-// TestBuildsAreIdentical: given an example, both builders make the same tar
-// file, cached or not.
-func TestBuildsAreIdentical(t *testing.T) {
-	for _, name := range []string{"hello", "greet", "http", "files"} {
-		t.Run(name, func(t *testing.T) {
-			want := fileSum(t, build{builder: buildkitBuilder(), dir: example(name)}.tar(t))
-			for _, other := range []struct {
-				what string
-				build
-			}{
-				{"dockerd", build{builder: dockerBuilder}},
-				{"buildkitd again, cached", build{builder: buildkitBuilder()}},
-				{"buildkitd without cache", build{builder: buildkitBuilder(), flags: []string{"--no-cache"}}},
-			} {
-				other.dir = example(name)
-				if got := fileSum(t, other.tar(t)); got != want {
-					t.Errorf("%s makes %s, not %s", other.what, got, want)
-				}
-			}
-		})
-	}
-}
-
-// TestBuildIgnoresFileTimes: given the same files with other times, the same
-// tar file.
-func TestBuildIgnoresFileTimes(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(example("greet"))); err != nil {
-		t.Fatal(err)
-	}
-	first := fileSum(t, build{builder: buildkitBuilder(), dir: dir}.tar(t))
-	for _, file := range []string{"Wasmfile", "greet.wasm"} {
-		then := time.Now().Add(-1234 * time.Hour)
-		if err := os.Chtimes(filepath.Join(dir, file), then, then); err != nil {
-			t.Fatal(err)
-		}
-	}
-	second := fileSum(t, build{builder: buildkitBuilder(), dir: dir, flags: []string{"--no-cache"}}.tar(t))
-	if first != second {
-		t.Errorf("%s becomes %s", first, second)
-	}
-}
-
-// TestFrontendImageIsReproducible: given the frontend's binary, its image has
-// the digest that was pushed, built again without cache.
-func TestFrontendImageIsReproducible(t *testing.T) {
-	layout := filepath.Join(t.TempDir(), "image")
-	must(t, "buildctl", "build", "--progress", "plain", "--no-cache", "--frontend", "dockerfile.v0",
-		"--local", "context=../../bin", "--local", "dockerfile=../../frontend", "--opt", "build-arg:SOURCE_DATE_EPOCH=0",
-		"--output", "type=oci,dest="+layout+",tar=false,rewrite-timestamp=true")
-	if got, want := layoutDigest(t, layout), must(t, "crane", "digest", os.Getenv("WASMFILE_FRONTEND")); got != want {
-		t.Errorf("built %s, not %s", got, want)
-	}
-}
 
 // TestDigestSurvivesTransport: given a layout, every way to a registry and
 // back keeps its digest.

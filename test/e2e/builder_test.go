@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,32 +26,54 @@ func example(name string) string { return filepath.Join("..", "..", "examples", 
 
 // build is one `docker buildx build` of a directory with a Wasmfile.
 type build struct {
-	builder string
+	builder string // the sandbox's buildkitd when empty
 	dir     string
+	context string // dir when empty
+	file    string // Wasmfile in dir when empty, none when "none"
 	output  string
 	flags   []string
+	stdin   string
+	env     []string
 }
 
 func (b build) args() []string {
 	args := []string{
-		"docker", "buildx", "build", "--builder", b.builder, "--progress", "plain",
+		"docker", "buildx", "build", "--builder", cmp.Or(b.builder, buildkitBuilder()), "--progress", "plain",
 		"--build-arg", "BUILDKIT_SYNTAX=" + os.Getenv("WASMFILE_FRONTEND"),
 		"--build-arg", "GO_IMAGE=" + os.Getenv("GOLANG_IMAGE"),
 		"--build-arg", "BUSYBOX_IMAGE=" + os.Getenv("BUSYBOX_IMAGE"),
-		"-f", filepath.Join(b.dir, "Wasmfile"),
+	}
+	if b.file != "none" {
+		args = append(args, "-f", cmp.Or(b.file, filepath.Join(b.dir, "Wasmfile")))
 	}
 	if b.output != "" {
 		args = append(args, "-o", b.output)
 	}
-	return append(append(args, b.flags...), b.dir)
+	return append(append(args, b.flags...), cmp.Or(b.context, b.dir))
 }
 
-// buildTar builds into a tar file and returns its path.
+// run builds; its failure is part of the test.
+func (b build) run(t *testing.T) result {
+	t.Helper()
+	return command{args: b.args(), stdin: strings.NewReader(b.stdin), env: b.env}.run(t)
+}
+
+// must builds, which has to succeed.
+func (b build) must(t *testing.T) result {
+	t.Helper()
+	r := b.run(t)
+	if r.code != 0 {
+		t.Fatalf("%s: exit code %d\n%s", strings.Join(b.args(), " "), r.code, r.all())
+	}
+	return r
+}
+
+// tar builds into a tar file and returns its path.
 func (b build) tar(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "artifact.tar")
 	b.output = "type=tar,dest=" + file
-	must(t, b.args()...)
+	b.must(t)
 	return file
 }
 
@@ -58,7 +82,7 @@ func (b build) layout(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "layout")
 	b.output = "type=local,dest=" + dir
-	must(t, b.args()...)
+	b.must(t)
 	return dir
 }
 

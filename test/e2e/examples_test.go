@@ -22,10 +22,7 @@ func TestGreetExample(t *testing.T) {
 // another example's, the entrypoint chooses, and the shared one has the digest
 // that it has there.
 func TestPipelineExample(t *testing.T) {
-	layout := build{
-		builder: buildkitBuilder(), dir: example("pipeline"),
-		flags: []string{"--build-context", "greet=" + example("greet")},
-	}.layout(t)
+	layout := build{dir: example("pipeline"), flags: exampleFlags("pipeline", example("."))}.layout(t)
 	ref := registry() + "/e2e/pipeline:latest"
 	must(t, "nerdctl", "wasm", "push", layout, ref)
 	if out := must(t, append(wasmRun(), ref, "Ada")...); out != "Hello, Ada!" {

@@ -7,4 +7,6 @@ require (
 	github.com/wasmfile/wasmfile v0.0.0
 )
 
+require go.yaml.in/yaml/v3 v3.0.5 // indirect
+
 replace github.com/wasmfile/wasmfile => ../..

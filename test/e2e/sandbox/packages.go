@@ -27,6 +27,7 @@ var debianPackages = []struct{ name, provides string }{
 	{"nodejs", "node"},
 	{"npm", "npm"},
 	{"git", "git"},
+	{"openssh-client", "ssh-agent"},
 	{"make", "make"},
 	{"ca-certificates", "/etc/ssl/certs/ca-certificates.crt"},
 }
