@@ -10,10 +10,10 @@ import (
 // copies it, and no lines.
 func (b *build) nameSteps(definition *pb.Definition) {
 	const customName, command = "llb.customname", "com.docker.dockerfile.v1.command"
-	lines := make(map[string]*pb.Locations) // by the step's name
+	lines := make(map[string]*pb.Locations) // of COMPONENTs, by the step's name
 	locations := definition.GetSource().GetLocations()
 	for digest, metadata := range definition.Metadata {
-		if l := locations[digest]; len(l.GetLocations()) > 0 {
+		if l := locations[digest]; b.file.ComponentAt(rangesOf(l)) != nil {
 			lines[metadata.Description[customName]] = l
 		}
 	}
@@ -22,10 +22,7 @@ func (b *build) nameSteps(definition *pb.Definition) {
 		if l := lines[name]; l != nil && name != "" && len(locations[digest].GetLocations()) == 0 {
 			locations[digest] = l
 		}
-		var ranges []parser.Range
-		for _, l := range locations[digest].GetLocations() {
-			ranges = append(ranges, fromPB(l.GetRanges())...)
-		}
+		ranges := rangesOf(locations[digest])
 		if name != "" {
 			metadata.Description[customName] = b.file.StepName(name, ranges)
 		}
@@ -36,4 +33,12 @@ func (b *build) nameSteps(definition *pb.Definition) {
 			metadata.Description[command] = c.Text
 		}
 	}
+}
+
+func rangesOf(locations *pb.Locations) []parser.Range {
+	var ranges []parser.Range
+	for _, l := range locations.GetLocations() {
+		ranges = append(ranges, fromPB(l.GetRanges())...)
+	}
+	return ranges
 }
