@@ -66,24 +66,27 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if spec.CheckOnly {
 		return report.write(dirs.Output)
 	}
-	if err := chooseProcess(&spec.Config.Config, components); err != nil {
+	if spec.Form == artifact.FormCNCF {
+		err = checkCNCF(spec.Config.Config, report.Components)
+	} else {
+		err = chooseProcess(&spec.Config.Config, components)
+	}
+	if err != nil {
 		return err
 	}
 	return writeLayout(dirs, spec, components, report, log)
 }
 
 func writeLayout(dirs Dirs, spec Spec, components []artifact.Component, report Report, log io.Writer) error {
-	annotations, err := report.encode()
-	if err != nil {
-		return err
-	}
 	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
+		Form:             spec.Form,
 		Components:       components,
 		Config:           spec.Config,
 		Annotations:      spec.Annotations,
-		IndexAnnotations: annotations,
+		IndexAnnotations: report.describe,
 		RootFS:           dirs.Input,
 		RootFSExclude:    wasmfile.Dir,
+		Compression:      spec.Compression,
 		Epoch:            spec.epoch(),
 	})
 	if errors.Is(err, artifact.ErrTooLarge) {

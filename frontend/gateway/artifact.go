@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/system"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -39,24 +40,25 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	_, manifest, err := b.readReport(ctx, reference)
+	report, manifest, err := b.readReport(ctx, reference)
 	if err != nil {
 		return nil, err
 	}
 	if manifest == nil {
 		return nil, errors.New("the assembly made no manifest")
 	}
-	return b.result(reference, *manifest)
+	return b.result(reference, *manifest, report.Components)
 }
 
-// checkComponents builds the target's stages and checks the components.
-func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) error {
+// checkComponents builds the target's stages, checks the components and returns
+// them.
+func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) ([]assemble.ComponentReport, error) {
 	reference, err := b.assembled(ctx, target, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, _, err = b.readReport(ctx, reference)
-	return err
+	report, _, err := b.readReport(ctx, reference)
+	return report.Components, err
 }
 
 // assembled builds the target's stages, and the layout of them; for checkOnly
@@ -135,22 +137,27 @@ func (b *build) assembly(stage llb.State, spec assemble.Spec) (llb.State, error)
 // scratch. A component has no use for directories of programs.
 const nativePath = "PATH=" + system.DefaultPathEnvUnix
 
-// spec tells what to assemble. The process of a base image is a program of
-// that image, not a component, so only the Wasmfile's own counts.
+// keepOwnProcess takes out the process of a base image, which is a program of
+// that image, not a component.
+func (b *build) keepOwnProcess(config *dockerspec.DockerOCIImageConfig) {
+	if b.file.Entrypoint == nil {
+		config.Entrypoint = nil
+	}
+	if b.file.Cmd == nil {
+		config.Cmd = nil
+	}
+}
+
+// spec tells what to assemble.
 func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 	config := *converted.Image
 	config.History, config.Created, config.RootFS = nil, nil, ocispec.RootFS{}
 	config.Platform = ocispec.Platform{}
-	if b.file.Entrypoint == nil {
-		config.Config.Entrypoint = nil
-	}
-	if b.file.Cmd == nil {
-		config.Config.Cmd = nil
-	}
+	b.keepOwnProcess(&config.Config)
 	if converted.BaseImage == nil {
 		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
 	}
-	spec := assemble.Spec{Components: len(b.file.Components)}
+	spec := assemble.Spec{Components: len(b.file.Components), Form: b.format.form, Compression: b.format.compression}
 	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
 	spec.Config = config
 	if converted.Epoch != nil {

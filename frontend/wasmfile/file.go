@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // Form is what a Wasmfile is rendered for.
@@ -37,7 +39,10 @@ type File struct {
 	// Entrypoint and Cmd are the last of their kind in the target's stages;
 	// nil when there is none.
 	Entrypoint, Cmd *Process
+	// Form is what the `form` directive says, empty when there is none.
+	Form artifact.Form
 
+	target     target
 	text       []byte
 	lines      []string
 	escape     rune

@@ -70,12 +70,8 @@ func Parse(text []byte, opts Options) (*File, error) {
 	if len(text) == 0 {
 		return &File{}, nil
 	}
-	ast, err := parser.Parse(bytes.NewReader(text))
+	f, err := readExtensions(text)
 	if err != nil {
-		return nil, err
-	}
-	f := &File{text: text, lines: splitLines(text), escape: ast.EscapeToken}
-	if err := f.findExtensions(ast.AST); err != nil {
 		return nil, err
 	}
 	if f.IsDockerfile() {
@@ -86,7 +82,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	// The rest of the syntax is BuildKit's to judge.
-	ast, err = parser.Parse(bytes.NewReader(rendered))
+	ast, err := parser.Parse(bytes.NewReader(rendered))
 	if err != nil {
 		return nil, f.Translate(err, nil)
 	}
@@ -95,12 +91,13 @@ func Parse(text []byte, opts Options) (*File, error) {
 	if err != nil {
 		return nil, f.Translate(err, nil)
 	}
-	chain, err := targetChain(stages, globals, ast.EscapeToken, opts)
+	chain, base, err := targetChain(stages, globals, ast.EscapeToken, opts)
 	if err != nil {
 		return nil, err
 	}
 	f.markWanted(stages, chain)
 	f.findProcess(stages, chain)
+	f.findTarget(stages, chain, base)
 	return f, nil
 }
 

@@ -11,27 +11,27 @@ import (
 )
 
 // targetChain returns the indices of the stages that the target is made of:
-// itself, the stage it is FROM, and so on. They are in that order.
-func targetChain(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) ([]int, error) {
+// itself, the stage it is FROM, and so on. They are in that order, and base is
+// what the last of them is FROM: an image, a named context or "scratch".
+func targetChain(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (chain []int, base string, err error) {
 	lex := shell.NewLex(escape)
 	env, err := globalArgs(lex, globals, opts)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var chain []int
 	for i := findTarget(stages, opts.Target); i >= 0; {
 		stage := stages[i]
 		if stage.Name != "" && opts.IsContext != nil && opts.IsContext(stage.Name) {
 			break // a named context takes the place of the whole stage
 		}
 		chain = append(chain, i)
-		base, _, err := lex.ProcessWord(stage.BaseName, env)
+		base, _, err = lex.ProcessWord(stage.BaseName, env)
 		if err != nil {
-			return nil, parser.WithLocation(err, stage.Location)
+			return nil, "", parser.WithLocation(err, stage.Location)
 		}
 		i = stageBefore(stages[:i], base)
 	}
-	return chain, nil
+	return chain, base, nil
 }
 
 // findTarget returns -1 for a target that does not exist, which BuildKit
