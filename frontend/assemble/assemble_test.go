@@ -76,8 +76,12 @@ func TestLayout(t *testing.T) {
 	if err := assemble.Run(dirs, &log); err != nil {
 		t.Fatal(err)
 	}
-	if report, descriptor := readReport(t, dirs); len(report.Components) != 3 || report.Components[2].Ordinal != 2 || descriptor == nil {
-		t.Errorf("the report is %+v of %v", report, descriptor)
+	report, descriptor := readReport(t, dirs)
+	if len(report.Components) != 3 || report.Components[2].Ordinal != 2 || descriptor == nil {
+		t.Fatalf("the report is %+v of %v", report, descriptor)
+	}
+	if layer := report.Components[1].Layer; layer.Digest != digest.FromString(module) || layer.Size != int64(len(module)) {
+		t.Errorf("the report says that b.wasm is layer %v", layer)
 	}
 	manifest := readManifest(t, dirs.Output)
 	var names []string
@@ -125,6 +129,7 @@ func TestEntrypointOfASingleComponent(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	two := map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/files/b.wasm": module}
+	one := map[string]string{".wasmfile/0001/files/a.wasm": module}
 	cases := map[string]struct {
 		files    map[string]string
 		spec     assemble.Spec
@@ -153,17 +158,20 @@ func TestProblems(t *testing.T) {
 			[]int{1},
 			[]string{"a.wasm", "offset 0xa", "truncated"},
 		},
-		"no match":         {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
-		"nothing at all":   {nil, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
-		"the same name":    {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
-		"two for one name": {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
-		"none for a name":  {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{`"n"`}},
-		"an empty name":    {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
-		"a path as name":   {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
-		"a directory":      {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
-		"a bad file name":  {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
-		"no entrypoint":    {two, assemble.Spec{Components: 2}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
-		"wrong entrypoint": {two, assemble.Spec{Components: 2, Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
+		"no match":                  {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"nothing at all":            {nil, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"the same name":             {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
+		"two for one name":          {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
+		"none for a name":           {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{`"n"`}},
+		"an empty name":             {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
+		"a path as name":            {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
+		"a directory":               {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
+		"a bad file name":           {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
+		"no entrypoint":             {two, assemble.Spec{Components: 2}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
+		"cncf, two components":      {two, assemble.Spec{Components: 2, Form: artifact.FormCNCF}, assemble.SubjectComponent, []int{2, 1}, []string{"form cncf", "a.wasm and b.wasm"}},
+		"cncf, a name that is none": {one, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: process([]string{"b"})}, assemble.SubjectProcess, nil, []string{"form cncf", `["b"]`, `"a.wasm"`}},
+		"cncf, an argument":         {one, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: process([]string{"a"}, "-x")}, assemble.SubjectProcess, nil, []string{"form cncf", `"-x"`}},
+		"wrong entrypoint":          {two, assemble.Spec{Components: 2, Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -182,6 +190,55 @@ func TestProblems(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageLayoutFile)); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("there is a layout as well")
+			}
+		})
+	}
+}
+
+// TestCNCF: given a component whose name is all that is said of the process,
+// an artifact of the form cncf.
+func TestCNCF(t *testing.T) {
+	for _, config := range []dockerspec.DockerOCIImage{process(nil), process([]string{"/a"}), process(nil, "a.wasm")} {
+		dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": component}, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: config})
+		if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+			t.Fatal(err)
+		}
+		report, descriptor := readReport(t, dirs)
+		if descriptor == nil || report.Components[0].Layer.MediaType != artifact.MediaTypeWasm {
+			t.Errorf("the report is %+v of %v", report, descriptor)
+		}
+	}
+}
+
+// TestStartFile: given an image's config, its process is a component's path.
+func TestStartFile(t *testing.T) {
+	app := []assemble.ComponentReport{{Name: "app.wasm", Info: &wasm.Info{}}}
+	two := append(app, assemble.ComponentReport{Name: "app", Info: &wasm.Info{}})
+	cases := []struct {
+		name            string
+		components      []assemble.ComponentReport
+		config          dockerspec.DockerOCIImage
+		entrypoint, cmd []string
+		problem         bool
+	}{
+		{"none", app, process(nil), []string{"/app.wasm"}, nil, false},
+		{"a name", app, process([]string{"app"}, "-x"), []string{"/app.wasm"}, []string{"-x"}, false},
+		{"a path with a function", app, process([]string{"/app.wasm#f"}), []string{"/app.wasm#f"}, nil, false},
+		{"a command that names it", app, process(nil, "app", "-x"), nil, []string{"/app.wasm", "-x"}, false},
+		{"arguments only", app, process(nil, "-x"), []string{"/app.wasm"}, []string{"-x"}, false},
+		{"another file", app, process([]string{"/bin/x"}), []string{"/bin/x"}, nil, false},
+		{"one of two, by its whole name", two, process([]string{"app"}), []string{"/app"}, nil, false},
+		{"none of two", two, process([]string{"x"}), nil, nil, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			config := c.config.Config
+			problem := assemble.StartFile(&config, c.components)
+			if (problem != nil) != c.problem {
+				t.Fatalf("problem %v", problem)
+			}
+			if problem == nil && (!slices.Equal(config.Entrypoint, c.entrypoint) || !slices.Equal(config.Cmd, c.cmd)) {
+				t.Errorf("entrypoint %q, command %q", config.Entrypoint, config.Cmd)
 			}
 		})
 	}
