@@ -64,6 +64,12 @@ func TestCNCFForm(t *testing.T) {
 	if out := must(t, append(wasmRun(ref), "you")...); out != "Hello, you!" {
 		t.Errorf("it prints %q", out)
 	}
+	name := unique("cncf") + ":latest"
+	must(t, "nerdctl", "wasm", "build", "--progress", "plain", "--build-arg", "WASMFILE_FORM=cncf", "-t", name, byArgument.dir)
+	defer try(t, "nerdctl", "rmi", "-f", name)
+	if got := must(t, "nerdctl", "wasm", "inspect", "--format", "{{.Descriptor.Digest}}", name); got != want {
+		t.Errorf("nerdctl wasm builds %s, buildx %s", got, want)
+	}
 
 	// The argument wins over the directive.
 	byDirective.builder, byDirective.flags = buildkitBuilder(), []string{"--build-arg", "WASMFILE_FORM=oci"}
