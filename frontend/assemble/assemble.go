@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/docker/go-units"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
@@ -16,9 +18,9 @@ import (
 )
 
 // Dirs are the directories that the step works on. The zero value is those of
-// the step's container: InputDir, SpecDir and OutputDir.
+// the step's container: InputDir, ComponentsDir, BaseDir, SpecDir, OutputDir.
 type Dirs struct {
-	Input, Spec, Output string
+	Input, Components, Base, Spec, Output string
 }
 
 func (d Dirs) withDefaults() Dirs {
@@ -28,6 +30,8 @@ func (d Dirs) withDefaults() Dirs {
 		}
 	}
 	set(&d.Input, InputDir)
+	set(&d.Components, ComponentsDir)
+	set(&d.Base, BaseDir)
 	set(&d.Spec, SpecDir)
 	set(&d.Output, OutputDir)
 	return d
@@ -51,40 +55,41 @@ func Run(dirs Dirs, log io.Writer) error {
 
 // assemble returns a Problem for what the user has to change.
 func assemble(dirs Dirs, spec Spec, log io.Writer) error {
-	sources, err := findComponents(dirs.Input, spec.Components)
+	if err := checkBase(dirs.Base); err != nil {
+		return err
+	}
+	sources, err := findComponents(dirs.Components, spec.Components)
 	if err != nil {
 		return err
 	}
-	components, err := parseComponents(sources)
+	components, reports, files, err := parse(sources)
 	if err != nil {
 		return err
 	}
-	var report Report
-	for i, c := range components {
-		report.Components = append(report.Components, ComponentReport{Name: c.Name, Ordinal: sources[i].ordinal, Info: c.Info})
-	}
+	report := Report{Components: reports}
 	if spec.CheckOnly {
 		return report.write(dirs.Output)
 	}
 	if spec.Form == artifact.FormCNCF {
-		err = checkCNCF(spec.Config.Config, report.Components)
+		err = checkCNCF(spec, report.Components)
 	} else {
 		err = chooseProcess(&spec.Config.Config, components)
 	}
 	if err != nil {
 		return err
 	}
-	return writeLayout(dirs, spec, components, report, log)
-}
-
-func writeLayout(dirs Dirs, spec Spec, components []artifact.Component, report Report, log io.Writer) error {
+	rootFS := dirs.Input
+	if _, err := os.Lstat(rootFS); errors.Is(err, fs.ErrNotExist) {
+		rootFS = ""
+	}
 	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
 		Form:             spec.Form,
 		Components:       components,
+		Files:            files,
 		Config:           spec.Config,
 		Annotations:      spec.Annotations,
 		IndexAnnotations: report.describe,
-		RootFS:           dirs.Input,
+		RootFS:           rootFS,
 		RootFSExclude:    wasmfile.Dir,
 		Compression:      spec.Compression,
 		Epoch:            spec.epoch(),
@@ -110,14 +115,16 @@ func summarize(log io.Writer, dir string, components []artifact.Component, manif
 		return fmt.Errorf("read back the manifest: %w", err)
 	}
 	w := tabwriter.NewWriter(log, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LAYER\tKIND\tWASI\tBYTES\tDIGEST")
+	fmt.Fprintln(w, "LAYER\tKIND\tWASI\tSIZE\tBYTES\tDIGEST")
 	for i, l := range m.Layers {
-		name, kind, wasi := "(files)", "filesystem", "-"
-		if i < len(components) {
-			info := components[i].Info
-			name, kind, wasi = components[i].Name, string(info.Kind), info.WASI.Version()
+		name, kind, wasi := artifact.Name(l), l.MediaType, "-"
+		switch {
+		case i < len(components):
+			kind, wasi = string(components[i].Info.Kind), components[i].Info.WASI.Version()
+		case artifact.IsFilesystemLayer(l.MediaType):
+			name, kind = "(files)", "filesystem"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", name, kind, wasi, l.Size, l.Digest)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", name, kind, wasi, units.HumanSize(float64(l.Size)), l.Size, l.Digest)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -25,12 +25,23 @@ const (
 	component = "\x00asm\x0d\x00\x01\x00"
 )
 
-// step prepares the directories of a step: files of the stage, and the spec.
+// exporting is a module with a function of this name.
+func exporting(name string) string {
+	export := string([]byte{1, byte(len(name))}) + name + "\x00\x00"
+	return module + "\x01\x04\x01\x60\x00\x00" + "\x03\x02\x01\x00" +
+		"\x07" + string([]byte{byte(len(export))}) + export + "\x0a\x04\x01\x02\x00\x0b"
+}
+
+// step prepares the directories of a step: files of the stage, those below
+// .wasmfile of its components, and the spec.
 func step(t *testing.T, files map[string]string, spec assemble.Spec) assemble.Dirs {
 	t.Helper()
-	dirs := assemble.Dirs{Input: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
+	dirs := assemble.Dirs{Input: t.TempDir(), Components: t.TempDir(), Base: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
 	for name, content := range files {
 		path := filepath.Join(dirs.Input, name)
+		if component, ok := strings.CutPrefix(name, ".wasmfile/"); ok {
+			path = filepath.Join(dirs.Components, component)
+		}
 		dir, isDir := filepath.Dir(path), strings.HasSuffix(name, "/")
 		if isDir {
 			dir = path
@@ -68,7 +79,7 @@ func TestLayout(t *testing.T) {
 		".wasmfile/0002/as/third/other.wasm": module + "\x00\x02\x01x", // a custom section
 		"etc/motd":                           "hello",
 	}, assemble.Spec{
-		Components:  2,
+		Components:  make([]assemble.ComponentSpec, 2),
 		Config:      process([]string{"third"}),
 		Annotations: map[string]string{"k": "v"},
 	})
@@ -108,13 +119,14 @@ func TestEntrypointOfASingleComponent(t *testing.T) {
 		wantArgs []string
 	}{
 		{"none: the component's name", process(nil), []string{"a.wasm"}},
-		{"any is kept", process([]string{"/bin/x"}), []string{"/bin/x"}},
+		{"one that names it is kept", process([]string{"/a"}, "1"), []string{"/a", "1"}},
+		{"a function of it", process([]string{"a.wasm#f"}), []string{"a.wasm#f"}},
 		{"a CMD that names it is kept", process(nil, "/a#f", "1"), []string{"/a#f", "1"}},
 		{"a CMD with arguments only", process(nil, "--help"), []string{"a.wasm", "--help"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: 1, Config: c.config})
+			dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": exporting("f")}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: c.config})
 			if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 				t.Fatal(err)
 			}
@@ -128,8 +140,8 @@ func TestEntrypointOfASingleComponent(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
+	one := map[string]string{".wasmfile/0001/files/a.wasm": exporting("greet")}
 	two := map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/files/b.wasm": module}
-	one := map[string]string{".wasmfile/0001/files/a.wasm": module}
 	cases := map[string]struct {
 		files    map[string]string
 		spec     assemble.Spec
@@ -139,39 +151,67 @@ func TestProblems(t *testing.T) {
 	}{
 		"not Wasm": {
 			map[string]string{".wasmfile/0001/files/a.sh": "#!/bin/sh"},
-			assemble.Spec{Components: 1},
+			assemble.Spec{Components: make([]assemble.ComponentSpec, 1)},
 			assemble.SubjectComponent,
 			[]int{1},
 			[]string{"a.sh", "offset 0x0", "script"},
 		},
 		"a renamed file is named by its own name": {
 			map[string]string{".wasmfile/0001/as/app/a.sh": "#!/bin/sh"},
-			assemble.Spec{Components: 1},
+			assemble.Spec{Components: make([]assemble.ComponentSpec, 1)},
 			assemble.SubjectComponent,
 			[]int{1},
 			[]string{"a.sh"},
 		},
 		"truncated": {
 			map[string]string{".wasmfile/0001/files/a.wasm": module + "\x01\x40"},
-			assemble.Spec{Components: 1},
+			assemble.Spec{Components: make([]assemble.ComponentSpec, 1)},
 			assemble.SubjectComponent,
 			[]int{1},
 			[]string{"a.wasm", "offset 0xa", "truncated"},
 		},
-		"no match":                  {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
-		"nothing at all":            {nil, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
-		"the same name":             {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: 2}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
-		"two for one name":          {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
-		"none for a name":           {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{`"n"`}},
-		"an empty name":             {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
-		"a path as name":            {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
-		"a directory":               {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
-		"a bad file name":           {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: 1}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
-		"no entrypoint":             {two, assemble.Spec{Components: 2}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
-		"cncf, two components":      {two, assemble.Spec{Components: 2, Form: artifact.FormCNCF}, assemble.SubjectComponent, []int{2, 1}, []string{"form cncf", "a.wasm and b.wasm"}},
-		"cncf, a name that is none": {one, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: process([]string{"b"})}, assemble.SubjectProcess, nil, []string{"form cncf", `["b"]`, `"a.wasm"`}},
-		"cncf, an argument":         {one, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: process([]string{"a"}, "-x")}, assemble.SubjectProcess, nil, []string{"form cncf", `"-x"`}},
-		"wrong entrypoint":          {two, assemble.Spec{Components: 2, Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
+		"no match":                            {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"nothing at all":                      {nil, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"the same name":                       {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
+		"two for one name":                    {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
+		"none for a name":                     {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"an empty name":                       {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
+		"a path as name":                      {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
+		"a directory":                         {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
+		"a bad file name":                     {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
+		"no entrypoint":                       {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
+		"a near entrypoint":                   {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2), Config: process([]string{"b.wsm"})}, assemble.SubjectProcess, nil, []string{`"b.wsm"`, `did you mean "b.wasm"?`}},
+		"a wrong entrypoint for the only one": {one, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: process([]string{"/bin/x"})}, assemble.SubjectProcess, nil, []string{`"/bin/x"`, "a.wasm"}},
+		"no such function":                    {one, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: process(nil, "a#grete")}, assemble.SubjectProcess, nil, []string{`"grete"`, `did you mean "greet"?`, "it has greet"}},
+		"an empty function":                   {one, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: process([]string{"a#"})}, assemble.SubjectProcess, nil, []string{"after the #"}},
+		"no component but a file": {
+			map[string]string{".wasmfile/0001/files/a.json": "{}"},
+			assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: "application/json"}}},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"needs a component"},
+		},
+		"a Wasm type that is not Wasm": {
+			map[string]string{".wasmfile/0001/files/a.json": "{}"},
+			assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: artifact.MediaTypeWasm}}},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"not a valid WebAssembly binary"},
+		},
+		"a component and a file of one name": {
+			map[string]string{".wasmfile/0001/files/a": module, ".wasmfile/0002/files/a": "{}"},
+			assemble.Spec{Components: []assemble.ComponentSpec{{}, {MediaType: "application/json"}}},
+			assemble.SubjectComponent,
+			[]int{2, 1},
+			[]string{`"a"`},
+		},
+		"nothing of all that is optional": {nil, assemble.Spec{Components: []assemble.ComponentSpec{{Optional: true}}}, assemble.SubjectComponent, nil, []string{"--optional"}},
+		"cncf, two components":            {two, cncf(2, process(nil)), assemble.SubjectComponent, []int{2, 1}, []string{"form cncf", "a.wasm and b.wasm"}},
+		"cncf, a name that is none":       {one, cncf(1, process([]string{"b"})), assemble.SubjectProcess, nil, []string{"form cncf", `["b"]`, `"a.wasm"`}},
+		"cncf, a function":                {one, cncf(1, process([]string{"a#f"})), assemble.SubjectProcess, nil, []string{"form cncf", `"a#f"`}},
+		"cncf, an argument":               {one, cncf(1, process([]string{"a"}, "-x")), assemble.SubjectProcess, nil, []string{"form cncf", `"-x"`}},
+		"cncf, another type":              {one, assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: artifact.MediaTypeComponentLayer}}, Form: artifact.FormCNCF}, assemble.SubjectComponent, []int{1}, []string{"form cncf", "--media-type"}},
+		"wrong entrypoint":                {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2), Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -195,11 +235,16 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// cncf is a spec of that form.
+func cncf(components int, config dockerspec.DockerOCIImage) assemble.Spec {
+	return assemble.Spec{Components: make([]assemble.ComponentSpec, components), Form: artifact.FormCNCF, Config: config}
+}
+
 // TestCNCF: given a component whose name is all that is said of the process,
 // an artifact of the form cncf.
 func TestCNCF(t *testing.T) {
 	for _, config := range []dockerspec.DockerOCIImage{process(nil), process([]string{"/a"}), process(nil, "a.wasm")} {
-		dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": component}, assemble.Spec{Components: 1, Form: artifact.FormCNCF, Config: config})
+		dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": component}, cncf(1, config))
 		if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 			t.Fatal(err)
 		}
@@ -212,8 +257,8 @@ func TestCNCF(t *testing.T) {
 
 // TestStartFile: given an image's config, its process is a component's path.
 func TestStartFile(t *testing.T) {
-	app := []assemble.ComponentReport{{Name: "app.wasm", Info: &wasm.Info{}}}
-	two := append(app, assemble.ComponentReport{Name: "app", Info: &wasm.Info{}})
+	app := []assemble.ComponentReport{{Name: "app.wasm", Info: &wasm.Info{Kind: wasm.KindModule, Functions: []string{"f"}}}}
+	two := append(app, assemble.ComponentReport{Name: "app", Info: &wasm.Info{Kind: wasm.KindModule}})
 	cases := []struct {
 		name            string
 		components      []assemble.ComponentReport
@@ -226,7 +271,7 @@ func TestStartFile(t *testing.T) {
 		{"a path with a function", app, process([]string{"/app.wasm#f"}), []string{"/app.wasm#f"}, nil, false},
 		{"a command that names it", app, process(nil, "app", "-x"), nil, []string{"/app.wasm", "-x"}, false},
 		{"arguments only", app, process(nil, "-x"), []string{"/app.wasm"}, []string{"-x"}, false},
-		{"another file", app, process([]string{"/bin/x"}), []string{"/bin/x"}, nil, false},
+		{"another file", app, process([]string{"/bin/x"}), nil, nil, true},
 		{"one of two, by its whole name", two, process([]string{"app"}), []string{"/app"}, nil, false},
 		{"none of two", two, process([]string{"x"}), nil, nil, true},
 	}
@@ -245,7 +290,7 @@ func TestStartFile(t *testing.T) {
 }
 
 func TestCheckOnlyReports(t *testing.T) {
-	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: 1, CheckOnly: true})
+	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), CheckOnly: true})
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
@@ -262,8 +307,8 @@ func TestCheckOnlyReports(t *testing.T) {
 }
 
 func TestSymbolicLinksAreNoComponents(t *testing.T) {
-	dirs := step(t, map[string]string{".wasmfile/0001/files/": "", "etc/a.wasm": module}, assemble.Spec{Components: 1})
-	if err := os.Symlink("/etc/passwd", filepath.Join(dirs.Input, ".wasmfile/0001/files/a.wasm")); err != nil {
+	dirs := step(t, map[string]string{".wasmfile/0001/files/": "", "etc/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
+	if err := os.Symlink("/etc/passwd", filepath.Join(dirs.Components, "0001/files/a.wasm")); err != nil {
 		t.Fatal(err)
 	}
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
@@ -274,8 +319,87 @@ func TestSymbolicLinksAreNoComponents(t *testing.T) {
 	}
 }
 
+// TestFilesAndOptionalComponents: given a COMPONENT of another media type and
+// one that brings nothing and may, the file is the last layer, no entrypoint,
+// and the other is left out.
+func TestFilesAndOptionalComponents(t *testing.T) {
+	dirs := step(t, map[string]string{
+		".wasmfile/0001/files/model.json": "{}",
+		".wasmfile/0002/as/gone/":         "",
+		".wasmfile/0003/files/a.wasm":     module,
+		"etc/motd":                        "hello",
+	}, assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: "application/json"}, {Optional: true}, {MediaType: artifact.MediaTypeWasm}}})
+	var log bytes.Buffer
+	if err := assemble.Run(dirs, &log); err != nil {
+		t.Fatal(err)
+	}
+	var index ocispec.Index
+	content, err := os.ReadFile(filepath.Join(dirs.Output, ocispec.ImageIndexFile))
+	if err := errors.Join(err, json.Unmarshal(content, &index)); err != nil {
+		t.Fatal(err)
+	}
+	var manifest ocispec.Manifest
+	readBlob(t, dirs.Output, index.Manifests[0].Digest, &manifest)
+	var types []string
+	for _, l := range manifest.Layers {
+		types = append(types, l.MediaType)
+	}
+	if want := []string{artifact.MediaTypeWasm, ocispec.MediaTypeImageLayerGzip, "application/json"}; !slices.Equal(types, want) {
+		t.Errorf("layers are %q, not %q", types, want)
+	}
+	if report, _ := readReport(t, dirs); len(report.Components) != 1 || report.Components[0].Ordinal != 3 {
+		t.Errorf("the report is %+v", report)
+	}
+	for _, want := range []string{"model.json", "application/json", "2B"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the summary does not say %q:\n%s", want, &log)
+		}
+	}
+}
+
+// TestExclude: given patterns, files of these names are left out, before one of
+// several is named.
+func TestExclude(t *testing.T) {
+	dirs := step(t, map[string]string{
+		".wasmfile/0001/files/a.wasm":      module,
+		".wasmfile/0001/files/a_test.wasm": "not Wasm",
+		".wasmfile/0001/files/b_test.wasm": module,
+		".wasmfile/0002/as/app/c.wasm":     module,
+		".wasmfile/0002/as/app/d.wasm":     module,
+	}, assemble.Spec{
+		Components: []assemble.ComponentSpec{{Exclude: []string{"*_test.wasm", "!b*"}}, {Exclude: []string{"d*"}}},
+		Config:     process([]string{"app"}),
+	})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	report, _ := readReport(t, dirs)
+	var names []string
+	for _, c := range report.Components {
+		names = append(names, c.Name)
+	}
+	if want := []string{"a.wasm", "b_test.wasm", "app"}; !slices.Equal(names, want) {
+		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
+	}
+}
+
+// TestReservedDirectoryOfTheBase: given a base image that already has files
+// where components are kept, it is refused.
+func TestReservedDirectoryOfTheBase(t *testing.T) {
+	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
+	if err := os.MkdirAll(filepath.Join(dirs.Base, ".wasmfile/0001/files"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	if problem := problemOf(t, dirs); problem.Subject != assemble.SubjectBase || !strings.Contains(problem.Message, "base") {
+		t.Errorf("the problem is %+v", problem)
+	}
+}
+
 func TestStepFails(t *testing.T) {
-	dirs := step(t, nil, assemble.Spec{Components: 1})
+	dirs := step(t, nil, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
 	spec := filepath.Join(dirs.Spec, assemble.SpecFile)
 	for name, content := range map[string]string{"not JSON": "{", "too large": strings.Repeat(" ", 4<<20+1)} {
 		if err := os.WriteFile(spec, []byte(content), 0o644); err != nil {

@@ -9,28 +9,42 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/patternmatcher"
+
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
-// source is a Wasm file that a COMPONENT brought.
+// source is a file that a COMPONENT brought.
 type source struct {
 	name    string
 	path    string
 	ordinal int
+	ComponentSpec
 }
 
 // findComponents lists the files of all COMPONENTs in their order. It returns
 // a Problem for what cannot be a component.
-func findComponents(root string, count int) ([]source, error) {
+func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	var all []source
-	for ordinal := 1; ordinal <= count; ordinal++ {
-		found, err := findOrdinal(filepath.Join(root, wasmfile.Dir, wasmfile.OrdinalDir(ordinal)), ordinal)
+	for i, spec := range specs {
+		ordinal := i + 1
+		excluded, err := patternmatcher.New(spec.Exclude)
+		if err != nil {
+			return nil, componentProblem(fmt.Sprintf("--exclude: %v", err), ordinal)
+		}
+		found, err := findOrdinal(filepath.Join(root, wasmfile.OrdinalDir(ordinal)), excluded, ordinal)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		if len(found) == 0 && !spec.Optional {
+			return nil, componentProblem("it brings no file: nothing matches its sources (is it in .dockerignore?), or its name has \"..\"", ordinal)
+		}
+		for _, f := range found {
+			f.ComponentSpec = spec
+			all = append(all, f)
+		}
 	}
 	if len(all) > artifact.MaxLayers-1 { // one is for the files
 		return nil, componentProblem(fmt.Sprintf("%d components, the limit is %d", len(all), artifact.MaxLayers-1), all[len(all)-1].ordinal)
@@ -38,21 +52,19 @@ func findComponents(root string, count int) ([]source, error) {
 	return all, checkUnique(all)
 }
 
-func findOrdinal(dir string, ordinal int) ([]source, error) {
+// findOrdinal returns nothing when there is no file.
+func findOrdinal(dir string, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
 	named, err := readDir(filepath.Join(dir, wasmfile.NamedDir))
 	if err != nil {
 		return nil, err
 	}
 	if len(named) > 0 {
-		return findNamed(filepath.Join(dir, wasmfile.NamedDir), named, ordinal)
+		return findNamed(filepath.Join(dir, wasmfile.NamedDir), named, excluded, ordinal)
 	}
 	dir = filepath.Join(dir, wasmfile.FilesDir)
-	files, err := readDir(dir)
+	files, err := readFiles(dir, excluded)
 	if err != nil {
 		return nil, err
-	}
-	if len(files) == 0 {
-		return nil, componentProblem("it brings no file: nothing matches its sources (is it in .dockerignore?), or its name has \"..\"", ordinal)
 	}
 	var found []source
 	for _, f := range files {
@@ -65,19 +77,19 @@ func findOrdinal(dir string, ordinal int) ([]source, error) {
 }
 
 // findNamed expects one directory, named as the component, with one file.
-func findNamed(dir string, entries []fs.DirEntry, ordinal int) ([]source, error) {
+func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
 	if len(entries) != 1 || !entries[0].IsDir() {
 		return nil, componentProblem("the name is empty: a variable in it has no value", ordinal)
 	}
 	name := entries[0].Name()
 	dir = filepath.Join(dir, name)
-	files, err := readDir(dir)
+	files, err := readFiles(dir, excluded)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(files) == 0:
-		return nil, componentProblem(fmt.Sprintf("no file matches for the component %q", name), ordinal)
+		return nil, nil
 	case len(files) > 1:
 		return nil, componentProblem(fmt.Sprintf("%d files match (%s), but %q can name one only", len(files), fileNames(files), name), ordinal)
 	}
@@ -112,30 +124,54 @@ func checkUnique(all []source) error {
 	return nil
 }
 
-// parseComponents reads each file and returns a Problem for one that is not
-// WebAssembly.
-func parseComponents(all []source) ([]artifact.Component, error) {
-	var components []artifact.Component
+// parse tells components from other files, and returns a Problem for one that
+// should be WebAssembly and is not. Reports are of the components.
+func parse(all []source) (components []artifact.Component, reports []ComponentReport, files []artifact.File, err error) {
 	names := 0
 	for _, s := range all {
+		if !s.isWasm() {
+			files = append(files, artifact.File{Name: s.name, Path: s.path, MediaType: s.MediaType})
+			continue
+		}
 		info, err := wasm.ParseFile(s.path)
 		var format *wasm.FormatError
 		if errors.As(err, &format) && format.Err == nil {
-			return nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
+			return nil, nil, nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("component %s: %w", s.name, err)
+			return nil, nil, nil, fmt.Errorf("component %s: %w", s.name, err)
 		}
 		for _, name := range slices.Concat(info.Imports, info.Exports) {
 			names += len(name)
 		}
 		if names > artifact.MaxDocumentSize { // the config has them all
-			return nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
+			return nil, nil, nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
 				len(components)+1, names, artifact.MaxDocumentSize), s.ordinal)
 		}
-		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info})
+		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info, MediaType: s.MediaType})
+		reports = append(reports, ComponentReport{Name: s.name, Ordinal: s.ordinal, Info: info})
 	}
-	return components, nil
+	if len(components) == 0 {
+		var ordinals []int
+		if len(all) > 0 {
+			ordinals = []int{all[0].ordinal}
+		}
+		return nil, nil, nil, componentProblem("an artifact needs a component, and there is none: wildcards that are --optional match nothing, or all layers have a --media-type of other things", ordinals...)
+	}
+	return components, reports, files, nil
+}
+
+// readFiles is readDir without what is excluded.
+func readFiles(dir string, excluded *patternmatcher.PatternMatcher) ([]fs.DirEntry, error) {
+	all, err := readDir(dir)
+	var kept []fs.DirEntry
+	for _, f := range all {
+		out, matchErr := excluded.MatchesOrParentMatches(f.Name())
+		if err = errors.Join(err, matchErr); !out {
+			kept = append(kept, f)
+		}
+	}
+	return kept, err
 }
 
 // readDir returns nothing for a directory that is not there, and refuses a
@@ -149,9 +185,19 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("/%s is kept for components, but the build made %s there", wasmfile.Dir, filepath.Base(dir))
+		return nil, fmt.Errorf("%s is no directory", dir)
 	}
 	return os.ReadDir(dir)
+}
+
+// checkBase returns a Problem when the base of the target stage has files where
+// those of COMPONENTs will be: they would pass for components.
+func checkBase(dir string) error {
+	entries, err := readDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = &Problem{Subject: SubjectBase, Message: "this base has a directory /" + wasmfile.Dir + ", whose files could pass for components: use another base, or copy what you need from it to a stage FROM scratch"}
+	}
+	return err
 }
 
 func componentProblem(message string, ordinals ...int) *Problem {

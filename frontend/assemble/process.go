@@ -5,45 +5,37 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/util/suggest"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // chooseProcess makes sure that the process which the config starts is a
-// component: of several, ENTRYPOINT, or else CMD, has to name one; a single
-// one becomes the entrypoint when there is none.
+// component, or a function that it exports: ENTRYPOINT, or else CMD, has to
+// name it. A single component becomes the entrypoint when there is none.
 func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []artifact.Component) error {
-	layers := namedLayers(components)
-	names := artifact.Names(layers)
 	args := slices.Concat(config.Entrypoint, config.Cmd)
-	if len(components) == 1 {
-		if len(config.Entrypoint) == 0 && (len(args) == 0 || !isName(args[0], names[0])) {
-			config.Entrypoint = names
+	if only := components[0].Name; len(components) == 1 && len(config.Entrypoint) == 0 {
+		if len(args) == 0 || !isName(componentIn(args[0]), only) { // a CMD of arguments
+			config.Entrypoint = []string{only}
+			return nil
 		}
-		return nil
+	}
+	names := make([]string, 0, len(components))
+	for _, c := range components {
+		names = append(names, c.Name)
 	}
 	if len(args) == 0 {
-		return processProblem(fmt.Sprintf("which of the components %s starts? Write ENTRYPOINT [%q]", strings.Join(names, ", "), names[0]))
+		return processProblem(fmt.Sprintf("which of the components %s starts? Write ENTRYPOINT [%q]", wasmfile.Enumerate(names), names[0]))
 	}
-	if _, err := artifact.Select(layers, args[0]); err != nil {
-		return processProblem(fmt.Sprintf("%q names none of the components %s: write for example ENTRYPOINT [%q]", args[0], strings.Join(names, ", "), names[0]))
+	i := componentNamed(args[0], components)
+	if i < 0 {
+		return processProblem(noComponent(args[0], names))
 	}
-	return nil
-}
-
-// namedLayers are descriptors that have the components' names.
-func namedLayers(components []artifact.Component) []ocispec.Descriptor {
-	layers := make([]ocispec.Descriptor, 0, len(components))
-	for _, c := range components {
-		layers = append(layers, ocispec.Descriptor{
-			Digest:      digest.FromString(c.Name), // not known yet, and no name
-			Annotations: map[string]string{ocispec.AnnotationTitle: c.Name},
-		})
-	}
-	return layers
+	return checkFunction(args[0], components[i])
 }
 
 // StartFile makes the process that an image's config starts the path of a
@@ -61,36 +53,114 @@ func StartFile(config *dockerspec.DockerOCIImageConfig, reports []ComponentRepor
 	if len(*words) == 0 {
 		words = &config.Cmd
 	}
-	entry, err := artifact.Select(namedLayers(components), (*words)[0])
-	if name := artifact.Name(entry.Layer); err == nil && isName((*words)[0], name) {
-		*words = slices.Clone(*words)
-		(*words)[0] = "/" + name
-		if entry.Func != "" {
-			(*words)[0] += "#" + entry.Func
-		}
+	*words = slices.Clone(*words)
+	_, function, called := strings.Cut((*words)[0], "#")
+	(*words)[0] = "/" + components[componentNamed((*words)[0], components)].Name
+	if called {
+		(*words)[0] += "#" + function
 	}
 	return nil
 }
 
-// checkCNCF refuses what the form cncf cannot hold: several components, or a
-// process that is more than the name of the one.
-func checkCNCF(config dockerspec.DockerOCIImageConfig, components []ComponentReport) error {
+// checkCNCF refuses what the form cncf cannot hold: several components, layers
+// of other types, or a process that is more than the name of the component.
+func checkCNCF(spec Spec, components []ComponentReport) error {
+	for i, c := range spec.Components {
+		if c.MediaType != "" && c.MediaType != artifact.MediaTypeWasm {
+			return componentProblem(fmt.Sprintf("form cncf holds a layer of type %s only, not %s: leave out --media-type, or use form oci", artifact.MediaTypeWasm, c.MediaType), i+1)
+		}
+	}
 	if n := len(components); n > 1 {
 		return componentProblem(fmt.Sprintf("form cncf holds one component, and there are %d, %s and %s among them: make an artifact of each, or use form oci",
 			n, components[0].Name, components[1].Name), components[1].Ordinal, components[0].Ordinal)
 	}
 	name := components[0].Name
-	args := slices.Concat(config.Entrypoint, config.Cmd)
-	if len(args) == 0 || len(args) == 1 && !strings.Contains(args[0], "#") && isName(args[0], name) {
+	args := slices.Concat(spec.Config.Config.Entrypoint, spec.Config.Config.Cmd)
+	if len(args) == 0 || len(args) == 1 && isName(strings.TrimPrefix(args[0], "/"), name) {
 		return nil
 	}
 	return processProblem(fmt.Sprintf("form cncf holds no process to start, and %q is more than the component's name %q: leave it out, or use form oci", args, name))
 }
 
-// isName reports whether a process's first argument names a component.
-func isName(arg, name string) bool {
-	arg, _, _ = strings.Cut(strings.TrimPrefix(arg, "/"), "#")
-	return arg == name || arg == strings.TrimSuffix(name, ".wasm")
+// componentNamed is the index of the component that a process's first argument
+// names, by its whole name rather than without ".wasm"; -1 for none.
+func componentNamed(arg string, components []artifact.Component) int {
+	word := componentIn(arg)
+	if i := slices.IndexFunc(components, func(c artifact.Component) bool { return c.Name == word }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(components, func(c artifact.Component) bool { return isName(word, c.Name) })
+}
+
+// componentIn is the part of a process's first argument that names the
+// component.
+func componentIn(arg string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(arg, "/"), "#")
+	return name
+}
+
+// isName reports whether a word names a component.
+func isName(word, name string) bool {
+	return word == name || word == strings.TrimSuffix(name, ".wasm")
+}
+
+func noComponent(arg string, names []string) string {
+	word := componentIn(arg)
+	candidates := slices.Clone(names)
+	for _, name := range names {
+		candidates = append(candidates, strings.TrimSuffix(name, ".wasm"))
+	}
+	example := names[0]
+	hint := ""
+	if nearest, ok := suggest.Search(word, candidates, true); ok {
+		example, hint = nearest, fmt.Sprintf(" (did you mean %q?)", nearest)
+	}
+	if len(names) == 1 {
+		return fmt.Sprintf("%q does not name the component %s%s: write ENTRYPOINT [%q], or leave ENTRYPOINT out", arg, names[0], hint, example)
+	}
+	return fmt.Sprintf("%q names none of the components %s%s: write for example ENTRYPOINT [%q]", arg, wasmfile.Enumerate(names), hint, example)
+}
+
+// checkFunction checks the export that a process's first argument names after
+// "#". The engine finds a function of the component itself or of an instance
+// that it exports, by its own name.
+func checkFunction(arg string, component artifact.Component) error {
+	_, function, named := strings.Cut(arg, "#")
+	if !named {
+		return nil
+	}
+	if component.Info.Kind == wasm.KindComponent {
+		function, _, _ = strings.Cut(function, "(") // arguments may follow
+	}
+	if function == "" {
+		return processProblem(fmt.Sprintf("%q names no export after the #", arg))
+	}
+	found, all := component.Info.FunctionsNamed(function)
+	switch {
+	case len(found) == 1, len(found) == 0 && !all:
+		return nil
+	case len(found) > 1:
+		return processProblem(fmt.Sprintf("component %s has several functions %q, which the engine cannot tell apart: %s", component.Name, function, wasmfile.Enumerate(found)))
+	}
+	return processProblem(noFunction(function, component))
+}
+
+func noFunction(function string, component artifact.Component) string {
+	if len(component.Info.Functions) == 0 {
+		return fmt.Sprintf("component %s exports no function %q, and no other", component.Name, function)
+	}
+	var names []string
+	for _, f := range component.Info.Functions {
+		if component.Info.Kind == wasm.KindComponent {
+			f = f[strings.LastIndex(f, "#")+1:]
+		}
+		names = append(names, f)
+	}
+	hint := ""
+	if nearest, ok := suggest.Search(function, names, true); ok {
+		hint = fmt.Sprintf(" (did you mean %q?)", nearest)
+	}
+	return fmt.Sprintf("component %s exports no function %q%s; it has %s", component.Name, function, hint, wasmfile.Enumerate(names))
 }
 
 func processProblem(message string) *Problem {

@@ -21,10 +21,10 @@ const dirsVariable = "WASMFILE_TEST_ASSEMBLE"
 
 func TestMain(m *testing.M) {
 	dirs := filepath.SplitList(os.Getenv(dirsVariable))
-	if len(dirs) != 3 {
+	if len(dirs) != 4 {
 		os.Exit(m.Run())
 	}
-	err := assemble.Run(assemble.Dirs{Input: dirs[0], Spec: dirs[1], Output: dirs[2]}, &bytes.Buffer{})
+	err := assemble.Run(assemble.Dirs{Input: dirs[0], Components: dirs[1], Spec: dirs[2], Output: dirs[3]}, &bytes.Buffer{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -68,15 +68,15 @@ func TestMemory(t *testing.T) {
 	for i := range files {
 		contents[fmt.Sprintf("static/%d", i)] = strings.Repeat(strconv.Itoa(i), 500_000)
 	}
-	dirs := step(t, contents, assemble.Spec{Components: 2, Config: process([]string{"0001"})})
-	path := filepath.Join(dirs.Input, ".wasmfile/0002/as/large/large.wasm")
+	dirs := step(t, contents, assemble.Spec{Components: make([]assemble.ComponentSpec, 2), Config: process([]string{"0001"})})
+	path := filepath.Join(dirs.Components, "0002/as/large/large.wasm")
 	size := int64(len(module)+1+len(binary.AppendUvarint(nil, large))) + large
 	if err := os.Truncate(path, size); err != nil { // all of it is a hole
 		t.Fatal(err)
 	}
 
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), dirsVariable+"="+strings.Join([]string{dirs.Input, dirs.Spec, dirs.Output}, string(filepath.ListSeparator)))
+	cmd.Env = append(os.Environ(), dirsVariable+"="+strings.Join([]string{dirs.Input, dirs.Components, dirs.Spec, dirs.Output}, string(filepath.ListSeparator)))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -117,7 +117,7 @@ func TestTooMuchToSay(t *testing.T) {
 		"many names": {exporting(95_000, 40), "fewer components, or of some with fewer imports and exports"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": c.content}, assemble.Spec{Components: 1})
+			dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": c.content}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
 			if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +136,7 @@ func TestMostComponents(t *testing.T) {
 		contents[fmt.Sprintf(".wasmfile/0001/files/%04d.wasm", i)] = module
 	}
 	contents["etc/motd"] = "x"
-	spec := assemble.Spec{Components: 1, Config: process([]string{"0001"})}
+	spec := assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: process([]string{"0001"})}
 	dirs := step(t, contents, spec)
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,15 @@ import (
 
 // Where things are in the container of the step.
 const (
-	// InputDir is the root filesystem of the target stage.
+	// InputDir is the root filesystem of the target stage; it does not exist
+	// when there is none.
 	InputDir = "/run/wasmfile/input"
+	// ComponentsDir has what the COMPONENTs bring, by ordinal. Nothing else is
+	// there: what it shows comes from COMPONENTs only.
+	ComponentsDir = "/run/wasmfile/components"
+	// BaseDir is empty, unless the base of the target stage has something
+	// where components are kept.
+	BaseDir = "/run/wasmfile/base"
 	// SpecDir holds SpecFile.
 	SpecDir = "/run/wasmfile/spec"
 	// OutputDir takes the layout; of a step that makes none, only the
@@ -34,8 +41,8 @@ const maxSpecSize = 4 << 20
 // Spec is what the step is told. It says nothing of lines or file names of the
 // Wasmfile, so that moving a line does not change what is cached.
 type Spec struct {
-	// Components is the number of COMPONENT instructions.
-	Components int `json:"components"`
+	// Components are the COMPONENT instructions, by ordinal.
+	Components []ComponentSpec `json:"components"`
 	// CheckOnly asks for a check of the components and for no layout.
 	CheckOnly bool `json:"checkOnly,omitempty"`
 	// Config is the image config of the target stage.
@@ -48,6 +55,22 @@ type Spec struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Epoch is the SOURCE_DATE_EPOCH in seconds, nil when there is none.
 	Epoch *int64 `json:"epoch,omitempty"`
+}
+
+// ComponentSpec is what a COMPONENT says of the files that it brings.
+type ComponentSpec struct {
+	// MediaType is the type of the layers, empty for the usual one of Wasm.
+	MediaType string `json:"mediaType,omitempty"`
+	// Optional says that it need not bring a file.
+	Optional bool `json:"optional,omitempty"`
+	// Exclude are patterns, as in a .dockerignore, of names that are left out.
+	// BuildKit heeds them in directories only.
+	Exclude []string `json:"exclude,omitempty"`
+}
+
+// isWasm reports whether the files have to be WebAssembly.
+func (c ComponentSpec) isWasm() bool {
+	return c.MediaType == "" || artifact.IsWasmLayer(c.MediaType)
 }
 
 // epoch is the zero time when there is none.

@@ -39,7 +39,7 @@ func compareArtifact(t *testing.T, c dockerfile) verdict {
 	if f, err := wasmfile.Parse(text, wasmfile.Options{}); err == nil && f.IsDockerfile() {
 		return openEnd
 	}
-	frontend := gateway.New(gateway.Options{Assembler: &gateway.Assembler{Root: llb.Scratch(), Args: []string{"assemble"}}})
+	frontend := gateway.New(gateway.Options{Assembler: &gateway.Assembler{Root: llb.Scratch(), Command: []string{"assemble"}}})
 	artifact := request(t, frontend.Build, text, nil)
 	if artifact.err != nil && strings.Contains(artifact.err.Error(), "in shell form") {
 		return shellForm

@@ -22,13 +22,14 @@ const language = "Wasmfile"
 // build is one request.
 type build struct {
 	frontend *Frontend
-	client   client.Client
+	client   *contexts
 	opts     map[string]string
 	ui       *dockerui.Client
 	source   *dockerui.Source
 	file     *wasmfile.File
 	format   format
 	warned   warnings
+	origins  origins
 }
 
 // Build is the frontend's BuildFunc. A target with components becomes an OCI
@@ -38,7 +39,8 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err := checkCaps(c.BuildOpts().Opts[optCaps]); err != nil {
 		return nil, err
 	}
-	ui, err := dockerui.NewClient(c)
+	contexts := newContexts(c)
+	ui, err := dockerui.NewClient(contexts)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +48,7 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	if err != nil {
 		return nil, err
 	}
-	b := &build{frontend: f, client: c, opts: c.BuildOpts().Opts, ui: ui, source: source}
+	b := &build{frontend: f, client: contexts, opts: contexts.opts, ui: ui, source: source}
 	result, err := b.run(ctx)
 	return result, b.locate(err)
 }
@@ -69,6 +71,11 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err := b.file.CheckAnnotations(); err != nil {
 		return nil, err
 	}
+	if len(b.file.Components) == 0 || image {
+		if err := b.refusePush(); err != nil {
+			return nil, err
+		}
+	}
 	if len(b.file.Components) == 0 {
 		return b.image(ctx)
 	}
@@ -79,23 +86,26 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 		return nil, err
 	}
 	if image {
-		if err := b.checkImageArgs(); err != nil {
-			return nil, err
-		}
-		return b.image(ctx)
+		err = b.checkImageArgs()
+	} else {
+		b.format, err = b.readFormat()
 	}
-	b.format, err = b.readFormat()
 	if err != nil {
 		return nil, err
+	}
+	if err := b.readOrigins(ctx, b.file.Components); err != nil {
+		return nil, err
+	}
+	if image {
+		return b.image(ctx)
 	}
 	return b.artifact(ctx, platform)
 }
 
 // isContext reports whether a named context replaces a stage.
 func (b *build) isContext(stage string) bool {
-	const prefix = "context:"
 	for key := range b.opts {
-		name, ok := strings.CutPrefix(key, prefix)
+		name, ok := strings.CutPrefix(key, contextPrefix)
 		name, _, _ = strings.Cut(name, "::") // the rest is a platform
 		if ok && strings.EqualFold(name, stage) {
 			return true

@@ -64,8 +64,8 @@ func fromPB(ranges []*pb.Range) []parser.Range {
 	var converted []parser.Range
 	for _, r := range ranges {
 		converted = append(converted, parser.Range{
-			Start: parser.Position{Line: int(r.GetStart().GetLine())},
-			End:   parser.Position{Line: int(r.GetEnd().GetLine())},
+			Start: parser.Position{Line: int(r.GetStart().GetLine()), Character: int(r.GetStart().GetCharacter())},
+			End:   parser.Position{Line: int(r.GetEnd().GetLine()), Character: int(r.GetEnd().GetCharacter())},
 		})
 	}
 	return converted

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"slices"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/gateway/client"
@@ -13,19 +15,34 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Assembler is the program that runs as the last step of a build of an
-// artifact: it calls assemble.Run.
+// Assembler is the program that runs as the last steps of a build of an
+// artifact.
 type Assembler struct {
 	// Root holds the program, static.
 	Root llb.State
-	// Args is its command line, beginning with the program's path in Root.
-	Args []string
+	// Command is its command line, beginning with the program's path in Root,
+	// without the last word, which says what to do: "assemble" for
+	// assemble.Run, "push" for push.Run.
+	Command []string
+}
+
+// programDir is where the assembler's files are in the container of a step.
+// They are not its root: the builder makes a writable overlay of a root, and
+// unmounting one writes everything to disk that the file system below has not
+// written yet.
+const programDir = "/run/wasmfile/program"
+
+// run lets the program do a step.
+func (a Assembler) run(step string) []llb.RunOption {
+	args := append(slices.Clone(a.Command), step)
+	args[0] = path.Join(programDir, args[0])
+	return []llb.RunOption{llb.Args(args), llb.AddMount(programDir, a.Root, llb.Readonly)}
 }
 
 // Options are those of a Frontend. The zero value is for the frontend that
 // BuildKit runs from an image.
 type Options struct {
-	// Assembler is the program for the last step; nil means the program
+	// Assembler is the program for the last steps; nil means the program
 	// /wasmfile-frontend of the image that the frontend runs from. A frontend
 	// that runs in a client has to give one.
 	Assembler *Assembler
@@ -59,7 +76,7 @@ func (f *Frontend) assembler(c client.Client, platform ocispec.Platform) (Assemb
 	if err != nil {
 		return Assembler{}, err
 	}
-	return Assembler{Root: root, Args: []string{imageProgram, "assemble"}}, nil
+	return Assembler{Root: root, Command: []string{imageProgram}}, nil
 }
 
 // ownImage is the image that the frontend runs from, as BuildKit pinned it.

@@ -27,6 +27,10 @@ const (
 	metaForm       = "frontend.wasmfile.form"
 	metaComponents = "frontend.wasmfile.components"
 
+	// metaReferences is result metadata with what was pushed: a JSON array of
+	// references with digests.
+	metaReferences = "frontend.wasmfile.references"
+
 	// metaImageGuard is result metadata that only image exporters read, and
 	// on which they fail with "unrecognized annotation type " and this
 	// sentence. The type of an annotation may have no other characters.
@@ -34,6 +38,12 @@ const (
 		"of-this-build-which-makes-a-wasm-artifact-and-no-image" +
 		"--write-its-layout-with---output-type-local-or---output-type-tar-and-push-that" +
 		"--or-build-an-image-with---platform-wasi-wasm" +
+		".wasmfile"
+
+	// metaPushedGuard is metaImageGuard for a build that has pushed.
+	metaPushedGuard = "annotation-" +
+		"of-this-build-which-has-pushed-a-wasm-artifact-and-makes-no-image" +
+		"--write-its-layout-with---output-type-local-or-nothing-with---output-type-cacheonly" +
 		".wasmfile"
 
 	// maxReportSize bounds the index.json of the assembly, in bytes. BuildKit
@@ -96,19 +106,22 @@ func (b *build) readReport(ctx context.Context, reference client.Reference) (ass
 // location is the one that is shown last and closest to the message.
 func (b *build) problemError(problem *assemble.Problem) error {
 	var err error = problem
+	components := b.file.Components
+	last := components[len(components)-1].Location
 	switch {
-	case problem.Subject == assemble.SubjectComponent:
-		for _, ordinal := range problem.Ordinals {
-			if ordinal >= 1 && ordinal <= len(b.file.Components) {
-				err = parser.WithLocation(err, b.file.Components[ordinal-1].Location)
-			}
+	case problem.Subject == assemble.SubjectBase && b.file.Base != nil:
+		return parser.WithLocation(err, b.file.Base)
+	case problem.Subject == assemble.SubjectProcess && b.file.Entrypoint != nil:
+		return parser.WithLocation(err, b.file.Entrypoint.Word(b.file))
+	case problem.Subject == assemble.SubjectProcess && b.file.Cmd != nil:
+		return parser.WithLocation(err, b.file.Cmd.Word(b.file))
+	case len(problem.Ordinals) == 0:
+		return parser.WithLocation(err, last)
+	}
+	for _, ordinal := range problem.Ordinals {
+		if ordinal >= 1 && ordinal <= len(components) {
+			err = parser.WithLocation(err, components[ordinal-1].Location)
 		}
-	case b.file.Entrypoint != nil:
-		err = parser.WithLocation(err, b.file.Entrypoint.Location)
-	case b.file.Cmd != nil:
-		err = parser.WithLocation(err, b.file.Cmd.Location)
-	default:
-		err = parser.WithLocation(err, b.file.Components[len(b.file.Components)-1].Location)
 	}
 	return err
 }

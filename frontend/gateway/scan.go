@@ -59,29 +59,42 @@ func (b *build) scan(ctx context.Context, scan sbom.Scanner, targets *scanTarget
 		if !ok {
 			return fmt.Errorf("nothing to scan for %s", id)
 		}
-		var constraints []llb.ConstraintsOpt
-		if target.IsIgnoreCache {
-			constraints = append(constraints, llb.IgnoreCache)
-		}
-		attestation, err := scan(ctx, id, target.SBOM.Core, target.SBOM.Extras, constraints...)
+		made, err := b.scanned(ctx, scan, id, target)
 		if err != nil {
 			return err
 		}
-		solved, err := result.ConvertAttestation(&attestation, func(state *llb.State) (client.Reference, error) {
-			definition, err := state.Marshal(ctx)
-			if err != nil {
-				return nil, err
-			}
-			r, err := b.client.Solve(ctx, client.SolveRequest{Definition: definition.ToPB()})
-			if err != nil {
-				return nil, err
-			}
-			return r.Ref, nil
-		})
+		solved, err := b.solveAttestation(ctx, made)
 		if err != nil {
 			return err
 		}
 		image.AddAttestation(id, *solved)
 		return nil
+	})
+}
+
+// scanned is what a scanner says about a converted Dockerfile. name is shown in
+// the progress.
+func (b *build) scanned(ctx context.Context, scan sbom.Scanner, name string, target *dockerfile2llb.Result) (*attestation, error) {
+	var constraints []llb.ConstraintsOpt
+	if target.IsIgnoreCache {
+		constraints = append(constraints, llb.IgnoreCache)
+	}
+	made, err := scan(ctx, name, target.SBOM.Core, target.SBOM.Extras, constraints...)
+	return &made, err
+}
+
+func (b *build) solveAttestation(ctx context.Context, made *attestation) (*result.Attestation[client.Reference], error) {
+	return result.ConvertAttestation(made, func(state *llb.State) (client.Reference, error) {
+		definition, err := state.Marshal(ctx)
+		if err != nil {
+			return nil, err
+		}
+		request := definition.ToPB()
+		b.nameSteps(request)
+		solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
+		if err != nil {
+			return nil, err
+		}
+		return solved.SingleRef()
 	})
 }

@@ -27,8 +27,19 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*clien
 	if b.file.IsDockerfile() {
 		options = b.imageOptions(ctx, nil)
 	}
+	// withOrigins is the text for what looks at images and contexts too.
+	withOrigins := func(ctx context.Context) ([]byte, error) {
+		if err := b.readOrigins(ctx, b.file.AllComponents); err != nil {
+			return nil, err
+		}
+		return b.file.Dockerfile(wasmfile.Check)
+	}
 	result, handled, err := b.ui.HandleSubrequest(ctx, dockerui.RequestHandler{
 		Outline: func(ctx context.Context) (*outline.Outline, error) {
+			text, err := withOrigins(ctx)
+			if err != nil {
+				return nil, err
+			}
 			o, err := dockerfile2llb.Dockerfile2Outline(ctx, text, options)
 			if o != nil {
 				o.Sources = [][]byte{b.file.Text()}
@@ -43,6 +54,10 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*clien
 			return l, err
 		},
 		Lint: func(ctx context.Context) (*lint.LintResults, error) {
+			text, err := withOrigins(ctx)
+			if err != nil {
+				return b.lintError(err), nil
+			}
 			results, err := dockerfile2llb.DockerfileLint(ctx, text, options)
 			if results != nil {
 				b.translateLint(results)
@@ -50,6 +65,10 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*clien
 			return results, err
 		},
 		ConvertLLB: func(ctx context.Context) (*convertllb.Result, error) {
+			text, err := withOrigins(ctx)
+			if err != nil {
+				return nil, err
+			}
 			return dockerfile2llb.DockerfileConvertLLB(ctx, text, options)
 		},
 	})
@@ -82,11 +101,16 @@ func (b *build) parseFailure(ctx context.Context, err error) (*client.Result, er
 	if b.opts["requestid"] != lint.SubrequestLintDefinition.Name {
 		return nil, err
 	}
+	return b.lintError(err).ToResult(nil)
+}
+
+// lintError is the finding that there is an error.
+func (b *build) lintError(err error) *lint.LintResults {
 	results := &lint.LintResults{}
 	index := results.AddSource(b.source.SourceMap)
 	results.Error = &lint.BuildError{Message: err.Error()}
 	if ranges := locations(err); len(ranges) > 0 {
 		results.Error.Location = pb.Location{SourceIndex: int32(index), Ranges: toPB(ranges[0])}
 	}
-	return results.ToResult(nil)
+	return results
 }

@@ -1,12 +1,15 @@
 package wasmfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/suggest"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
@@ -35,17 +38,30 @@ func OrdinalDir(n int) string { return fmt.Sprintf("%04d", n) }
 // copyFlags are COMPONENT's flags that COPY and ADD understand as they are.
 var copyFlags = []string{"from", "exclude", "link", "checksum"}
 
+// ownFlags are those that only COMPONENT has.
+var ownFlags = []string{"name", "media-type", "optional"}
+
 // fileFlags are flags of COPY and ADD that have no meaning for a component.
 var fileFlags = []string{"chown", "chmod", "parents", "keep-git-dir", "unpack"}
 
 // componentArguments is what a COMPONENT says.
 type componentArguments struct {
 	// flags are for COPY or ADD, as written.
-	flags []string
+	flags []flag
 	// sources are as written, with their variables and quotes.
 	sources []string
 	// name is as written, empty when the files keep their names.
 	name string
+	// from is the value of --from, empty for the build context.
+	from string
+	// context is what takes the place of --from in a rendering, if anything,
+	// and available are the files in it.
+	context   string
+	available []string
+	// mediaType is of the layers, empty for the usual one.
+	mediaType string
+	// optional says that wildcards need not match.
+	optional bool
 	// download says that ADD is needed: a source is a URL.
 	download bool
 }
@@ -53,54 +69,103 @@ type componentArguments struct {
 func parseComponent(rest string, escape rune) (componentArguments, error) {
 	flags, arguments := splitFlags(rest, escape)
 	var c componentArguments
-	named, checksum, from := false, false, false
+	given := make(map[string]bool)
 	for _, f := range flags {
-		switch {
-		case f.name == "name":
-			named, c.name = true, f.value
-		case slices.Contains(copyFlags, f.name):
-			checksum = checksum || f.name == "checksum"
-			from = from || f.name == "from"
-			c.flags = append(c.flags, f.raw)
-		case slices.Contains(fileFlags, f.name):
-			return c, fmt.Errorf("COMPONENT has no flag --%s: a component is a layer of its own, without owner, mode or directory; use COPY for files of the root filesystem", f.name)
-		default:
-			return c, fmt.Errorf("COMPONENT has no flag --%s: it has --from, --name, --exclude, --link and --checksum", f.name)
+		if given[f.name] && f.name != "exclude" {
+			return c, fmt.Errorf("COMPONENT has --%s twice", f.name)
+		}
+		given[f.name] = true
+		if err := c.setFlag(f); err != nil {
+			return c, err
 		}
 	}
 	c.sources = pathWords(arguments)
 	for _, w := range c.sources {
 		if doc, err := parser.ParseHeredoc(w); err == nil && doc != nil {
-			return c, fmt.Errorf("COMPONENT takes Wasm files, not a here-document (%s)", w)
+			return c, c.heredocError(w)
 		}
 	}
-	if last := len(c.sources) - 1; !named && last > 0 && looksLikeName(c.sources[last]) {
-		named, c.name, c.sources = true, c.sources[last], c.sources[:last]
+	if last := len(c.sources) - 1; !given["name"] && c.isWasm() && last > 0 && looksLikeName(c.sources[last]) {
+		given["name"], c.name, c.sources = true, c.sources[last], c.sources[:last]
 	}
-	c.download = slices.ContainsFunc(c.sources, isURL) || checksum
-	return c, c.check(named, from, checksum)
+	c.download = slices.ContainsFunc(c.sources, isURL) || given["checksum"]
+	return c, c.check(given)
 }
 
-func (c componentArguments) check(named, from, checksum bool) error {
+func (c *componentArguments) setFlag(f flag) error {
+	switch {
+	case slices.Contains(copyFlags, f.name):
+		c.flags = append(c.flags, f)
+		if f.name == "from" {
+			c.from = f.value
+		}
+	case f.name == "name":
+		c.name = f.value
+	case f.name == "media-type":
+		c.mediaType = f.value
+		if err := artifact.CheckMediaType(f.value); err != nil {
+			return fmt.Errorf("COMPONENT --media-type: %w", err)
+		}
+	case f.name == "optional":
+		var err error
+		if c.optional, err = strconv.ParseBool(cmp.Or(f.value, "true")); err != nil {
+			return fmt.Errorf("COMPONENT --optional is true or false, not %q", f.value)
+		}
+	case slices.Contains(fileFlags, f.name):
+		return fmt.Errorf("COMPONENT has no flag --%s: a component is a layer of its own, without owner, mode or directory; use COPY for files of the root filesystem", f.name)
+	default:
+		var known []string
+		for _, name := range slices.Concat(copyFlags, ownFlags) {
+			known = append(known, "--"+name)
+		}
+		return suggest.WrapError(fmt.Errorf("COMPONENT has no flag --%s: it has %s", f.name, strings.Join(known, ", ")), "--"+f.name, known, true)
+	}
+	return nil
+}
+
+// isWasm reports whether the files are to be WebAssembly.
+func (c componentArguments) isWasm() bool {
+	return c.mediaType == "" || artifact.IsWasmLayer(c.mediaType)
+}
+
+func (c componentArguments) heredocError(word string) error {
+	if c.isWasm() {
+		return fmt.Errorf("COMPONENT takes binary files, and a here-document (%s) is text: make a binary of it in a build stage, by `wasm-tools parse` or `wat2wasm`, and take that with COMPONENT --from=<stage>", word)
+	}
+	return fmt.Errorf("COMPONENT takes files, not a here-document (%s): write it to a file in a build stage and take that with COMPONENT --from=<stage>", word)
+}
+
+func (c componentArguments) check(given map[string]bool) error {
+	dynamic := slices.ContainsFunc(c.sources, IsDynamic)
 	switch {
 	case len(c.sources) == 0:
 		return errors.New("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
-	case named && c.name == "":
+	case given["name"] && c.name == "":
 		return errors.New("COMPONENT --name is empty: leave it out and the file's own name is used")
-	case named && len(c.sources) > 1:
+	case given["name"] && len(c.sources) > 1:
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
-	case c.download && from:
-		return errors.New("COMPONENT --from is for files of a stage, an image or a context, not for a URL")
-	case checksum && !slices.ContainsFunc(c.sources, func(s string) bool { return isURL(s) || strings.Contains(s, "$") }):
+	case given["from"] && strings.Contains(c.from, "$"):
+		return fmt.Errorf("COMPONENT --from=%s: variables are not replaced in --from; give what it stands for a name, with FROM %s AS <name> before this stage and an ARG before the first FROM", c.from, c.from)
+	case c.download && given["from"]:
+		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
+	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):
 		return fmt.Errorf("COMPONENT --checksum is for a URL, not for %q", c.sources[0])
+	case c.optional && !dynamic && !slices.ContainsFunc(c.sources, hasWildcard):
+		return fmt.Errorf("COMPONENT --optional is for wildcards that may match nothing: %q has none", c.sources[0])
 	}
-	if named && !strings.ContainsAny(c.name, "$\"'\\`") {
+	if given["name"] && !IsDynamic(c.name) {
 		if err := artifact.CheckName(c.name); err != nil {
 			return fmt.Errorf("COMPONENT: %w", err)
 		}
 	}
 	return nil
 }
+
+// IsDynamic reports whether a word of Sources may stand for another: it has a
+// variable, a quote or an escape.
+func IsDynamic(word string) bool { return strings.ContainsAny(word, "$\"'\\`") }
+
+func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
 
 // looksLikeName tells a trailing name from one more source: a name has no
 // slash, no wildcard and does not end in .wasm. To give such a name, --name
@@ -118,13 +183,18 @@ func isURL(word string) bool {
 // render is the instruction for a Dockerfile, in two parts between which a
 // line can be broken.
 func (c componentArguments) render(keyword, destination string) (head, tail string, err error) {
-	verb := "copy"
-	flags := c.flags
+	words := []string{likeCase("copy", keyword)}
 	if c.download {
-		verb, flags = "add", append([]string{"--unpack=false"}, flags...)
+		words = []string{likeCase("add", keyword), "--unpack=false"}
+	}
+	for _, f := range c.flags {
+		if f.name == "from" && c.context != "" {
+			f.raw = "--from=" + c.context
+		}
+		words = append(words, f.raw)
 	}
 	head, tail, err = jsonWords(c.sources, destination)
-	return strings.Join(append(append([]string{likeCase(verb, keyword)}, flags...), head), " "), tail, err
+	return strings.Join(append(words, head), " "), tail, err
 }
 
 // destination is where the files go.

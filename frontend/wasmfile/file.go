@@ -2,6 +2,8 @@ package wasmfile
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
@@ -12,41 +14,91 @@ import (
 type Form int
 
 const (
-	// Artifact puts the components of the target's stages below Dir, and
-	// leaves out those of other stages.
+	// Artifact has all of the target's stages but the components.
 	Artifact Form = iota
+	// Components has of the target's stages the components, below Dir, and what
+	// their words depend on. Nothing else can put a file there.
+	Components
 	// Image puts the components of the target's stages into the root of the
 	// filesystem, leaves out those of other stages, and all annotations.
 	Image
 	// Check has all instructions of all stages, for the linter and for
 	// outlines.
 	Check
+	// Base has nothing but the FROM of File.Base.
+	Base
 )
 
-// Component is a COMPONENT instruction of the target's stages.
+// Component is a COMPONENT instruction.
 type Component struct {
 	// Text is the instruction on one line, as the user wrote it.
 	Text string
 	// Location is its lines.
 	Location []parser.Range
+
+	arguments *componentArguments
 }
+
+// From is the value of --from; empty for the build context and for URLs.
+func (c Component) From() string { return c.arguments.from }
+
+// CopyFrom has every rendering copy the files from a named context of this
+// name, in place of --from. The files in it are for messages.
+func (c Component) CopyFrom(context string, files []string) {
+	c.arguments.context, c.arguments.available = context, files
+}
+
+// Sources are the files to copy, as written.
+func (c Component) Sources() []string { return c.arguments.sources }
+
+// IsCertain reports whether it brings a file or fails: it has no wildcard and
+// no word that may become one.
+func (c Component) IsCertain() bool {
+	return !slices.ContainsFunc(c.arguments.sources, func(word string) bool { return hasWildcard(word) || IsDynamic(word) })
+}
+
+// MediaType is the type of the layers, empty for the usual one of Wasm layers.
+func (c Component) MediaType() string { return c.arguments.mediaType }
+
+// Exclude are the patterns of --exclude, but for those with variables.
+func (c Component) Exclude() []string {
+	var patterns []string
+	for _, f := range c.arguments.flags {
+		if f.name == "exclude" && !strings.Contains(f.value, "$") {
+			patterns = append(patterns, strings.TrimPrefix(f.value, "/"))
+		}
+	}
+	return patterns
+}
+
+// Optional says that wildcards need not match anything.
+func (c Component) Optional() bool { return c.arguments.optional }
 
 // File is a parsed Wasmfile.
 type File struct {
 	// Components are those of the target's stages; the one at index i has the
 	// ordinal i+1.
 	Components []Component
+	// AllComponents are those of all stages, as they come in the text.
+	AllComponents []Component
 	// Entrypoint and Cmd are the last of their kind in the target's stages;
 	// nil when there is none.
 	Entrypoint, Cmd *Process
 	// Form is what the `form` directive says, empty when there is none.
 	Form artifact.Form
+	// Base is the FROM of the first of the target's stages, nil when it is
+	// FROM scratch.
+	Base []parser.Range
 
 	target     target
 	text       []byte
 	lines      []string
 	escape     rune
 	extensions []*extension
+	stages     stageNames
+	// unneeded are instructions of the target's stages on which no COMPONENT
+	// depends.
+	unneeded []lineSpan
 }
 
 // Text is the user's own text.
@@ -58,13 +110,25 @@ func (f *File) IsDockerfile() bool { return len(f.extensions) == 0 }
 
 // Dockerfile renders the file: same lines, other instructions.
 func (f *File) Dockerfile(form Form) ([]byte, error) {
+	if f.IsDockerfile() {
+		return f.text, nil
+	}
 	lines := append([]string(nil), f.lines...)
+	switch form {
+	case Base:
+		f.blankAllButBase(lines)
+		return joinLines(lines), nil
+	case Components:
+		for _, n := range f.unneeded {
+			blank(lines, n.first, n.last)
+		}
+	}
 	for i, e := range f.extensions {
-		if form != Check && !e.wanted || form == Image && e.component == nil {
+		switch {
+		case !e.has(form):
 			blank(lines, e.start, e.end)
 			continue
-		}
-		if e.component == nil {
+		case e.component == nil:
 			head, tail := renderAnnotation(e.keyword, e.annotation)
 			replace(lines, e.start, e.end, f.escape, head, tail)
 			continue
@@ -80,6 +144,27 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 		replace(lines, e.start, e.end, f.escape, head, tail)
 	}
 	return joinLines(lines), nil
+}
+
+// has reports whether the instruction is in the file of a form.
+func (e *extension) has(form Form) bool {
+	switch form {
+	case Artifact:
+		return e.wanted && e.component == nil
+	case Components, Image:
+		return e.wanted && e.component != nil
+	}
+	return true
+}
+
+// blankAllButBase leaves the directives and ARGs before the first FROM, and
+// the FROM of the base.
+func (f *File) blankAllButBase(lines []string) {
+	for n := f.stages.first; n <= len(lines); n++ {
+		if len(f.Base) == 0 || n < f.Base[0].Start.Line || n > f.Base[len(f.Base)-1].End.Line {
+			blank(lines, n, n)
+		}
+	}
 }
 
 // CheckAnnotations returns an error at the first ANNOTATION of a target that

@@ -21,6 +21,9 @@ const (
 	keywordAnnotation = "annotation"
 )
 
+// noImage is what a stage without a base is FROM.
+const noImage = "scratch"
+
 // Options say which stage of a Wasmfile is wanted. The zero value is the last
 // stage, without build arguments.
 type Options struct {
@@ -53,6 +56,11 @@ type extension struct {
 }
 
 func (e *extension) location() []parser.Range { return lineRanges(e.start, e.end) }
+
+// public is a COMPONENT for the users of the package.
+func (e *extension) public() Component {
+	return Component{Text: e.text, Location: e.location(), arguments: e.component}
+}
 
 func lineRanges(start, end int) []parser.Range {
 	var ranges []parser.Range
@@ -96,9 +104,17 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	f.markWanted(stages, chain)
+	f.findUnneeded(ast.AST, stages, chain)
+	if err := f.checkStageNumbers(len(stages)); err != nil {
+		return nil, err
+	}
+	if len(chain) > 0 && base != noImage {
+		f.Base = stages[chain[len(chain)-1]].Location
+	}
 	f.findProcess(stages, chain)
 	f.findTarget(stages, chain, base)
-	return f, nil
+	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
+	return f, err
 }
 
 // findExtensions parses the instructions that are not a Dockerfile's.

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
@@ -58,7 +61,7 @@ func TestOrdinalsNotLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rendered, err := f.Dockerfile(wasmfile.Artifact)
+		rendered, err := f.Dockerfile(wasmfile.Components)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,8 +120,8 @@ func TestTranslations(t *testing.T) {
 		{f.Message("source can't be a URL for COPY", at(3)), "a variable holds a URL: write the URL itself, or give its --checksum"},
 		{f.Message("LABEL io.github.wasmfile.annotation.a", at(5)), "ANNOTATION a"},
 		{f.StepName("[stage-1 2/3] COPY a /a", at(2)), "[stage-1 2/3] COPY a /a"},
-		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]", at(3)), "[stage-1 3/3] COMPONENT a.wasm greet"},
-		{f.StepName("[linux/amd64 2/2] ADD --checksum=x [u, /greet]", at(4)), "[linux/amd64 2/2] COMPONENT a.wasm greet"},
+		{f.StepName("[stage-1 3/3] COPY [a.wasm, /.wasmfile/0001/as/greet/]", at(3)), "[component greet] from context"},
+		{f.StepName("[linux/amd64 2/2] ADD --checksum=x [u, /greet]", at(4)), "[linux/amd64 component greet] from context"},
 		{f.StepName("merging", at(3)), "merging"},
 		{f.StepName("COPY x", nil), "COPY x"},
 	}
@@ -130,5 +133,19 @@ func TestTranslations(t *testing.T) {
 	original := parser.WithLocation(errors.New("COPY failed"), at(3))
 	if err := f.Translate(original, nil); err.Error() != "COMPONENT failed" || !errors.Is(err, original) {
 		t.Errorf("translated to %v", err)
+	}
+}
+
+// TestTranslationsTravel: given an error of a step that came from BuildKit by
+// gRPC, what goes back is the translation, with the code of the original.
+func TestTranslationsTravel(t *testing.T) {
+	f, err := wasmfile.Parse([]byte("FROM scratch\nCOMPONENT a.wasm\n"), wasmfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := grpcerrors.FromGRPC(status.Error(codes.NotFound, `failed to compute cache key: failed to calculate checksum of ref x::y: "/a.wasm": not found`))
+	st, _ := status.FromError(grpcerrors.ToGRPC(t.Context(), f.Translate(original, f.Components[0].Location)))
+	if want := `"a.wasm" is not in the build context; is it in .dockerignore?`; st.Message() != want || st.Code() != codes.NotFound {
+		t.Errorf("%s: %s", st.Code(), st.Message())
 	}
 }

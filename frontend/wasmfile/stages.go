@@ -1,10 +1,13 @@
 package wasmfile
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -80,6 +83,11 @@ func globalArgs(lex *shell.Lex, globals []instructions.ArgCommand, opts Options)
 // markWanted gives the COMPONENTs of the target's stages their ordinals, in
 // the order in which they take effect: those of the base first.
 func (f *File) markWanted(stages []instructions.Stage, chain []int) {
+	for _, e := range f.extensions {
+		if e.component != nil {
+			f.AllComponents = append(f.AllComponents, e.public())
+		}
+	}
 	for _, i := range slices.Backward(chain) {
 		first, last := stageLines(stages, i, len(f.lines))
 		for _, e := range f.extensions {
@@ -90,8 +98,29 @@ func (f *File) markWanted(stages []instructions.Stage, chain []int) {
 			if e.component == nil {
 				continue
 			}
-			f.Components = append(f.Components, Component{Text: e.text, Location: e.location()})
+			f.Components = append(f.Components, e.public())
 			e.ordinal = len(f.Components)
+		}
+	}
+}
+
+// lineSpan is from the first to the last line, counted from 1.
+type lineSpan struct{ first, last int }
+
+// findUnneeded finds the instructions of the target's stages that cannot change
+// what a COMPONENT says.
+func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain []int) {
+	for _, i := range chain {
+		first, last := stageLines(stages, i, len(f.lines))
+		for _, node := range ast.Children {
+			if node.StartLine < first || node.StartLine > last {
+				continue
+			}
+			switch strings.ToLower(node.Value) {
+			case command.From, command.Arg, command.Env:
+			default:
+				f.unneeded = append(f.unneeded, lineSpan{node.StartLine, node.EndLine})
+			}
 		}
 	}
 }
@@ -103,4 +132,55 @@ func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 		end = stages[i+1].Location[0].Start.Line - 1
 	}
 	return first, end
+}
+
+// stageNames are the names of all stages in lower case. Those of stages that
+// only name an image have the image.
+type stageNames struct {
+	first  int // line of the first FROM
+	images []string
+	byName map[string]string
+}
+
+func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (stageNames, error) {
+	names := stageNames{first: stages[0].Location[0].Start.Line, byName: make(map[string]string)}
+	lex := shell.NewLex(escape)
+	env, err := globalArgs(lex, globals, opts)
+	if err != nil {
+		return names, err
+	}
+	for i, stage := range stages {
+		image, _, err := lex.ProcessWord(stage.BaseName, env)
+		if err != nil {
+			return names, parser.WithLocation(err, stage.Location)
+		}
+		if len(stage.Commands) > 0 || stage.Platform != "" || stageBefore(stages[:i], image) >= 0 {
+			image = ""
+		}
+		names.images = append(names.images, image)
+		if stage.Name != "" {
+			names.byName[strings.ToLower(stage.Name)] = image
+		}
+	}
+	return names, nil
+}
+
+// checkStageNumbers finds a --from with a number that no stage has.
+func (f *File) checkStageNumbers(count int) error {
+	for _, c := range f.AllComponents {
+		if i, err := strconv.Atoi(c.From()); err == nil && (i < 0 || i >= count) {
+			return parser.WithLocation(fmt.Errorf("COMPONENT --from=%d: there is no stage of this number; the stages are 0 to %d", i, count-1), c.Location)
+		}
+	}
+	return nil
+}
+
+// Stage tells what a --from names: whether it is a stage, by name or number,
+// and if that stage is only FROM an image, which one.
+func (f *File) Stage(from string) (image string, isStage bool) {
+	if i, err := strconv.Atoi(from); err == nil {
+		return f.stages.images[i], true
+	}
+	image, isStage = f.stages.byName[strings.ToLower(from)]
+	return image, isStage
 }

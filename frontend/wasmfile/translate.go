@@ -2,10 +2,14 @@ package wasmfile
 
 import (
 	"errors"
+	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/status"
 )
 
 var (
@@ -16,8 +20,11 @@ var (
 	// are English words too.
 	copyWord  = regexp.MustCompile(`\b(?:COPY|ADD)\b|'(?i:copy|add)'`)
 	labelWord = regexp.MustCompile(`\bLABEL\b|'(?i:label)'`)
-	// copyStep is the part of a step's name that quotes the instruction.
-	copyStep = regexp.MustCompile(`(?s)\b(?i:copy|add)\b.*$`)
+	// copyStep is the name of a step that quotes an instruction; the platform
+	// is there when several are built.
+	copyStep = regexp.MustCompile(`(?s)^\[(?:([^\s/\]]+/\S+) )?[^\]]*\] (?:LINK )?(?:COPY|ADD)\b`)
+	// notFound is what BuildKit says of a source that does not exist.
+	notFound = regexp.MustCompile(`(?:failed to compute cache key: )?(?:failed to calculate checksum of ref \S+: "/*([^"]*)": not found|lstat /*([^:]+): no such file or directory)`)
 	labelKey = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
 )
 
@@ -29,6 +36,9 @@ func (f *File) Message(message string, location []parser.Range) string {
 		if e.component == nil {
 			word = labelWord
 		}
+		if e.component != nil {
+			message = notFound.ReplaceAllStringFunc(message, e.component.notFound)
+		}
 		message = word.ReplaceAllStringFunc(message, e.keywordFor)
 		message = strings.ReplaceAll(message, "source can't be a URL for COMPONENT",
 			"a variable holds a URL: write the URL itself, or give its --checksum")
@@ -37,13 +47,81 @@ func (f *File) Message(message string, location []parser.Range) string {
 }
 
 // StepName makes the name of a step of the build, which belongs to lines of
-// the rendered Dockerfile, one that shows the instruction that the user wrote.
+// the rendered Dockerfile, one that says which component comes from where.
 func (f *File) StepName(name string, location []parser.Range) string {
 	e := f.extensionAt(location)
 	if e == nil || e.component == nil {
 		return name
 	}
-	return copyStep.ReplaceAllLiteralString(name, e.text)
+	step := copyStep.FindStringSubmatch(name)
+	if step == nil {
+		return name
+	}
+	platform := step[1]
+	if platform != "" {
+		platform += " "
+	}
+	return fmt.Sprintf("[%scomponent %s] from %s", platform, e.component.what(), e.component.origin())
+}
+
+// ComponentAt is the COMPONENT that has one of these lines, nil when none has.
+func (f *File) ComponentAt(location []parser.Range) *Component {
+	e := f.extensionAt(location)
+	if e == nil || e.component == nil {
+		return nil
+	}
+	c := e.public()
+	return &c
+}
+
+// what is the name that the user gives, else the sources.
+func (c *componentArguments) what() string {
+	if c.name != "" {
+		return c.name
+	}
+	var names []string
+	for _, source := range c.sources {
+		if isURL(source) {
+			source = path.Base(source)
+		}
+		names = append(names, source)
+	}
+	return strings.Join(names, " ")
+}
+
+// origin is where the files come from.
+func (c *componentArguments) origin() string {
+	switch {
+	case c.download:
+		return strings.Join(c.sources, " ")
+	case c.from != "":
+		return c.from
+	}
+	return "context"
+}
+
+// notFound says of a source that it does not exist.
+func (c *componentArguments) notFound(message string) string {
+	match := notFound.FindStringSubmatch(message)
+	source := match[1] + match[2]
+	switch {
+	case c.context != "":
+		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))
+	case c.from != "":
+		return fmt.Sprintf("%q is not in %s", source, c.from)
+	}
+	return fmt.Sprintf("%q is not in the build context; is it in .dockerignore?", source)
+}
+
+// maxEnumerated is the most names that a message has.
+const maxEnumerated = 20
+
+// Enumerate lists names for a message, not more than a person would read.
+func Enumerate(names []string) string {
+	if more := len(names) - maxEnumerated; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxEnumerated], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Translate makes an error of BuildKit about the rendered Dockerfile one
@@ -59,8 +137,10 @@ func (f *File) Translate(err error, location []parser.Range) error {
 			location = append(location, l...)
 		}
 	}
-	message := f.Message(err.Error(), location)
-	if message == err.Error() {
+	// An error that came by gRPC begins with its code, which is not for people.
+	original := strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
+	message := f.Message(original, location)
+	if message == original {
 		return err
 	}
 	return &translatedError{message: message, err: err}
@@ -74,6 +154,12 @@ type translatedError struct {
 func (e *translatedError) Error() string { return e.message }
 
 func (e *translatedError) Unwrap() error { return e.err }
+
+// GRPCStatus has the translation travel to the client: without it, the status
+// of the original would, with its own message.
+func (e *translatedError) GRPCStatus() *status.Status {
+	return status.New(grpcerrors.Code(e.err), e.message)
+}
 
 // keywordFor is what the user wrote for an instruction that a message names:
 // as it is written when that is quoted.

@@ -47,6 +47,9 @@ func Build(ctx context.Context, o BuildOptions) error {
 	if len(o.Outputs) > 0 {
 		return buildInto(ctx, o)
 	}
+	if o.Request.Attests() {
+		return errors.New("--sbom and --provenance make files beside the layout, which containerd has no place for: write them with -o type=local,dest=DIR, and push that with `nerdctl wasm push`")
+	}
 	names, err := imageNames(o.Tags)
 	if err != nil {
 		return err

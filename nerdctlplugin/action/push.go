@@ -39,9 +39,10 @@ type PushOptions struct {
 	Stdout, Stderr io.Writer
 }
 
-// Push pushes an image of containerd, or the image in an OCI image layout, to
-// the registry that ref names; an empty ref means the image's own name. The
-// digest in the registry is the one that it has here.
+// Push pushes an image of containerd, or the image in an OCI image layout with
+// the attestations beside it, to the registry that ref names; an empty ref
+// means the image's own name. The digest in the registry is the one that it has
+// here.
 func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 	ctx, src, err := openSource(ctx, raw, o.Platform, o.Global)
 	if err != nil {
@@ -66,6 +67,10 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 	if err != nil {
 		return err
 	}
+	referrers, err := src.attestations(ctx)
+	if err != nil {
+		return err
+	}
 	ctx = unpack.WithProgressKeys(ctx)
 	tracker := docker.NewInMemoryTracker()
 	err = registry{host: target.Domain, global: o.Global, tracker: tracker}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) error {
@@ -76,10 +81,14 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 		progress := newUploads(tracker)
 		stop := progress.show(ctx, o)
 		defer stop()
-		return remotes.PushContent(ctx, pusher, root, src.content, semaphore.NewWeighted(parallelUploads), platforms.All,
+		err = remotes.PushContent(ctx, pusher, root, src.content, semaphore.NewWeighted(parallelUploads), platforms.All,
 			func(h images.Handler) images.Handler {
 				return images.Handlers(images.HandlerFunc(progress.add), h)
 			})
+		if err != nil {
+			return err
+		}
+		return pushReferrers(ctx, resolver, target.Domain+"/"+target.Path, root.Digest, referrers)
 	})
 	if err != nil {
 		return adviseRegistry(err, target.String(), target.Domain)

@@ -43,6 +43,9 @@ type Request struct {
 	// Secrets, SSH, CacheFrom, CacheTo, NoCacheFilter and Allow are as in
 	// `docker buildx build`.
 	Secrets, SSH, CacheFrom, CacheTo, NoCacheFilter, Allow []string
+	// SBOM and Provenance ask for attestations: "true", or attributes as in
+	// `docker buildx build`; empty or "false" for none.
+	SBOM, Provenance string
 	// NoCache builds everything anew, Pull looks for newer base images.
 	NoCache, Pull bool
 	// Network is the network of RUN instructions (default|none|host).
@@ -81,6 +84,7 @@ func (r *Request) solveOptions() (opt client.SolveOpt, done func(), err error) {
 		FrontendAttrs:       make(map[string]string),
 		AllowedEntitlements: r.Allow,
 	}
+	r.attest(opt.FrontendAttrs)
 	done, err = r.addFiles(&opt)
 	if err != nil {
 		return opt, func() {}, err
@@ -244,4 +248,24 @@ func isURL(source string) bool {
 		}
 	}
 	return false
+}
+
+// attest asks BuildKit for attestations.
+func (r *Request) attest(attrs map[string]string) {
+	for name, value := range map[string]string{"sbom": r.SBOM, "provenance": r.Provenance} {
+		switch value {
+		case "", "false":
+		case "true":
+			attrs["attest:"+name] = ""
+		default:
+			attrs["attest:"+name] = value
+		}
+	}
+}
+
+// Attests reports whether attestations are asked for.
+func (r *Request) Attests() bool {
+	attrs := make(map[string]string)
+	r.attest(attrs)
+	return len(attrs) > 0
 }

@@ -118,10 +118,27 @@ func TestAssemblerIsThisExecutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/" + filepath.Base(own) + " internal assemble"; strings.Join(assembler.Args, " ") != want {
-		t.Errorf("the builder runs %v, not %s", assembler.Args, want)
+	if want := "/" + filepath.Base(own) + " internal"; strings.Join(assembler.Command, " ") != want {
+		t.Errorf("the builder runs %v, not %s", assembler.Command, want)
 	}
 	if opt.LocalMounts[assemblerMount] == nil {
 		t.Error("the builder does not get it")
+	}
+}
+
+func TestAttests(t *testing.T) {
+	for _, c := range []struct {
+		request Request
+		want    map[string]string
+	}{
+		{Request{}, map[string]string{}},
+		{Request{SBOM: "false", Provenance: "false"}, map[string]string{}},
+		{Request{SBOM: "generator=r.example/s", Provenance: "true"}, map[string]string{"attest:sbom": "generator=r.example/s", "attest:provenance": ""}},
+	} {
+		attrs := make(map[string]string)
+		c.request.attest(attrs)
+		if !maps.Equal(attrs, c.want) || c.request.Attests() != (len(c.want) > 0) {
+			t.Errorf("%+v asks for %v", c.request, attrs)
+		}
 	}
 }

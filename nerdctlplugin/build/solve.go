@@ -32,9 +32,9 @@ const (
 	descriptorKey = "frontend.wasmfile.descriptor"
 )
 
-// AssembleArgs are the arguments with which this executable has to run
-// assemble.Run.
-var AssembleArgs = []string{"internal", "assemble"}
+// StepCommand are the arguments with which this executable has to run a step of
+// a build, whose name follows: see gateway.Assembler.
+var StepCommand = []string{"internal"}
 
 // ErrNotArtifact is returned for a target without COMPONENT when an artifact
 // is wanted.
@@ -189,5 +189,5 @@ func addAssembler(opt *client.SolveOpt) (*gateway.Assembler, error) {
 		llb.IncludePatterns([]string{name}),
 		llb.SharedKeyHint(assemblerMount),
 		llb.WithCustomName("[internal] load the assembler"))
-	return &gateway.Assembler{Root: root, Args: append([]string{"/" + name}, AssembleArgs...)}, nil
+	return &gateway.Assembler{Root: root, Command: append([]string{"/" + name}, StepCommand...)}, nil
 }

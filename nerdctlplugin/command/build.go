@@ -58,8 +58,11 @@ func bindBuild(flags *pflag.FlagSet, o *action.BuildOptions) {
 	flags.StringSliceVar(&r.Platforms, "platform", nil, "wasi/wasm, wasip1/wasm or wasip2/wasm for an image instead of an artifact")
 	flags.StringArrayVar(&r.CacheFrom, "cache-from", nil, "cache to use, as type=registry,ref=REF")
 	flags.StringArrayVar(&r.CacheTo, "cache-to", nil, "cache to fill, as type=registry,ref=REF")
+	flags.StringVar(&r.SBOM, "sbom", "", "say what is in the result, as true or generator=IMAGE; needs -o")
+	flags.StringVar(&r.Provenance, "provenance", "", "say how the result was made, as true or mode=min|max; needs -o")
 	flags.StringSliceVar(&r.NoCacheFilter, "no-cache-filter", nil, "stages to build anew")
 	flags.StringSliceVar(&r.Allow, "allow", nil, "what the build may do (network.host|security.insecure)")
+	flags.Lookup("sbom").NoOptDefVal, flags.Lookup("provenance").NoOptDefVal = "true", "true"
 	flags.BoolVar(&r.NoCache, "no-cache", false, "build everything anew")
 	flags.BoolVar(&r.Pull, "pull", false, "look for newer base images")
 	flags.StringVar(&r.Network, "network", "default", "network of RUN instructions (default|none|host)")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/push"
 )
 
 // newInternal has what containers and builds call this program for.
@@ -27,15 +28,25 @@ func newInternal(g *globals) *cobra.Command {
 			return ocihook.Run(os.Stdin, os.Stderr, args[0], dataStore, c.CNIPath, c.CNINetConfPath, c.BridgeIP)
 		},
 	})
-	internal.AddCommand(&cobra.Command{
-		Use:   "assemble",
-		Short: "Assemble an artifact; the last step of a build runs this in a container of the builder",
-		Args:  cobra.NoArgs,
-		// There is neither containerd nor a data root in that container.
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	internal.AddCommand(
+		newStep("assemble", "Assemble an artifact", func(cmd *cobra.Command) error {
 			return assemble.Run(assemble.Dirs{}, cmd.OutOrStdout())
-		},
-	})
+		}),
+		newStep("push", "Push an artifact", func(cmd *cobra.Command) error {
+			return push.Run(cmd.Context(), push.Dirs{}, cmd.OutOrStdout())
+		}),
+	)
 	return internal
+}
+
+// newStep is a command that a build runs in a container of the builder, where
+// there is neither containerd nor a data root.
+func newStep(name, does string, run func(*cobra.Command) error) *cobra.Command {
+	return &cobra.Command{
+		Use:               name,
+		Short:             does + "; a build runs this in a container of the builder",
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return run(cmd) },
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -37,6 +38,20 @@ func (d directory) open(name string) (io.ReaderAt, int64, io.Closer, error) {
 		return nil, 0, nil, errors.Join(err, file.Close())
 	}
 	return file, info.Size(), file, nil
+}
+
+func (d directory) top() ([]string, error) {
+	entries, err := fs.ReadDir(d.root.FS(), ".")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
 }
 
 func (d directory) Close() error { return d.root.Close() }

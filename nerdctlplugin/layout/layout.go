@@ -34,6 +34,8 @@ var (
 type files interface {
 	// open returns a file and its size in bytes, or fs.ErrNotExist.
 	open(name string) (io.ReaderAt, int64, io.Closer, error)
+	// top are the names without a slash, sorted.
+	top() ([]string, error)
 	io.Closer
 }
 
@@ -174,4 +176,34 @@ func (l *Layout) Verify(ctx context.Context, desc ocispec.Descriptor) error {
 		return fmt.Errorf("%s: blob %s: %w: the content is %s", l.path, desc.Digest, artifact.ErrDigestMismatch, actual)
 	}
 	return nil
+}
+
+// Attestations are the in-toto statements that BuildKit wrote beside the image
+// when it was asked for attestations, by file name. Those about something else
+// are left out and named in strangers: they are of an earlier build.
+func (l *Layout) Attestations() (statements map[string]artifact.Statement, strangers []string, err error) {
+	names, err := l.files.top()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", l.path, err)
+	}
+	statements = make(map[string]artifact.Statement)
+	for _, name := range names {
+		if !artifact.IsAttestationFile(name) {
+			continue
+		}
+		reader, size, closer, err := l.files.open(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: open %s: %w", l.path, name, err)
+		}
+		statement, err := artifact.ReadStatement(io.NewSectionReader(reader, 0, size))
+		if err := errors.Join(err, closer.Close()); err != nil {
+			return nil, nil, fmt.Errorf("%s: %s: %w", l.path, name, err)
+		}
+		if statement.IsAbout(l.root.Digest) {
+			statements[name] = statement
+		} else {
+			strangers = append(strangers, name)
+		}
+	}
+	return statements, strangers, nil
 }

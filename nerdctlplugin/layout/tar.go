@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -111,6 +112,17 @@ func (a *archive) open(name string) (io.ReaderAt, int64, io.Closer, error) {
 		return nil, 0, nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
 	return io.NewSectionReader(a.file, found.offset, found.size), found.size, io.NopCloser(nil), nil
+}
+
+func (a *archive) top() ([]string, error) {
+	var names []string
+	for name := range a.entries {
+		if !strings.Contains(name, "/") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 func (a *archive) Close() error { return a.file.Close() }

@@ -13,8 +13,9 @@ const (
 	// AnnotationKind is on each Wasm layer: "component" or "module".
 	AnnotationKind = "io.github.wasmfile.wasm.kind"
 
-	// AnnotationLayers is the config label, and the runtime-spec annotation,
-	// that holds the JSON array of the Wasm layers' descriptors.
+	// AnnotationLayers is the runtime-spec annotation that holds the JSON array
+	// of the Wasm layers' descriptors. The config label of this name has all
+	// layers that are not of the filesystem.
 	AnnotationLayers = "io.github.wasmfile.layers"
 
 	// AnnotationManifest is the runtime-spec annotation that holds the JSON

@@ -42,7 +42,9 @@ func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 	if err := checkCNCF(src); err != nil {
 		return manifestParts{}, fmt.Errorf("%w: form %s holds %w", ErrInvalid, FormCNCF, err)
 	}
-	layers, err := w.components(src.Components, MediaTypeWasm)
+	component := src.Components[0]
+	component.MediaType = MediaTypeWasm
+	layers, err := w.components([]Component{component})
 	if err != nil {
 		return manifestParts{}, err
 	}
@@ -53,7 +55,7 @@ func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 		OS:           "wasip1",
 		LayerDigests: []digest.Digest{layers[0].Digest},
 	}
-	if info := src.Components[0].Info; info.Kind == wasm.KindComponent {
+	if info := component.Info; info.Kind == wasm.KindComponent {
 		config.OS = "wasip2"
 		config.Component = &wasmConfigComponent{
 			Exports: append([]string{}, info.Exports...),
@@ -69,6 +71,12 @@ func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 func checkCNCF(src Source) error {
 	if n := len(src.Components); n != 1 {
 		return fmt.Errorf("one component, not %d", n)
+	}
+	if mediaType := src.Components[0].MediaType; mediaType != "" && mediaType != MediaTypeWasm {
+		return fmt.Errorf("no layer of type %s", mediaType)
+	}
+	if len(src.Files) > 0 {
+		return fmt.Errorf("no layer of type %s", src.Files[0].MediaType)
 	}
 	if src.RootFS != "" {
 		entries, err := os.ReadDir(src.RootFS)

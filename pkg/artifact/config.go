@@ -13,7 +13,8 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
-// imageConfig completes the config: what depends on the components.
+// imageConfig completes the config: what depends on the components and files,
+// whose layers these are.
 func imageConfig(src Source, layers []ocispec.Descriptor) (dockerspec.DockerOCIImage, error) {
 	config := src.Config
 	config.Platform = ocispec.Platform{Architecture: "wasm", OS: operatingSystem(src.Components)}

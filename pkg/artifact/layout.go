@@ -1,12 +1,14 @@
 package artifact
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -29,6 +31,20 @@ type Component struct {
 	Path string
 	// Info is what wasm.Parse says about the file.
 	Info *wasm.Info
+	// MediaType is the layer's, one of WasmLayerTypes; empty for
+	// MediaTypeComponentLayer.
+	MediaType string
+}
+
+// File is a file that becomes a layer of its own, as it is, and is neither
+// Wasm nor part of the filesystem.
+type File struct {
+	// Name is the layer's title, unique in the artifact.
+	Name string
+	// Path is where the file is.
+	Path string
+	// MediaType is the layer's, one that CheckMediaType accepts.
+	MediaType string
 }
 
 // Source is what an artifact is made from.
@@ -39,6 +55,8 @@ type Source struct {
 	// Components become the Wasm layers, in this order. There is at least
 	// one.
 	Components []Component
+	// Files become the last layers, in this order.
+	Files []File
 	// Config is the image config with entrypoint, environment and so on.
 	// Its platform, creation time, history and rootfs are not used.
 	Config dockerspec.DockerOCIImage
@@ -100,13 +118,17 @@ type manifestParts struct {
 	layers     []ocispec.Descriptor
 }
 
-// oci writes the layers of FormOCI: the components, then the files.
+// oci writes the layers of FormOCI: the components, the filesystem, other files.
 func (w layoutWriter) oci(src Source) (manifestParts, error) {
-	layers, err := w.components(src.Components, MediaTypeComponentLayer)
+	layers, err := w.components(src.Components)
 	if err != nil {
 		return manifestParts{}, err
 	}
-	config, err := imageConfig(src, layers)
+	files, err := w.files(src.Files)
+	if err != nil {
+		return manifestParts{}, err
+	}
+	config, err := imageConfig(src, slices.Concat(layers, files))
 	if err != nil {
 		return manifestParts{}, err
 	}
@@ -120,7 +142,7 @@ func (w layoutWriter) oci(src Source) (manifestParts, error) {
 			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		}
 	}
-	return manifestParts{ocispec.MediaTypeImageConfig, config, config.Platform, layers}, nil
+	return manifestParts{ocispec.MediaTypeImageConfig, config, config.Platform, append(layers, files...)}, nil
 }
 
 type layoutWriter struct {
@@ -128,10 +150,10 @@ type layoutWriter struct {
 	epoch time.Time
 }
 
-func (w layoutWriter) components(components []Component, mediaType string) ([]ocispec.Descriptor, error) {
+func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, error) {
 	layers := make([]ocispec.Descriptor, 0, len(components))
 	for _, c := range components {
-		desc, err := w.copyBlob(mediaType, c.Path)
+		desc, err := w.copyBlob(cmp.Or(c.MediaType, MediaTypeComponentLayer), c.Path)
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", c.Name, err)
 		}
@@ -139,6 +161,19 @@ func (w layoutWriter) components(components []Component, mediaType string) ([]oc
 			ocispec.AnnotationTitle: c.Name,
 			AnnotationKind:          string(c.Info.Kind),
 		}
+		layers = append(layers, desc)
+	}
+	return layers, checkLayers(layers)
+}
+
+func (w layoutWriter) files(files []File) ([]ocispec.Descriptor, error) {
+	layers := make([]ocispec.Descriptor, 0, len(files))
+	for _, f := range files {
+		desc, err := w.copyBlob(f.MediaType, f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		desc.Annotations = map[string]string{ocispec.AnnotationTitle: f.Name}
 		layers = append(layers, desc)
 	}
 	return layers, checkLayers(layers)

@@ -234,3 +234,34 @@ func TestOperatingSystem(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesComeLast: given files of other media types, their layers come after
+// the filesystem's, as they are, and the config names them.
+func TestFilesComeLast(t *testing.T) {
+	src := source(t)
+	model := filepath.Join(t.TempDir(), "model")
+	if err := os.WriteFile(model, []byte("weights"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	src.Components[1].MediaType = artifact.MediaTypeWasm
+	src.Files = []artifact.File{{Name: "model.bin", Path: model, MediaType: "application/x-model"}}
+	_, a := written(t, src)
+	var types []string
+	for _, l := range a.Manifest.Layers {
+		types = append(types, l.MediaType)
+	}
+	want := []string{artifact.MediaTypeComponentLayer, artifact.MediaTypeWasm, ocispec.MediaTypeImageLayerGzip, "application/x-model"}
+	if !slices.Equal(types, want) {
+		t.Errorf("layers are %q, not %q", types, want)
+	}
+	if last := a.Manifest.Layers[3]; last.Annotations[ocispec.AnnotationTitle] != "model.bin" || last.Size != int64(len("weights")) {
+		t.Errorf("the layer is %+v", last)
+	}
+	if len(a.Config.RootFS.DiffIDs) != 1 {
+		t.Errorf("diff_ids %v", a.Config.RootFS.DiffIDs)
+	}
+	var named []ocispec.Descriptor
+	if err := json.Unmarshal([]byte(a.Config.Config.Labels[artifact.AnnotationLayers]), &named); err != nil || len(named) != 3 {
+		t.Errorf("the config names %v (%v)", named, err)
+	}
+}

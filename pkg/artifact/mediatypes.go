@@ -1,6 +1,8 @@
 package artifact
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +80,31 @@ func IsManifest(mediaType string) bool {
 // manifests.
 func IsIndex(mediaType string) bool {
 	return mediaType == ocispec.MediaTypeImageIndex || mediaType == mediaTypeDockerManifestList
+}
+
+// restrictedName is the syntax of a media type's two names (RFC 6838, 4.2).
+var restrictedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`)
+
+// CheckMediaType returns an error for a media type that a layer may not be
+// given: one whose syntax is wrong, and those by which clients take a layer for
+// a part of the filesystem or for a document.
+func CheckMediaType(mediaType string) error {
+	base, name, ok := strings.Cut(mediaType, "/")
+	switch {
+	case strings.Contains(mediaType, ";"):
+		return fmt.Errorf("media type %q has parameters, which a layer's may not have", mediaType)
+	case !ok || !restrictedName.MatchString(base) || !restrictedName.MatchString(name):
+		return fmt.Errorf("%q is not a media type, such as application/vnd.example.model.v1+json", mediaType)
+	}
+	switch mediaType := strings.ToLower(mediaType); {
+	case IsFilesystemLayer(mediaType), strings.HasPrefix(mediaType, "application/vnd.oci.image.layer."), strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs."):
+		return fmt.Errorf("%s is the type of a filesystem layer, which clients unpack", mediaType)
+	case IsManifest(mediaType), IsIndex(mediaType), mediaType == "application/vnd.oci.artifact.manifest.v1+json":
+		return fmt.Errorf("%s is the type of a manifest, not of a layer", mediaType)
+	case isImageConfig(mediaType), mediaType == MediaTypeWasmConfig, mediaType == ocispec.MediaTypeDescriptor, mediaType == ocispec.MediaTypeLayoutHeader:
+		return fmt.Errorf("%s is the type of a document about an image, not of a layer", mediaType)
+	}
+	return nil
 }
 
 func isImageConfig(mediaType string) bool {

@@ -56,20 +56,11 @@ type Artifact struct {
 // that match ErrTooLarge, ErrDigestMismatch, ErrSizeMismatch or ErrInvalid for
 // documents that are not what they claim to be.
 func Read(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (*Artifact, error) {
-	if !IsManifest(desc.MediaType) {
-		return nil, fmt.Errorf("%w: %s is a %q, not an image manifest", ErrInvalid, desc.Digest, desc.MediaType)
-	}
-	a := &Artifact{Descriptor: desc}
-	encoded, err := ReadDocument(ctx, f, desc)
+	manifest, err := ReadManifest(ctx, f, desc)
 	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
+		return nil, err
 	}
-	if err := json.Unmarshal(encoded, &a.Manifest); err != nil {
-		return nil, fmt.Errorf("%w: manifest %s: %w", ErrInvalid, desc.Digest, err)
-	}
-	if err := checkManifest(a.Manifest); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
-	}
+	a := &Artifact{Descriptor: desc, Manifest: manifest}
 	if len(a.WasmLayers()) == 0 {
 		return nil, &UnknownLayersError{Manifest: desc.Digest, MediaTypes: distinctMediaTypes(a.Manifest.Layers)}
 	}
@@ -77,6 +68,27 @@ func Read(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (*Artifact, e
 		return nil, fmt.Errorf("config %s of manifest %s: %w", a.Manifest.Config.Digest, desc.Digest, err)
 	}
 	return a, nil
+}
+
+// ReadManifest fetches and checks the manifest that desc names, and nothing
+// else. It returns errors that match ErrTooLarge, ErrDigestMismatch,
+// ErrSizeMismatch or ErrInvalid.
+func ReadManifest(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (ocispec.Manifest, error) {
+	var manifest ocispec.Manifest
+	if !IsManifest(desc.MediaType) {
+		return manifest, fmt.Errorf("%w: %s is a %q, not an image manifest", ErrInvalid, desc.Digest, desc.MediaType)
+	}
+	encoded, err := ReadDocument(ctx, f, desc)
+	if err != nil {
+		return manifest, fmt.Errorf("read manifest: %w", err)
+	}
+	if err := json.Unmarshal(encoded, &manifest); err != nil {
+		return manifest, fmt.Errorf("%w: manifest %s: %w", ErrInvalid, desc.Digest, err)
+	}
+	if err := checkManifest(manifest); err != nil {
+		return manifest, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	return manifest, nil
 }
 
 func (a *Artifact) readConfig(ctx context.Context, f Fetcher) error {

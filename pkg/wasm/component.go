@@ -21,48 +21,71 @@ const (
 
 var componentSections = sectionNames("custom", "core module", "core instance", "core type", "component", "instance", "alias", "type", "canon", "start", "import", "export", "value")
 
-// component reads the sections of a component, nested binaries included.
-func (w *walker) component(r *reader, depth int) {
+// component reads the sections of a component, nested binaries included, and
+// returns what it exports.
+func (w *walker) component(r *reader, depth int, parent *scope) *shape {
+	in, exported := &scope{parent: parent}, &shape{}
 	for r.more() {
 		id, section := w.section(r, componentSections)
 		switch id {
 		case componentCustom:
 			w.custom(&section)
 		case componentCoreModule:
-			if kind := w.binary(&section, depth+1); kind != KindModule {
+			if kind, _ := w.binary(&section, depth+1, in); kind != KindModule {
 				section.fail("the core module section holds a component")
 			}
 		case componentComponent:
-			if kind := w.binary(&section, depth+1); kind != KindComponent {
+			kind, nested := w.binary(&section, depth+1, in)
+			if kind != KindComponent {
 				section.fail("the component section holds a core module")
 			}
+			w.define(in, sortComponent, nested)
+		case componentInstance:
+			w.instances(&section, in)
+		case componentAlias:
+			w.aliases(&section, in)
 		case componentImport:
-			w.componentImports(&section, depth)
+			w.componentImports(&section, depth, in)
 		case componentExport:
-			w.componentExports(&section, depth)
+			w.componentExports(&section, depth, in, exported)
 		}
 	}
+	exported.hidden = exported.hidden || in.lost
+	return exported
 }
 
-func (w *walker) componentImports(r *reader, depth int) {
+func (w *walker) componentImports(r *reader, depth int, in *scope) {
 	for range countOf(r, r.end) {
 		w.add(r, w.imports, w.externName(r, depth), depth)
-		r.externDesc()
+		w.define(in, r.externDesc(), unknown)
 	}
 	r.done()
 }
 
-func (w *walker) componentExports(r *reader, depth int) {
+func (w *walker) componentExports(r *reader, depth int, in *scope, exported *shape) {
 	for range countOf(r, r.end) {
-		w.add(r, w.exports, w.externName(r, depth), depth)
-		r.sort()
-		r.uint()
+		name := w.externName(r, depth)
+		w.add(r, w.exports, name, depth)
+		sort := r.sort()
+		of := in.lookUp(sort, r.uint())
 		if r.optional() {
 			r.externDesc()
 		}
+		exported.export(name, sort, of)
+		w.define(in, sort, of)
 	}
 	r.done()
 }
+
+// Sorts of what a component defines; externDesc has the same numbers.
+const (
+	sortCore = iota
+	sortFunction
+	sortValue
+	sortType
+	sortComponent
+	sortInstance
+)
 
 // Options of a name of the form 0x02.
 const (
@@ -115,37 +138,41 @@ func (r *reader) optional() bool {
 	}
 }
 
-// sort reads over the sort of an exported item.
-func (r *reader) sort() {
-	switch kind := r.byte(); {
-	case kind == 0x00: // a core sort follows
+// sort reads a sort; that of a core item is followed by which.
+func (r *reader) sort() byte {
+	sort := r.byte()
+	switch {
+	case sort == sortCore:
 		r.byte()
-	case kind > 0x05:
-		r.fail(fmt.Sprintf("an export is of the unknown sort %d", kind))
+	case sort > sortInstance:
+		r.fail(fmt.Sprintf("%s has an item of the unknown sort %d", r.what, sort))
 	}
+	return sort
 }
 
-// externDesc reads over the type of an import or export.
-func (r *reader) externDesc() {
-	switch kind := r.byte(); kind {
-	case 0x00: // core module
+// externDesc reads the type of an import or export, and returns its sort.
+func (r *reader) externDesc() byte {
+	kind := r.byte()
+	switch kind {
+	case sortCore: // a module
 		if core := r.byte(); core != 0x11 {
 			r.fail(fmt.Sprintf("an import is of the unknown core kind 0x%x", core))
 		}
 		r.uint()
-	case 0x01, 0x04, 0x05: // function, component, instance
+	case sortFunction, sortComponent, sortInstance:
 		r.uint()
-	case 0x02: // value: equal to an index, or of a type
+	case sortValue: // equal to an index, or of a type
 		if r.byte() == 0 {
 			r.uint()
-			return
+			return kind
 		}
 		r.long()
-	case 0x03: // type: equal to an index, or a new resource
+	case sortType: // equal to an index, or a new resource
 		if r.byte() == 0 {
 			r.uint()
 		}
 	default:
 		r.fail(fmt.Sprintf("an import is of the unknown kind %d", kind))
 	}
+	return kind
 }

@@ -29,8 +29,9 @@ var moduleOrder = [...]int{
 	moduleExport: 8, moduleStart: 9, moduleElement: 10, moduleDataCount: 11, moduleCode: 12, moduleData: 13,
 }
 
-// module reads the sections of a core module.
-func (w *walker) module(r *reader, depth int) {
+// module reads the sections of a core module, and returns what it exports.
+func (w *walker) module(r *reader, depth int) *shape {
+	exported := &shape{}
 	last := 0
 	var functions, bodies uint32
 	for r.more() {
@@ -49,7 +50,7 @@ func (w *walker) module(r *reader, depth int) {
 		case moduleImport:
 			w.moduleImports(&section, depth)
 		case moduleExport:
-			w.moduleExports(&section, depth)
+			w.moduleExports(&section, depth, exported)
 		case moduleFunction:
 			functions = countOf(&section, section.end)
 			for range functions {
@@ -67,6 +68,7 @@ func (w *walker) module(r *reader, depth int) {
 	if functions != bodies {
 		r.fail(fmt.Sprintf("%d functions are declared and %d have a body (truncated?)", functions, bodies))
 	}
+	return exported
 }
 
 // countOf reads the length of a list whose items have at least one byte.
@@ -139,12 +141,16 @@ func (r *reader) externType(module string, kind byte) {
 	}
 }
 
-func (w *walker) moduleExports(r *reader, depth int) {
+func (w *walker) moduleExports(r *reader, depth int, exported *shape) {
 	for range countOf(r, r.end) {
 		name := r.name()
 		w.add(r, w.exports, name, depth)
-		if kind := r.byte(); kind > externTag {
+		kind := r.byte()
+		if kind > externTag {
 			r.fail(fmt.Sprintf("export %q is of the unknown kind %d", name, kind))
+		}
+		if kind == externFunc && depth == 0 {
+			exported.functions = append(exported.functions, name)
 		}
 		r.uint()
 	}

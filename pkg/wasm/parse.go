@@ -57,7 +57,7 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 	size = max(size, 0)
 	file := &reader{cursor: newCursor(r, size), end: size, what: "the file"}
 	w := walker{imports: make(map[string]struct{}), exports: make(map[string]struct{})}
-	kind := w.binary(file, 0)
+	kind, exported := w.binary(file, 0, nil)
 	info = &Info{
 		Kind:      kind,
 		Imports:   slices.Sorted(maps.Keys(w.imports)),
@@ -65,6 +65,7 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 		DebugSize: w.debugSize,
 	}
 	info.WASI = w.wasi(info)
+	info.Functions, info.hidden = exported.list()
 	return info, nil
 }
 
@@ -74,12 +75,14 @@ type walker struct {
 	imports, exports map[string]struct{}
 	implemented      []string // a WASI 0.3 interface that a plainly named import or export is of
 	entities         int
+	defined          int // instances and nested components
 	nameBytes        int
 	debugSize        int64
 }
 
-// binary reads one module or component, to the end of r.
-func (w *walker) binary(r *reader, depth int) Kind {
+// binary reads one module or component, to the end of r, and returns what it
+// exports.
+func (w *walker) binary(r *reader, depth int, parent *scope) (Kind, *shape) {
 	if depth > maxDepth {
 		r.fail(fmt.Sprintf("components are nested deeper than %d", maxDepth))
 	}
@@ -92,17 +95,15 @@ func (w *walker) binary(r *reader, depth int) Kind {
 	version, layer := binary.LittleEndian.Uint16(header[4:]), binary.LittleEndian.Uint16(header[6:])
 	switch {
 	case version == 1 && layer == 0:
-		w.module(r, depth)
-		return KindModule
+		return KindModule, w.module(r, depth)
 	case version == 0x0d && layer == 1:
-		w.component(r, depth)
-		return KindComponent
+		return KindComponent, w.component(r, depth, parent)
 	case layer == 1:
 		r.fail(fmt.Sprintf("component model binary version 0x%x is not the released 0xd: make the component anew with current tools", version))
 	default:
 		r.fail(fmt.Sprintf("WebAssembly version %d, layer %d is not known", version, layer))
 	}
-	return ""
+	return "", nil
 }
 
 // sectionNames are how errors call sections, by their ids.
@@ -141,13 +142,18 @@ func (w *walker) custom(r *reader) {
 
 // add notes an import or export.
 func (w *walker) add(r *reader, to map[string]struct{}, name string, depth int) {
+	w.count(r, name)
+	if depth == 0 {
+		to[name] = struct{}{}
+	}
+}
+
+// count bounds how many names there are, and how long they are.
+func (w *walker) count(r *reader, name string) {
 	if w.entities++; w.entities > maxEntities {
 		r.fail(fmt.Sprintf("more than %d imports and exports", maxEntities))
 	}
 	if w.nameBytes += len(name); w.nameBytes > maxNameBytes {
 		r.fail(fmt.Sprintf("the names of imports and exports have more than %d bytes", maxNameBytes))
-	}
-	if depth == 0 {
-		to[name] = struct{}{}
 	}
 }

@@ -53,9 +53,15 @@ type Info struct {
 	Imports []string `json:"imports,omitempty"`
 	// Exports are, sorted and distinct, the exported names.
 	Exports []string `json:"exports,omitempty"`
+	// Functions are, sorted and distinct, the exported functions. Those of an
+	// instance that a component exports are "instance#function".
+	Functions []string `json:"-"`
 	// DebugSize is the number of bytes in custom sections that only serve
 	// debugging, nested ones included.
 	DebugSize int64 `json:"debugSize,omitempty"`
+
+	// hidden says that Functions may not be all.
+	hidden bool
 }
 
 // magic begins every WebAssembly binary.

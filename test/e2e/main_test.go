@@ -9,7 +9,7 @@ import (
 )
 
 // required is what `make sandbox-env` exports and the tests use.
-var required = []string{"REGISTRY", "WASMFILE_FRONTEND", "BUILDX_BUILDER", "CONTAINERD_ADDRESS", "DOCKER_HOST", "GOLANG_IMAGE", "BUSYBOX_IMAGE", "SANDBOX_DIR"}
+var required = []string{"REGISTRY", "WASMFILE_FRONTEND", "BUILDX_BUILDER", "CONTAINERD_ADDRESS", "DOCKER_HOST", "GOLANG_IMAGE", "BUSYBOX_IMAGE", "SANDBOX_DIR", "PLAIN_REGISTRY"}
 
 func TestMain(m *testing.M) {
 	for _, name := range required {

@@ -1,6 +1,6 @@
 // Command wasmfile-frontend is the BuildKit frontend for Wasmfiles. Without an
-// argument it talks to BuildKit over stdin and stdout; `assemble` is the step
-// of a build that it runs itself as.
+// argument it talks to BuildKit over stdin and stdout; `assemble` and `push` are
+// the steps of a build that it runs itself as.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/gateway"
+	"github.com/wasmfile/wasmfile/frontend/push"
 	"github.com/wasmfile/wasmfile/pkg/version"
 )
 
@@ -30,6 +31,8 @@ func run(ctx context.Context, args []string) error {
 		return grpcclient.RunFromEnvironment(ctx, gateway.New(gateway.Options{}).Build)
 	case len(args) == 1 && args[0] == "assemble":
 		return assemble.Run(assemble.Dirs{}, os.Stdout)
+	case len(args) == 1 && args[0] == "push":
+		return push.Run(ctx, push.Dirs{}, os.Stdout)
 	case len(args) == 1 && (args[0] == "version" || args[0] == "--version"):
 		fmt.Println(version.String())
 		return nil

@@ -19,6 +19,7 @@ type settings struct {
 	Root, Run, Tools             string   // directories
 	Listen                       string   // the registry's address
 	RegistryNames                []string // host:port by which clients may name the registry
+	PlainRegistry                string   // host:port of a registry without HTTPS that a test may start
 	Containerd, Buildkit, Docker string   // sockets
 	DockerBridge                 string
 	NerdctlBridge, NerdctlSubnet string // the subnet's first three numbers
@@ -29,7 +30,8 @@ func (s *Sandbox) settings() settings {
 	return settings{
 		Root: s.root, Run: s.run, Tools: s.path("tools", "bin"),
 		Listen: s.registryAddress(), RegistryNames: []string{s.Registry(), s.registryAddress()},
-		Containerd: s.containerdSocket(), Buildkit: s.buildkitSocket(), Docker: s.dockerSocket(),
+		PlainRegistry: s.plainRegistry(),
+		Containerd:    s.containerdSocket(), Buildkit: s.buildkitSocket(), Docker: s.dockerSocket(),
 		DockerBridge: s.dockerBridge(), NerdctlBridge: s.nerdctlBridge(), NerdctlSubnet: s.subnet(1),
 		PauseImage: s.Image("pause"),
 	}

@@ -32,6 +32,7 @@ func (s *Sandbox) variables() []variable {
 		// It would say on every call that cgroup v1 is going to be removed.
 		{"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS", "1"},
 		{"REGISTRY", s.Registry()},
+		{"PLAIN_REGISTRY", s.plainRegistry()},
 		{"WASMFILE_FRONTEND", s.FrontendImage()},
 		{"DOCKERFILE_FRONTEND", s.Image("dockerfile")},
 		{"WASMFILE_ENGINE", s.tool("wasmtime")},

@@ -26,6 +26,11 @@ func (s *Sandbox) subnet(n int) string {
 	return fmt.Sprintf("10.%d.%d", 128+int(id[0])%96, int(id[1])&^1+n)
 }
 
+// plainRegistry is an address of dockerd's bridge at which nothing listens, and
+// with which the builders speak plain HTTP if something does. Containers of
+// either builder reach it.
+func (s *Sandbox) plainRegistry() string { return s.subnet(0) + ".1:5080" }
+
 // rule is an iptables rule without the command that adds, checks or deletes it.
 type rule struct {
 	table, chain string

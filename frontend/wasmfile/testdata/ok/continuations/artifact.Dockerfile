@@ -1,10 +1,10 @@
 FROM scratch
-COPY --from=build ["/a.wasm", "/b.wasm", \
 #
 #
 #
 #
-"/.wasmfile/0001/files/"]
+#
+#
 LABEL io.github.wasmfile.annotation.a=1 io.github.wasmfile.annotation.b=2 \
 #
 #

@@ -4,5 +4,5 @@
 #
 # a comment
 FROM scratch
-COPY ["a.wasm", `
-"/.wasmfile/0001/files/"]
+#
+#

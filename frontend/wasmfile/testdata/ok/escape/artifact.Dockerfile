@@ -1,6 +1,6 @@
 # escape=`
 FROM scratch
-COPY ["b.wasm", `
 #
-"/.wasmfile/0001/as/a/"]
+#
+#
 ENTRYPOINT ["a"]

@@ -10,4 +10,4 @@ EOF1
 	EOF2
 RUN echo \
 COMPONENT not.wasm
-COPY ["a.wasm", "/.wasmfile/0001/files/"]
+#

@@ -1,3 +1,3 @@
 # syntax=wasmfile/wasmfile
 FROM scratch
-COPY ["app.wasm", "/.wasmfile/0001/files/"]
+#

@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/system"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// assembly is the step that makes a layout of what is mounted.
+func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State, error) {
+	host := b.ui.BuildPlatforms[0]
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
+	}
+	program, err := b.frontend.assembler(b.client, host)
+	if err != nil {
+		return llb.State{}, err
+	}
+	name := "[artifact] assemble"
+	if spec.CheckOnly {
+		name = "[artifact] check components"
+	}
+	created := llb.WithCreatedTime(time.Unix(0, 0))
+	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, encoded, created),
+		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
+	options := append(program.run("assemble"),
+		llb.AddMount(assemble.SpecDir, specState, llb.Readonly),
+		llb.Network(pb.NetMode_NONE),
+		llb.WithCustomName(name),
+		llb.Platform(host),
+	)
+	if b.ui.IsNoCache("") {
+		options = append(options, llb.IgnoreCache)
+	}
+	return llb.Scratch().Run(append(options, mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
+}
+
+// nativePath is what BuildKit puts into the environment of an image FROM
+// scratch. A component has no use for directories of programs.
+const nativePath = "PATH=" + system.DefaultPathEnvUnix
+
+// keepOwnProcess takes out the process of a base image, which is a program of
+// that image, not a component.
+func (b *build) keepOwnProcess(config *dockerspec.DockerOCIImageConfig) {
+	if b.file.Entrypoint == nil {
+		config.Entrypoint = nil
+	}
+	if b.file.Cmd == nil {
+		config.Cmd = nil
+	}
+}
+
+// spec tells what to assemble.
+func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
+	config := *converted.Image
+	config.History, config.Created, config.RootFS = nil, nil, ocispec.RootFS{}
+	config.Platform = ocispec.Platform{}
+	b.keepOwnProcess(&config.Config)
+	if converted.BaseImage == nil {
+		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
+	}
+	spec := assemble.Spec{Form: b.format.form, Compression: b.format.compression}
+	for _, c := range b.file.Components {
+		spec.Components = append(spec.Components, assemble.ComponentSpec{
+			MediaType: c.MediaType(), Optional: c.Optional(), Exclude: c.Exclude(),
+		})
+	}
+	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
+	spec.Config = config
+	if converted.Epoch != nil {
+		seconds := converted.Epoch.Unix()
+		spec.Epoch = &seconds
+	}
+	return spec
+}

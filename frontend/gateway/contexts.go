@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	contextPrefix = "context:"
+	inputPrefix   = "input:"
+)
+
+// contexts is a client that has named contexts of ours beside the user's, and
+// resolves an image once per build: what is found out about it then holds for
+// BuildKit's conversion as well.
+type contexts struct {
+	client.Client
+	opts map[string]string
+
+	mu       sync.Mutex
+	states   map[string]llb.State
+	resolved map[string]func() (string, digest.Digest, []byte, error)
+}
+
+func newContexts(c client.Client) *contexts {
+	return &contexts{
+		Client:   c,
+		opts:     maps.Clone(c.BuildOpts().Opts),
+		states:   make(map[string]llb.State),
+		resolved: make(map[string]func() (string, digest.Digest, []byte, error)),
+	}
+}
+
+// BuildOpts are the build's, with the named contexts that were added.
+func (c *contexts) BuildOpts() client.BuildOpts {
+	opts := c.Client.BuildOpts()
+	opts.Opts = c.opts
+	return opts
+}
+
+// add makes a state the named context of this name.
+func (c *contexts) add(name string, state llb.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opts[contextPrefix+name] = inputPrefix + name
+	c.states[name] = state
+}
+
+// Inputs are the build's, and the named contexts that were added.
+func (c *contexts) Inputs(ctx context.Context) (map[string]llb.State, error) {
+	given, err := c.Client.Inputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	inputs := maps.Clone(c.states)
+	maps.Copy(inputs, given)
+	return inputs, nil
+}
+
+// ResolveImageConfig resolves each image once.
+func (c *contexts) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	if opt.ImageOpt == nil || opt.ImageOpt.Platform == nil || opt.OCILayoutOpt != nil {
+		return c.Client.ResolveImageConfig(ctx, ref, opt)
+	}
+	key := strings.Join([]string{ref, platforms.FormatAll(*opt.ImageOpt.Platform), opt.ImageOpt.ResolveMode}, " ")
+	c.mu.Lock()
+	resolve, ok := c.resolved[key]
+	if !ok {
+		var once sync.Once
+		var resolvedRef string
+		var d digest.Digest
+		var config []byte
+		var err error
+		resolve = func() (string, digest.Digest, []byte, error) {
+			once.Do(func() { resolvedRef, d, config, err = c.Client.ResolveImageConfig(ctx, ref, opt) })
+			return resolvedRef, d, config, err
+		}
+		c.resolved[key] = resolve
+	}
+	c.mu.Unlock()
+	return resolve()
+}
+
+// namedContext is the value of the user's named context for a name, as BuildKit
+// looks it up; empty when there is none.
+func (b *build) namedContext(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return ""
+	}
+	name = strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+	if value, ok := b.opts[contextPrefix+name+"::"+platforms.FormatAll(platforms.Normalize(b.ui.BuildPlatforms[0]))]; ok {
+		return value
+	}
+	return b.opts[contextPrefix+name]
+}

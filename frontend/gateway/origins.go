@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmfile/wasmfile/frontend/origin"
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// originContext begins the names of the contexts that hold files of artifacts.
+// No stage, and no image that exists, has such a name.
+const originContext = "component.invalid/"
+
+// readOrigins finds out which of the components come from an artifact, and has
+// them copied from a context with its files.
+func (b *build) readOrigins(ctx context.Context, components []wasmfile.Component) error {
+	names := make(map[string]*origin.Origin)
+	group, groupCtx := errgroup.WithContext(ctx)
+	var found []func()
+	for _, c := range components {
+		if _, known := names[c.From()]; known || c.From() == "" {
+			continue
+		}
+		names[c.From()] = nil
+		var o *origin.Origin
+		group.Go(func() (err error) {
+			if o, err = b.origin(groupCtx, c.From()); err != nil {
+				return parser.WithLocation(err, c.Location)
+			}
+			return nil
+		})
+		found = append(found, func() { names[c.From()] = o })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, set := range found {
+		set()
+	}
+	for i, c := range components {
+		o := names[c.From()]
+		if o == nil {
+			continue
+		}
+		state, files, err := o.Select(origin.Selection{
+			Patterns: c.Sources(),
+			Dynamic:  slices.ContainsFunc(c.Sources(), wasmfile.IsDynamic),
+			Optional: c.Optional(),
+			Others:   c.MediaType() != "" && !artifact.IsWasmLayer(c.MediaType()),
+		}, llb.Platform(b.ui.BuildPlatforms[0]))
+		if err != nil {
+			return parser.WithLocation(err, c.Location)
+		}
+		name := fmt.Sprintf("%s%d", originContext, i+1)
+		b.client.add(name, state)
+		c.CopyFrom(name, files)
+	}
+	return nil
+}
+
+// origin is the artifact that a --from names, nil when it names something that
+// BuildKit can copy from.
+func (b *build) origin(ctx context.Context, from string) (*origin.Origin, error) {
+	finder := origin.Finder{Client: b.client, Platform: b.ui.BuildPlatforms[0], ResolveMode: b.ui.ImageResolveMode.String()}
+	value := b.namedContext(from)
+	image, isStage := b.file.Stage(from)
+	if value == "" && isStage {
+		if image == "" {
+			return nil, nil
+		}
+		from, value = image, b.namedContext(image)
+	}
+	const dockerImage = "docker-image://"
+	switch {
+	case value == "" && strings.EqualFold(from, "scratch"), value == "" && strings.EqualFold(from, "context"):
+		return nil, nil
+	case value == "":
+		return b.registryOrigin(ctx, finder, from, from)
+	case origin.IsLayout(value):
+		return finder.Layout(ctx, from, value)
+	case strings.HasPrefix(value, dockerImage):
+		return b.registryOrigin(ctx, finder, from, strings.TrimPrefix(value, dockerImage))
+	case strings.HasPrefix(value, inputPrefix):
+		inputs, err := b.client.Inputs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if input, ok := inputs[strings.TrimPrefix(value, inputPrefix)]; ok {
+			return finder.Build(ctx, from, input)
+		}
+	}
+	return nil, nil
+}
+
+// registryOrigin is the artifact of a reference, whose repository is then known
+// to have its layers.
+func (b *build) registryOrigin(ctx context.Context, finder origin.Finder, from, ref string) (*origin.Origin, error) {
+	found, err := finder.Registry(ctx, from, ref)
+	if found != nil {
+		b.origins.add(ref)
+	}
+	return found, err
+}

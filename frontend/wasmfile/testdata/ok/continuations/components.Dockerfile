@@ -1,0 +1,14 @@
+FROM scratch
+COPY --from=build ["/a.wasm", "/b.wasm", \
+#
+#
+#
+#
+"/.wasmfile/0001/files/"]
+#
+#
+#
+#
+#
+#
+#

@@ -1,0 +1,6 @@
+# escape=`
+FROM scratch
+COPY ["b.wasm", `
+#
+"/.wasmfile/0001/as/a/"]
+#

@@ -1,0 +1,13 @@
+FROM debian
+#
+#
+#
+#
+#
+#
+#
+#
+#
+#
+#
+COPY ["a.wasm", "/.wasmfile/0001/files/"]
