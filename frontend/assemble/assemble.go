@@ -70,25 +70,28 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if spec.CheckOnly {
 		return report.write(dirs.Output)
 	}
-	if err := chooseProcess(&spec.Config.Config, components); err != nil {
+	if spec.Form == artifact.FormCNCF {
+		err = checkCNCF(spec, report.Components)
+	} else {
+		err = chooseProcess(&spec.Config.Config, components)
+	}
+	if err != nil {
 		return err
 	}
 	rootFS := dirs.Input
 	if _, err := os.Lstat(rootFS); errors.Is(err, fs.ErrNotExist) {
 		rootFS = ""
 	}
-	annotations, err := report.encode()
-	if err != nil {
-		return err
-	}
 	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
+		Form:             spec.Form,
 		Components:       components,
 		Files:            files,
 		Config:           spec.Config,
 		Annotations:      spec.Annotations,
-		IndexAnnotations: annotations,
+		IndexAnnotations: report.describe,
 		RootFS:           rootFS,
 		RootFSExclude:    wasmfile.Dir,
+		Compression:      spec.Compression,
 		Epoch:            spec.epoch(),
 	})
 	if errors.Is(err, artifact.ErrTooLarge) {

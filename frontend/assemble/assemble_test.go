@@ -87,8 +87,12 @@ func TestLayout(t *testing.T) {
 	if err := assemble.Run(dirs, &log); err != nil {
 		t.Fatal(err)
 	}
-	if report, descriptor := readReport(t, dirs); len(report.Components) != 3 || report.Components[2].Ordinal != 2 || descriptor == nil {
-		t.Errorf("the report is %+v of %v", report, descriptor)
+	report, descriptor := readReport(t, dirs)
+	if len(report.Components) != 3 || report.Components[2].Ordinal != 2 || descriptor == nil {
+		t.Fatalf("the report is %+v of %v", report, descriptor)
+	}
+	if layer := report.Components[1].Layer; layer.Digest != digest.FromString(module) || layer.Size != int64(len(module)) {
+		t.Errorf("the report says that b.wasm is layer %v", layer)
 	}
 	manifest := readManifest(t, dirs.Output)
 	var names []string
@@ -183,19 +187,30 @@ func TestProblems(t *testing.T) {
 		"no component but a file": {
 			map[string]string{".wasmfile/0001/files/a.json": "{}"},
 			assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: "application/json"}}},
-			assemble.SubjectComponent, []int{1}, []string{"needs a component"},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"needs a component"},
 		},
 		"a Wasm type that is not Wasm": {
 			map[string]string{".wasmfile/0001/files/a.json": "{}"},
 			assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: artifact.MediaTypeWasm}}},
-			assemble.SubjectComponent, []int{1}, []string{"not a valid WebAssembly binary"},
+			assemble.SubjectComponent,
+			[]int{1},
+			[]string{"not a valid WebAssembly binary"},
 		},
 		"a component and a file of one name": {
 			map[string]string{".wasmfile/0001/files/a": module, ".wasmfile/0002/files/a": "{}"},
 			assemble.Spec{Components: []assemble.ComponentSpec{{}, {MediaType: "application/json"}}},
-			assemble.SubjectComponent, []int{2, 1}, []string{`"a"`},
+			assemble.SubjectComponent,
+			[]int{2, 1},
+			[]string{`"a"`},
 		},
 		"nothing of all that is optional": {nil, assemble.Spec{Components: []assemble.ComponentSpec{{Optional: true}}}, assemble.SubjectComponent, nil, []string{"--optional"}},
+		"cncf, two components":            {two, cncf(2, process(nil)), assemble.SubjectComponent, []int{2, 1}, []string{"form cncf", "a.wasm and b.wasm"}},
+		"cncf, a name that is none":       {one, cncf(1, process([]string{"b"})), assemble.SubjectProcess, nil, []string{"form cncf", `["b"]`, `"a.wasm"`}},
+		"cncf, a function":                {one, cncf(1, process([]string{"a#f"})), assemble.SubjectProcess, nil, []string{"form cncf", `"a#f"`}},
+		"cncf, an argument":               {one, cncf(1, process([]string{"a"}, "-x")), assemble.SubjectProcess, nil, []string{"form cncf", `"-x"`}},
+		"cncf, another type":              {one, assemble.Spec{Components: []assemble.ComponentSpec{{MediaType: artifact.MediaTypeComponentLayer}}, Form: artifact.FormCNCF}, assemble.SubjectComponent, []int{1}, []string{"form cncf", "--media-type"}},
 		"wrong entrypoint":                {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2), Config: process([]string{"/c"})}, assemble.SubjectProcess, nil, []string{`"/c"`, "a.wasm, b.wasm"}},
 	}
 	for name, c := range cases {
@@ -215,6 +230,60 @@ func TestProblems(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageLayoutFile)); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("there is a layout as well")
+			}
+		})
+	}
+}
+
+// cncf is a spec of that form.
+func cncf(components int, config dockerspec.DockerOCIImage) assemble.Spec {
+	return assemble.Spec{Components: make([]assemble.ComponentSpec, components), Form: artifact.FormCNCF, Config: config}
+}
+
+// TestCNCF: given a component whose name is all that is said of the process,
+// an artifact of the form cncf.
+func TestCNCF(t *testing.T) {
+	for _, config := range []dockerspec.DockerOCIImage{process(nil), process([]string{"/a"}), process(nil, "a.wasm")} {
+		dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": component}, cncf(1, config))
+		if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+			t.Fatal(err)
+		}
+		report, descriptor := readReport(t, dirs)
+		if descriptor == nil || report.Components[0].Layer.MediaType != artifact.MediaTypeWasm {
+			t.Errorf("the report is %+v of %v", report, descriptor)
+		}
+	}
+}
+
+// TestStartFile: given an image's config, its process is a component's path.
+func TestStartFile(t *testing.T) {
+	app := []assemble.ComponentReport{{Name: "app.wasm", Info: &wasm.Info{Kind: wasm.KindModule, Functions: []string{"f"}}}}
+	two := append(app, assemble.ComponentReport{Name: "app", Info: &wasm.Info{Kind: wasm.KindModule}})
+	cases := []struct {
+		name            string
+		components      []assemble.ComponentReport
+		config          dockerspec.DockerOCIImage
+		entrypoint, cmd []string
+		problem         bool
+	}{
+		{"none", app, process(nil), []string{"/app.wasm"}, nil, false},
+		{"a name", app, process([]string{"app"}, "-x"), []string{"/app.wasm"}, []string{"-x"}, false},
+		{"a path with a function", app, process([]string{"/app.wasm#f"}), []string{"/app.wasm#f"}, nil, false},
+		{"a command that names it", app, process(nil, "app", "-x"), nil, []string{"/app.wasm", "-x"}, false},
+		{"arguments only", app, process(nil, "-x"), []string{"/app.wasm"}, []string{"-x"}, false},
+		{"another file", app, process([]string{"/bin/x"}), nil, nil, true},
+		{"one of two, by its whole name", two, process([]string{"app"}), []string{"/app"}, nil, false},
+		{"none of two", two, process([]string{"x"}), nil, nil, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			config := c.config.Config
+			problem := assemble.StartFile(&config, c.components)
+			if (problem != nil) != c.problem {
+				t.Fatalf("problem %v", problem)
+			}
+			if problem == nil && (!slices.Equal(config.Entrypoint, c.entrypoint) || !slices.Equal(config.Cmd, c.cmd)) {
+				t.Errorf("entrypoint %q, command %q", config.Entrypoint, config.Cmd)
 			}
 		})
 	}

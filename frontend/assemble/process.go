@@ -31,11 +31,65 @@ func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []artifac
 	if len(args) == 0 {
 		return processProblem(fmt.Sprintf("which of the components %s starts? Write ENTRYPOINT [%q]", wasmfile.Enumerate(names), names[0]))
 	}
-	i := slices.IndexFunc(names, func(name string) bool { return isName(componentIn(args[0]), name) })
+	i := componentNamed(args[0], components)
 	if i < 0 {
 		return processProblem(noComponent(args[0], names))
 	}
 	return checkFunction(args[0], components[i])
+}
+
+// StartFile makes the process that an image's config starts the path of a
+// component's file in the root of the image, where an artifact has its name. It
+// returns a Problem where an artifact would have one.
+func StartFile(config *dockerspec.DockerOCIImageConfig, reports []ComponentReport) *Problem {
+	components := make([]artifact.Component, 0, len(reports))
+	for _, r := range reports {
+		components = append(components, artifact.Component{Name: r.Name, Info: r.Info})
+	}
+	if problem := problemIn(chooseProcess(config, components)); problem != nil {
+		return problem
+	}
+	words := &config.Entrypoint
+	if len(*words) == 0 {
+		words = &config.Cmd
+	}
+	*words = slices.Clone(*words)
+	_, function, called := strings.Cut((*words)[0], "#")
+	(*words)[0] = "/" + components[componentNamed((*words)[0], components)].Name
+	if called {
+		(*words)[0] += "#" + function
+	}
+	return nil
+}
+
+// checkCNCF refuses what the form cncf cannot hold: several components, layers
+// of other types, or a process that is more than the name of the component.
+func checkCNCF(spec Spec, components []ComponentReport) error {
+	for i, c := range spec.Components {
+		if c.MediaType != "" && c.MediaType != artifact.MediaTypeWasm {
+			return componentProblem(fmt.Sprintf("form cncf holds a layer of type %s only, not %s: leave out --media-type, or use form oci", artifact.MediaTypeWasm, c.MediaType), i+1)
+		}
+	}
+	if n := len(components); n > 1 {
+		return componentProblem(fmt.Sprintf("form cncf holds one component, and there are %d, %s and %s among them: make an artifact of each, or use form oci",
+			n, components[0].Name, components[1].Name), components[1].Ordinal, components[0].Ordinal)
+	}
+	name := components[0].Name
+	args := slices.Concat(spec.Config.Config.Entrypoint, spec.Config.Config.Cmd)
+	if len(args) == 0 || len(args) == 1 && isName(strings.TrimPrefix(args[0], "/"), name) {
+		return nil
+	}
+	return processProblem(fmt.Sprintf("form cncf holds no process to start, and %q is more than the component's name %q: leave it out, or use form oci", args, name))
+}
+
+// componentNamed is the index of the component that a process's first argument
+// names, by its whole name rather than without ".wasm"; -1 for none.
+func componentNamed(arg string, components []artifact.Component) int {
+	word := componentIn(arg)
+	if i := slices.IndexFunc(components, func(c artifact.Component) bool { return c.Name == word }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(components, func(c artifact.Component) bool { return isName(word, c.Name) })
 }
 
 // componentIn is the part of a process's first argument that names the

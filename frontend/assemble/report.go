@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -36,6 +37,8 @@ type ComponentReport struct {
 	Ordinal int `json:"ordinal"`
 	// Info is what was read of the file.
 	Info *wasm.Info `json:"info"`
+	// Layer is the component's descriptor; nil when there is no layout.
+	Layer *ocispec.Descriptor `json:"layer,omitempty"`
 }
 
 // ReadReport reads the Report, and the descriptor of the manifest, from the
@@ -73,6 +76,16 @@ func (r Report) write(dir string) error {
 		return fmt.Errorf("encode the report: %w", err)
 	}
 	return os.WriteFile(filepath.Join(dir, ocispec.ImageIndexFile), index, 0o644)
+}
+
+// describe adds the layers of the components, the first of all, and returns the
+// report as annotations of an index.
+func (r Report) describe(layers []ocispec.Descriptor) (map[string]string, error) {
+	r.Components = slices.Clone(r.Components)
+	for i := range r.Components {
+		r.Components[i].Layer = &layers[i]
+	}
+	return r.encode()
 }
 
 // encode is the report as annotations of an index.

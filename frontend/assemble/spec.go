@@ -47,6 +47,10 @@ type Spec struct {
 	CheckOnly bool `json:"checkOnly,omitempty"`
 	// Config is the image config of the target stage.
 	Config dockerspec.DockerOCIImage `json:"config"`
+	// Form is the artifact's; FormOCI when empty.
+	Form artifact.Form `json:"form,omitempty"`
+	// Compression is that of the filesystem layer.
+	Compression artifact.Compression `json:"compression,omitzero"`
 	// Annotations are the manifest's.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Epoch is the SOURCE_DATE_EPOCH in seconds, nil when there is none.

@@ -38,7 +38,7 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	_, manifest, err := b.readReport(ctx, layout.reference)
+	report, manifest, err := b.readReport(ctx, layout.reference)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	result, err := b.result(layout.reference, *manifest)
+	result, err := b.result(layout.reference, *manifest, report.Components)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,15 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	return result, b.pushInto(ctx, result, targets, *layout, *manifest, sbom)
 }
 
-// checkComponents builds the target's stages and checks the components.
-func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) error {
-	report, err := b.assembled(ctx, target, true)
+// checkComponents builds the target's stages, checks the components and returns
+// them.
+func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) ([]assemble.ComponentReport, error) {
+	checked, err := b.assembled(ctx, target, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, _, err = b.readReport(ctx, report.reference)
-	return err
+	report, _, err := b.readReport(ctx, checked.reference)
+	return report.Components, err
 }
 
 // assembled is what the assembly made: how, and the files.

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/system"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -50,22 +51,27 @@ func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State,
 // scratch. A component has no use for directories of programs.
 const nativePath = "PATH=" + system.DefaultPathEnvUnix
 
-// spec tells what to assemble. The process of a base image is a program of
-// that image, not a component, so only the Wasmfile's own counts.
+// keepOwnProcess takes out the process of a base image, which is a program of
+// that image, not a component.
+func (b *build) keepOwnProcess(config *dockerspec.DockerOCIImageConfig) {
+	if b.file.Entrypoint == nil {
+		config.Entrypoint = nil
+	}
+	if b.file.Cmd == nil {
+		config.Cmd = nil
+	}
+}
+
+// spec tells what to assemble.
 func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 	config := *converted.Image
 	config.History, config.Created, config.RootFS = nil, nil, ocispec.RootFS{}
 	config.Platform = ocispec.Platform{}
-	if b.file.Entrypoint == nil {
-		config.Config.Entrypoint = nil
-	}
-	if b.file.Cmd == nil {
-		config.Config.Cmd = nil
-	}
+	b.keepOwnProcess(&config.Config)
 	if converted.BaseImage == nil {
 		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
 	}
-	var spec assemble.Spec
+	spec := assemble.Spec{Form: b.format.form, Compression: b.format.compression}
 	for _, c := range b.file.Components {
 		spec.Components = append(spec.Components, assemble.ComponentSpec{
 			MediaType: c.MediaType(), Optional: c.Optional(), Exclude: c.Exclude(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -26,6 +27,7 @@ type build struct {
 	ui       *dockerui.Client
 	source   *dockerui.Source
 	file     *wasmfile.File
+	format   format
 	warned   warnings
 	origins  origins
 }
@@ -52,10 +54,8 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 }
 
 func (b *build) run(ctx context.Context) (*client.Result, error) {
-	platform, image, err := b.platform()
-	if err != nil {
-		return nil, err
-	}
+	platform, image := b.platform()
+	var err error
 	b.file, err = wasmfile.Parse(b.source.Data, wasmfile.Options{
 		Target:       b.ui.Target,
 		BuildArgs:    b.ui.BuildArgs,
@@ -82,10 +82,16 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err := b.file.CheckProcess(); err != nil {
 		return nil, err
 	}
-	if !image {
-		if err := b.checkArtifactPlatforms(); err != nil {
-			return nil, err
-		}
+	if err := b.checkPlatforms(image); err != nil {
+		return nil, err
+	}
+	if image {
+		err = b.checkImageArgs()
+	} else {
+		b.format, err = b.readFormat()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := b.readOrigins(ctx, b.file.Components); err != nil {
 		return nil, err
@@ -116,35 +122,36 @@ var defaultPlatform = ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
 
 func isWasm(p ocispec.Platform) bool { return p.Architecture == "wasm" }
 
-// platform is the Wasm platform to build for, and whether it was asked for:
-// that asks for an image.
-func (b *build) platform() (platform ocispec.Platform, image bool, err error) {
-	for _, p := range b.ui.TargetPlatforms {
-		image = image || isWasm(p)
+// platform is the first Wasm platform to build for, and whether one was asked
+// for: that asks for an image.
+func (b *build) platform() (platform ocispec.Platform, image bool) {
+	if i := slices.IndexFunc(b.ui.TargetPlatforms, isWasm); i >= 0 {
+		return b.ui.TargetPlatforms[i], true
 	}
-	if !image {
-		return defaultPlatform, false, nil
-	}
-	for _, p := range b.ui.TargetPlatforms {
-		if !isWasm(p) {
-			return platform, false, fmt.Errorf("one build makes an image for Wasm or for %s, not for both: build them one by one", platforms.Format(p))
-		}
-	}
-	return b.ui.TargetPlatforms[0], true, nil
+	return defaultPlatform, false
 }
 
-// checkArtifactPlatforms lets the builder's own platform pass, which clients
-// send by default. Any other was asked for.
-func (b *build) checkArtifactPlatforms() error {
+// checkPlatforms refuses platforms for which a target with components is not
+// built. An artifact is for none, but clients send the builder's own by
+// default; any other was asked for.
+func (b *build) checkPlatforms(image bool) error {
 	requested := b.ui.TargetPlatforms
-	if len(requested) == 0 || len(requested) == 1 && platforms.Only(b.ui.BuildPlatforms[0]).Match(requested[0]) {
+	if !image && (len(requested) == 0 || len(requested) == 1 && platforms.Only(b.ui.BuildPlatforms[0]).Match(requested[0])) {
 		return nil
 	}
-	var names []string
+	var others []string
 	for _, p := range requested {
-		names = append(names, platforms.Format(p))
+		if !isWasm(p) {
+			others = append(others, platforms.Format(p))
+		}
 	}
-	return fmt.Errorf("an artifact with components is the same for every host, so it is not built for %s: leave out --platform, or use --platform wasi/wasm for an image", strings.Join(names, ", "))
+	switch {
+	case len(others) == 0:
+		return nil
+	case image:
+		return fmt.Errorf("a target with components is an image for Wasm platforms only, not for %s: build that from another target, and put the two into one index with `docker buildx imagetools create`", strings.Join(others, ", "))
+	}
+	return fmt.Errorf("an artifact with components is the same for every host, so it is not built for %s: leave out --platform, or use --platform wasi/wasm for an image", strings.Join(others, ", "))
 }
 
 // platformArgs are the predefined ARGs; a build argument wins.

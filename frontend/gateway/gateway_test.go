@@ -20,6 +20,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 var host = ocispec.Platform{OS: "linux", Architecture: "amd64"}
@@ -60,15 +61,14 @@ func TestPlatforms(t *testing.T) {
 		{"several", []ocispec.Platform{host, arm}, "", false, "linux/amd64, linux/arm64"},
 		{"wasi/wasm: an image", []ocispec.Platform{platform("wasi", "wasm")}, "wasi", true, ""},
 		{"wasip1/wasm: an image", []ocispec.Platform{platform("wasip1", "wasm")}, "wasip1", true, ""},
-		{"Wasm and another", []ocispec.Platform{platform("wasi", "wasm"), host}, "", false, "not for both"},
+		{"two for Wasm: an index", []ocispec.Platform{platform("wasip1", "wasm"), platform("wasip2", "wasm")}, "wasip1", true, ""},
+		{"Wasm and another", []ocispec.Platform{platform("wasi", "wasm"), host}, "", false, "for Wasm platforms only, not for linux/amd64"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBuild(t, "FROM scratch\nCOMPONENT a\n", c.requested...)
-			target, image, err := b.platform()
-			if err == nil && !image {
-				err = b.checkArtifactPlatforms()
-			}
+			target, image := b.platform()
+			err := b.checkPlatforms(image)
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("the error does not say %q: %v", c.says, err)
@@ -147,8 +147,11 @@ func TestSpec(t *testing.T) {
 	converted.Image.Config.Entrypoint = []string{"/of/the/base"}
 	converted.Image.Config.Cmd = []string{"own"}
 	converted.Image.Config.Labels = map[string]string{"org.opencontainers.image.url": "u"}
+	b.format = format{form: artifact.FormCNCF, compression: artifact.Compression{Algorithm: artifact.Zstd}}
 	spec := b.spec(converted)
 	switch {
+	case spec.Form != artifact.FormCNCF, spec.Compression.Algorithm != artifact.Zstd:
+		t.Error("the format is lost")
 	case len(spec.Components) != 1, spec.Epoch == nil || *spec.Epoch != now.Unix():
 		t.Errorf("spec %+v", spec)
 	case spec.Config.Created != nil, spec.Config.History != nil, spec.Config.Architecture != "":

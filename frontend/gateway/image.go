@@ -7,8 +7,10 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/frontend/gateway/client"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
@@ -19,14 +21,6 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 	text, err := b.file.Dockerfile(wasmfile.Image)
 	if err != nil {
 		return nil, err
-	}
-	for _, platform := range b.ui.TargetPlatforms {
-		if len(b.file.Components) == 0 || !isWasm(platform) {
-			continue
-		}
-		if err := b.checkComponents(ctx, platform); err != nil {
-			return nil, err
-		}
 	}
 	scan, err := b.scanner(ctx)
 	if err != nil {
@@ -42,8 +36,10 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		if platform != nil && isWasm(*platform) {
-			converted.Image.Platform = *platform
+		if b.isComponentImage(platform) {
+			if err := b.finishImage(ctx, *platform, converted.Image); err != nil {
+				return nil, err
+			}
 		}
 		scanned.add(platform, converted)
 		return b.solveImage(ctx, converted)
@@ -57,9 +53,30 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 	return result.Finalize()
 }
 
-// imageOptions are a Dockerfile's, but for a Wasm platform.
+// isComponentImage tells an image for a Wasm platform with components from one
+// that the Dockerfile frontend would build.
+func (b *build) isComponentImage(platform *ocispec.Platform) bool {
+	return platform != nil && isWasm(*platform) && len(b.file.Components) > 0
+}
+
+// finishImage checks the components of an image, and makes the config one that
+// runtimes of such images understand: the process is the path of a component.
+func (b *build) finishImage(ctx context.Context, platform ocispec.Platform, image *dockerspec.DockerOCIImage) error {
+	components, err := b.checkComponents(ctx, platform)
+	if err != nil {
+		return err
+	}
+	image.Platform = platform
+	b.keepOwnProcess(&image.Config)
+	if problem := assemble.StartFile(&image.Config, components); problem != nil {
+		return b.problemError(problem)
+	}
+	return nil
+}
+
+// imageOptions are a Dockerfile's, but for an image of components.
 func (b *build) imageOptions(ctx context.Context, platform *ocispec.Platform) dockerfile2llb.ConvertOpt {
-	if platform != nil && isWasm(*platform) {
+	if b.isComponentImage(platform) {
 		return b.convertOptions(ctx, *platform)
 	}
 	opt := b.convertOptions(ctx, defaultPlatform)

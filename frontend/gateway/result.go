@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -11,14 +13,19 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 const (
-	// metaDigest and metaDescriptor are result metadata with the artifact's
-	// digest and, in JSON, its descriptor. Clients write result metadata that
-	// begins with "frontend." into the file of --metadata-file.
+	// metaDigest, metaDescriptor, metaForm and metaComponents are result
+	// metadata: the artifact's digest, its descriptor, its form and the
+	// descriptors of its components' layers. Clients write result metadata that
+	// begins with "frontend." into the file of --metadata-file, and what is
+	// JSON in base64 as JSON, as BuildKit's exporters do with descriptors.
 	metaDigest     = "frontend.wasmfile.digest"
 	metaDescriptor = "frontend.wasmfile.descriptor"
+	metaForm       = "frontend.wasmfile.form"
+	metaComponents = "frontend.wasmfile.components"
 
 	// metaReferences is result metadata with what was pushed: a JSON array of
 	// references with digests.
@@ -45,20 +52,27 @@ const (
 )
 
 // result describes the layout.
-func (b *build) result(reference client.Reference, manifest ocispec.Descriptor) (*client.Result, error) {
-	encoded, err := json.Marshal(manifest)
-	if err != nil {
-		return nil, err
+func (b *build) result(reference client.Reference, manifest ocispec.Descriptor, components []assemble.ComponentReport) (*client.Result, error) {
+	layers := make([]*ocispec.Descriptor, 0, len(components))
+	for _, c := range components {
+		layers = append(layers, c.Layer)
+	}
+	result := client.NewResult()
+	for key, value := range map[string]any{metaDescriptor: manifest, metaComponents: layers} {
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		result.AddMeta(key, []byte(base64.StdEncoding.EncodeToString(encoded)))
 	}
 	// Exporters of files look at the platform and nothing else of a config.
 	config, err := json.Marshal(ocispec.Image{Platform: b.ui.BuildPlatforms[0], RootFS: ocispec.RootFS{Type: "layers"}})
 	if err != nil {
 		return nil, err
 	}
-	result := client.NewResult()
 	result.SetRef(reference)
 	result.AddMeta(metaDigest, []byte(manifest.Digest))
-	result.AddMeta(metaDescriptor, encoded)
+	result.AddMeta(metaForm, []byte(cmp.Or(b.format.form, artifact.FormOCI)))
 	result.AddMeta(exptypes.ExporterImageConfigKey, config)
 	result.AddMeta(metaImageGuard, []byte("x"))
 	return result, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // labelPrefix marks the labels that stand for annotations in the rendered
@@ -39,10 +41,6 @@ func renderAnnotation(keyword string, words []string) (head, tail string) {
 	return strings.Join(parts[:last], " ") + " ", parts[last]
 }
 
-// standardPrefix is the namespace of the keys that mean the same as a label
-// and as an annotation (image-spec, annotations.md).
-const standardPrefix = "org.opencontainers.image."
-
 // SplitLabels takes the annotations out of the labels that a rendered
 // Dockerfile converts to. The standard org.opencontainers.image.* labels stay
 // labels and are annotations as well; ANNOTATION wins over such a label.
@@ -55,7 +53,7 @@ func SplitLabels(labels map[string]string) (kept, annotations map[string]string)
 			continue
 		}
 		kept[key] = value
-		if strings.HasPrefix(key, standardPrefix) {
+		if strings.HasPrefix(key, artifact.StandardPrefix) {
 			annotations[key] = value
 		}
 	}

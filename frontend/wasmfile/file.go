@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // Form is what a Wasmfile is rendered for.
@@ -82,10 +84,13 @@ type File struct {
 	// Entrypoint and Cmd are the last of their kind in the target's stages;
 	// nil when there is none.
 	Entrypoint, Cmd *Process
+	// Form is what the `form` directive says, empty when there is none.
+	Form artifact.Form
 	// Base is the FROM of the first of the target's stages, nil when it is
 	// FROM scratch.
 	Base []parser.Range
 
+	target     target
 	text       []byte
 	lines      []string
 	escape     rune

@@ -78,12 +78,8 @@ func Parse(text []byte, opts Options) (*File, error) {
 	if len(text) == 0 {
 		return &File{}, nil
 	}
-	ast, err := parser.Parse(bytes.NewReader(text))
+	f, err := readExtensions(text)
 	if err != nil {
-		return nil, err
-	}
-	f := &File{text: text, lines: splitLines(text), escape: ast.EscapeToken}
-	if err := f.findExtensions(ast.AST); err != nil {
 		return nil, err
 	}
 	if f.IsDockerfile() {
@@ -94,7 +90,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	// The rest of the syntax is BuildKit's to judge.
-	ast, err = parser.Parse(bytes.NewReader(rendered))
+	ast, err := parser.Parse(bytes.NewReader(rendered))
 	if err != nil {
 		return nil, f.Translate(err, nil)
 	}
@@ -116,6 +112,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 		f.Base = stages[chain[len(chain)-1]].Location
 	}
 	f.findProcess(stages, chain)
+	f.findTarget(stages, chain, base)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
 	return f, err
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // targetChain returns the indices of the stages that the target is made of:
-// itself, the stage it is FROM, and so on. They are in that order. The base is
-// what the last is FROM.
+// itself, the stage it is FROM, and so on. They are in that order, and base is
+// what the last of them is FROM: an image, a named context or "scratch".
 func targetChain(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (chain []int, base string, err error) {
 	lex := shell.NewLex(escape)
 	env, err := globalArgs(lex, globals, opts)

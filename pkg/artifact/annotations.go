@@ -22,6 +22,10 @@ const (
 	// descriptor of the manifest that AnnotationLayers comes from.
 	AnnotationManifest = "io.github.wasmfile.manifest"
 
+	// StandardPrefix begins the keys that mean the same as a label and as an
+	// annotation (image-spec, annotations.md).
+	StandardPrefix = "org.opencontainers.image."
+
 	// LabelComponentPrefix, followed by a component's name, is the config
 	// label that holds the component's ComponentInterface as JSON.
 	LabelComponentPrefix = "io.github.wasmfile.component."

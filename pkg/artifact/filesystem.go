@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -23,16 +22,15 @@ var errNoFiles = errors.New("no files")
 // xattrPrefix is how a PAX record names an extended attribute.
 const xattrPrefix = "SCHILY.xattr."
 
-// writeFilesystemLayer packs the files below root, but for the top-level entry
-// exclude, into a gzip-compressed tar: sorted, with numeric owners and with
-// every time the same, because a file's own depends on the clone, checkout or
-// build cache that it came from. It returns the digest of the tar itself (the diff ID), or
-// errNoFiles without having written anything.
-func writeFilesystemLayer(out io.Writer, root, exclude string, modified time.Time) (digest.Digest, error) {
-	compressed := gzip.NewWriter(out)
+// writeFilesystem packs the files below root, but for the top-level entry
+// exclude, into a tar: sorted, with numeric owners and with every time the
+// same, because a file's own depends on the clone, checkout or build cache that
+// it came from. It returns the tar's digest, the layer's diff ID, or errNoFiles
+// without having written anything.
+func writeFilesystem(out io.Writer, root, exclude string, modified time.Time) (digest.Digest, error) {
 	hash := sha256.New()
 	p := packer{
-		tar:      tar.NewWriter(io.MultiWriter(compressed, hash)),
+		tar:      tar.NewWriter(io.MultiWriter(out, hash)),
 		root:     root,
 		modified: modified,
 		linked:   make(map[inode]string),
@@ -61,7 +59,7 @@ func writeFilesystemLayer(out io.Writer, root, exclude string, modified time.Tim
 	if empty {
 		return "", errNoFiles
 	}
-	if err := errors.Join(p.tar.Close(), compressed.Close()); err != nil {
+	if err := p.tar.Close(); err != nil {
 		return "", err
 	}
 	return digest.NewDigest(digest.SHA256, hash), nil

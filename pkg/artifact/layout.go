@@ -2,16 +2,13 @@ package artifact
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -52,6 +49,9 @@ type File struct {
 
 // Source is what an artifact is made from.
 type Source struct {
+	// Form is FormOCI when empty. FormCNCF holds exactly one component, no
+	// files, and nothing of Config but the author.
+	Form Form
 	// Components become the Wasm layers, in this order. There is at least
 	// one.
 	Components []Component
@@ -62,25 +62,27 @@ type Source struct {
 	Config dockerspec.DockerOCIImage
 	// Annotations are the manifest's.
 	Annotations map[string]string
-	// IndexAnnotations are those of the layout's index.json, which is not part
-	// of the artifact.
-	IndexAnnotations map[string]string
+	// IndexAnnotations returns, for the manifest's layers, the annotations of
+	// the layout's index.json, which is not part of the artifact; nil for none.
+	IndexAnnotations func(layers []ocispec.Descriptor) (map[string]string, error)
 	// RootFS is the directory whose files become the filesystem layer; none
 	// when empty, or when the directory is.
 	RootFS string
 	// RootFSExclude is an entry at the top of RootFS that is left out.
 	RootFSExclude string
+	// Compression is the filesystem layer's.
+	Compression Compression
 	// Epoch is the SOURCE_DATE_EPOCH: the creation time, and the time of all
 	// files in a layer. The zero time means that there is no creation time
 	// and that files are from 1970.
 	Epoch time.Time
 }
 
-// WriteLayout writes an artifact of FormOCI into the empty directory dir as
-// an OCI image layout, and returns the descriptor of its manifest. The same
-// source gives the same bytes and file times. It returns an error that matches
-// ErrTooLarge when there is more to say of the components than a manifest,
-// config or index can hold.
+// WriteLayout writes an artifact into the empty directory dir as an OCI image
+// layout, and returns the descriptor of its manifest. The same source gives the
+// same bytes and file times. It returns an error that matches ErrInvalid for a
+// source that its form cannot hold, and ErrTooLarge when there is more to say
+// of the components than a manifest, config or index can hold.
 func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 	if len(src.Components) == 0 {
 		return ocispec.Descriptor{}, fmt.Errorf("%w: an artifact needs at least one component", ErrInvalid)
@@ -92,29 +94,55 @@ func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 	if err := os.MkdirAll(w.blobDir(), 0o755); err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("make layout: %w", err)
 	}
-	layers, err := w.components(src.Components)
+	var parts manifestParts
+	var err error
+	switch src.Form {
+	case FormOCI, "":
+		parts, err = w.oci(src)
+	case FormCNCF:
+		parts, err = w.cncf(src)
+	default:
+		err = fmt.Errorf("%w: form %q cannot be written", ErrInvalid, src.Form)
+	}
 	if err != nil {
 		return ocispec.Descriptor{}, err
+	}
+	return w.finish(parts, src)
+}
+
+// manifestParts is what the forms differ in.
+type manifestParts struct {
+	configType string
+	config     any
+	platform   ocispec.Platform
+	layers     []ocispec.Descriptor
+}
+
+// oci writes the layers of FormOCI: the components, the filesystem, other files.
+func (w layoutWriter) oci(src Source) (manifestParts, error) {
+	layers, err := w.components(src.Components)
+	if err != nil {
+		return manifestParts{}, err
 	}
 	files, err := w.files(src.Files)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return manifestParts{}, err
 	}
 	config, err := imageConfig(src, slices.Concat(layers, files))
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return manifestParts{}, err
 	}
 	if src.RootFS != "" {
-		layer, diffID, err := w.filesystem(src.RootFS, src.RootFSExclude)
+		layer, diffID, err := w.filesystem(src)
 		if err != nil {
-			return ocispec.Descriptor{}, err
+			return manifestParts{}, err
 		}
 		if diffID != "" {
 			layers = append(layers, layer)
 			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		}
 	}
-	return w.finish(config, append(layers, files...), src)
+	return manifestParts{ocispec.MediaTypeImageConfig, config, config.Platform, append(layers, files...)}, nil
 }
 
 type layoutWriter struct {
@@ -152,11 +180,18 @@ func (w layoutWriter) files(files []File) ([]ocispec.Descriptor, error) {
 }
 
 // filesystem returns an empty diff ID when there are no files.
-func (w layoutWriter) filesystem(root, exclude string) (ocispec.Descriptor, digest.Digest, error) {
+func (w layoutWriter) filesystem(src Source) (ocispec.Descriptor, digest.Digest, error) {
 	var diffID digest.Digest
-	desc, err := w.streamBlob(ocispec.MediaTypeImageLayerGzip, func(out io.Writer) (err error) {
-		diffID, err = writeFilesystemLayer(out, root, exclude, w.epoch)
-		return err
+	desc, err := w.streamBlob(src.Compression.mediaType(), func(out io.Writer) error {
+		compressed, err := src.Compression.writer(out)
+		if err != nil {
+			return err
+		}
+		diffID, err = writeFilesystem(compressed, src.RootFS, src.RootFSExclude, w.epoch)
+		if err != nil {
+			return err
+		}
+		return compressed.Close()
 	})
 	if errors.Is(err, errNoFiles) {
 		return ocispec.Descriptor{}, "", nil
@@ -168,8 +203,8 @@ func (w layoutWriter) filesystem(root, exclude string) (ocispec.Descriptor, dige
 }
 
 // finish writes config, manifest and index, and sets every file's time.
-func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.Descriptor, src Source) (ocispec.Descriptor, error) {
-	configDesc, err := w.jsonBlob(ocispec.MediaTypeImageConfig, config)
+func (w layoutWriter) finish(parts manifestParts, src Source) (ocispec.Descriptor, error) {
+	configDesc, err := w.jsonBlob(parts.configType, parts.config)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -177,15 +212,20 @@ func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.
 		Versioned:   specs.Versioned{SchemaVersion: 2},
 		MediaType:   ocispec.MediaTypeImageManifest,
 		Config:      configDesc,
-		Layers:      layers,
+		Layers:      parts.layers,
 		Annotations: src.Annotations,
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	platform := config.Platform
+	var indexAnnotations map[string]string
+	if src.IndexAnnotations != nil {
+		if indexAnnotations, err = src.IndexAnnotations(parts.layers); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+	}
 	entry := manifest
-	entry.Platform = &platform
+	entry.Platform = &parts.platform
 	entry.Annotations = map[string]string{ocispec.AnnotationRefName: layoutTag}
 	for name, content := range map[string]any{
 		ocispec.ImageLayoutFile: ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion},
@@ -193,7 +233,7 @@ func (w layoutWriter) finish(config dockerspec.DockerOCIImage, layers []ocispec.
 			Versioned:   specs.Versioned{SchemaVersion: 2},
 			MediaType:   ocispec.MediaTypeImageIndex,
 			Manifests:   []ocispec.Descriptor{entry},
-			Annotations: src.IndexAnnotations,
+			Annotations: indexAnnotations,
 		},
 	} {
 		encoded, err := encodeDocument(name, content)
@@ -222,50 +262,4 @@ func (w layoutWriter) setTimes() error {
 		return fmt.Errorf("set times of layout: %w", err)
 	}
 	return nil
-}
-
-// imageConfig completes the config: what depends on the components and files,
-// whose layers these are.
-func imageConfig(src Source, layers []ocispec.Descriptor) (dockerspec.DockerOCIImage, error) {
-	config := src.Config
-	config.Platform = ocispec.Platform{Architecture: "wasm", OS: operatingSystem(src.Components)}
-	config.History = nil
-	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{}}
-	config.Created = nil
-	if !src.Epoch.IsZero() {
-		created := src.Epoch.UTC()
-		config.Created = &created
-	}
-	config.Config.Labels = maps.Clone(config.Config.Labels)
-	if config.Config.Labels == nil {
-		config.Config.Labels = make(map[string]string)
-	}
-	maps.DeleteFunc(config.Config.Labels, func(key, _ string) bool { return strings.HasPrefix(key, LabelComponentPrefix) })
-	setLabel := func(key string, value any) error {
-		encoded, err := json.Marshal(value)
-		config.Config.Labels[key] = string(encoded)
-		return err
-	}
-	err := setLabel(AnnotationLayers, layers)
-	for _, c := range src.Components {
-		err = errors.Join(err, setLabel(LabelComponentPrefix+c.Name, ComponentInterface{
-			Imports: append([]string{}, c.Info.Imports...),
-			Exports: append([]string{}, c.Info.Exports...),
-		}))
-	}
-	return config, err
-}
-
-// operatingSystem is the config's os: the lowest WASI that can run all.
-func operatingSystem(components []Component) string {
-	os := "wasip1"
-	for _, c := range components {
-		switch {
-		case c.Info.WASI == 3:
-			return "wasip3"
-		case c.Info.Kind == wasm.KindComponent:
-			os = "wasip2"
-		}
-	}
-	return os
 }

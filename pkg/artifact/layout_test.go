@@ -2,7 +2,6 @@ package artifact_test
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,17 +115,8 @@ func TestWriteLayoutIsAnArtifact(t *testing.T) {
 
 func tarEntries(t *testing.T, dir string, desc ocispec.Descriptor) []string {
 	t.Helper()
-	blob, err := layout(dir).Fetch(t.Context(), desc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer blob.Close()
-	plain, err := gzip.NewReader(blob)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var entries []string
-	for r := tar.NewReader(plain); ; {
+	for r := tar.NewReader(plainTar(t, dir, desc)); ; {
 		h, err := r.Next()
 		if err == io.EOF {
 			return entries

@@ -23,22 +23,6 @@ const (
 	MaxLayers = 4096
 )
 
-// Form is one of the two ways to lay out an artifact.
-type Form string
-
-const (
-	// FormOCI has an OCI image config, so that every container engine can
-	// read its entrypoint, environment and filesystem layers.
-	FormOCI Form = "oci"
-
-	// FormCNCF is the CNCF TAG Runtime Wasm OCI artifact layout.
-	FormCNCF Form = "cncf"
-
-	// FormBare has a config that says nothing: it is what tools such as oras
-	// and regctl make of a .wasm file when they are told no more.
-	FormBare Form = "bare"
-)
-
 // Fetcher opens the content that a descriptor names. Nothing that it returns
 // is trusted.
 type Fetcher interface {

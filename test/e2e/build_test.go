@@ -114,27 +114,6 @@ func TestBuildErrors(t *testing.T) {
 	}
 }
 
-// TestWasmPlatformGivesAnImage: given a Wasm platform, the result is an image
-// with the components as files, which every exporter takes, from both builders.
-func TestWasmPlatformGivesAnImage(t *testing.T) {
-	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
-		t.Run(builder, func(t *testing.T) {
-			ref := registry() + "/e2e/" + unique("image") + ":latest"
-			must(t, build{builder: builder, dir: example("greet"), flags: []string{
-				"--platform", "wasip2/wasm", "--provenance=false", "--push", "-t", ref,
-			}}.args()...)
-			if got := platform(ref); got != "wasip2/wasm" {
-				t.Errorf("its platform is %s", got)
-			}
-			file := filepath.Join(t.TempDir(), "rootfs.tar")
-			must(t, "crane", "export", ref, file)
-			if list := must(t, "tar", "-tf", file); list != "greet.wasm" {
-				t.Errorf("it holds\n%s", list)
-			}
-		})
-	}
-}
-
 // TestPlainDockerfile: given a Wasmfile without components, the result is the
 // image that a Dockerfile gives.
 func TestPlainDockerfile(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 )
 
 // debianPackages are what is needed of the system: to build the tools (a
-// compiler and libseccomp for runc) and the test guests (node and npm), and to
-// run. The package is there when its file is, or its command is in PATH from
+// compiler, libseccomp for runc, and cargo) and the test guests (node and npm),
+// and to run. The package is there when its file is, or its command is in PATH from
 // wherever.
 var debianPackages = []struct{ name, provides string }{
 	{"gcc", "gcc"},
@@ -26,6 +26,7 @@ var debianPackages = []struct{ name, provides string }{
 	{"python3-pip", "pip3"},
 	{"nodejs", "node"},
 	{"npm", "npm"},
+	{"cargo-web", "cargo"}, // Debian's newest Rust, kept for its browsers
 	{"git", "git"},
 	{"openssh-client", "ssh-agent"},
 	{"make", "make"},

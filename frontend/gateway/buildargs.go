@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// The build arguments that say what kind of artifact is made. An empty one is
+// as if it were not given.
+const (
+	// argForm is the artifact's form; it wins over the `form` directive.
+	argForm = "WASMFILE_FORM"
+	// argCompression and argCompressionLevel are for the filesystem layer.
+	argCompression      = "WASMFILE_COMPRESSION"
+	argCompressionLevel = "WASMFILE_COMPRESSION_LEVEL"
+)
+
+// format is what a build's artifact is like. The zero value is the default.
+type format struct {
+	form        artifact.Form
+	compression artifact.Compression
+}
+
+// readFormat reads the build arguments and the directive, and checks that the
+// form has a place for all that the Wasmfile says.
+func (b *build) readFormat() (format, error) {
+	f := format{form: b.file.Form}
+	args := b.ui.BuildArgs
+	var err error
+	if name := args[argForm]; name != "" {
+		if f.form, err = artifact.ParseForm(name); err != nil {
+			return f, fmt.Errorf("build argument %s: %w", argForm, err)
+		}
+	}
+	if f.compression, err = artifact.ParseCompression(args[argCompression]); err != nil {
+		return f, fmt.Errorf("build argument %s: %w", argCompression, err)
+	}
+	if f.compression, err = f.compression.WithLevel(args[argCompressionLevel]); err != nil {
+		return f, fmt.Errorf("build argument %s: %w", argCompressionLevel, err)
+	}
+	switch f.form {
+	case artifact.FormCNCF:
+		return f, b.checkCNCF()
+	default:
+		f.form = "" // the default has one name: it is part of a cache key
+		return f, nil
+	}
+}
+
+func (b *build) checkCNCF() error {
+	if err := b.file.CheckCNCF(); err != nil {
+		return err
+	}
+	var labels []string
+	for key := range b.ui.Labels {
+		labels = append(labels, key)
+	}
+	slices.Sort(labels)
+	for _, key := range labels {
+		if err := wasmfile.CheckCNCFLabel(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkImageArgs refuses build arguments that have no effect on an image.
+func (b *build) checkImageArgs() error {
+	args := b.ui.BuildArgs
+	switch {
+	case args[argForm] != "":
+		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: leave one of them out", argForm)
+	case args[argCompression] != "" || args[argCompressionLevel] != "":
+		return errors.New("build arguments " + argCompression + " and " + argCompressionLevel + " are for an artifact, and --platform asks for an image: say --output type=image,compression=zstd,compression-level=3 instead")
+	}
+	return nil
+}

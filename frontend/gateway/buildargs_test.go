@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+func TestFormat(t *testing.T) {
+	const plain, cncf = "FROM scratch\nCOMPONENT a\n", "# form=cncf\nFROM scratch\nCOMPONENT a\n"
+	cases := []struct {
+		name, text string
+		args       map[string]string
+		form       artifact.Form
+		algorithm  artifact.Algorithm
+		says       string
+	}{
+		{"the default", plain, nil, "", "", ""},
+		{"empty arguments", plain, map[string]string{argForm: "", argCompression: "", argCompressionLevel: ""}, "", "", ""},
+		{"the default by name, so that its cache is the same", plain, map[string]string{argForm: "oci", argCompression: "gzip"}, "", "", ""},
+		{"a form", plain, map[string]string{argForm: "cncf"}, artifact.FormCNCF, "", ""},
+		{"a directive", cncf, nil, artifact.FormCNCF, "", ""},
+		{"an argument wins over it", cncf, map[string]string{argForm: "oci"}, "", "", ""},
+		{"a compression", plain, map[string]string{argCompression: "zstd", argCompressionLevel: "9"}, "", artifact.Zstd, ""},
+		{"an unknown form", plain, map[string]string{argForm: "docker"}, "", "", `WASMFILE_FORM: there is no form "docker"`},
+		{"an unknown compression", plain, map[string]string{argCompression: "lz4"}, "", "", "WASMFILE_COMPRESSION: "},
+		{"a compression that is not ours", plain, map[string]string{argCompression: "estargz"}, "", "", "WASMFILE_COMPRESSION: compression estargz"},
+		{"an unknown level", plain, map[string]string{argCompressionLevel: "10"}, "", "", "WASMFILE_COMPRESSION_LEVEL: "},
+		{"what the form has no place for", plain + "USER 1\n", map[string]string{argForm: "cncf"}, "", "", "USER"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBuild(t, c.text)
+			b.ui.BuildArgs = c.args
+			f, err := b.readFormat()
+			if c.says != "" {
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("no error that says %q: %v", c.says, err)
+				}
+				return
+			}
+			if err != nil || f.form != c.form || f.compression.Algorithm != c.algorithm {
+				t.Errorf("%+v (%v)", f, err)
+			}
+		})
+	}
+}
+
+func TestLabelsOfTheCommandLine(t *testing.T) {
+	b := newBuild(t, "# form=cncf\nFROM scratch\nCOMPONENT a\n")
+	b.ui.Labels = map[string]string{"org.opencontainers.image.title": "a"}
+	if _, err := b.readFormat(); err != nil {
+		t.Error(err)
+	}
+	b.ui.Labels["team"] = "web"
+	if _, err := b.readFormat(); err == nil || !strings.Contains(err.Error(), "--label team") {
+		t.Errorf("a label is lost: %v", err)
+	}
+}
+
+func TestImagesRefuseArguments(t *testing.T) {
+	b := newBuild(t, "# form=cncf\nFROM scratch\nCOMPONENT a\n")
+	if err := b.checkImageArgs(); err != nil {
+		t.Errorf("a directive is for the artifact of the same Wasmfile: %v", err)
+	}
+	for arg, value := range map[string]string{argForm: "oci", argCompression: "zstd", argCompressionLevel: "1"} {
+		b.ui.BuildArgs = map[string]string{arg: value}
+		if err := b.checkImageArgs(); err == nil || !strings.Contains(err.Error(), arg) {
+			t.Errorf("%s has no effect, and no error: %v", arg, err)
+		}
+	}
+}
+
+// TestResultMetadata: given an artifact, the metadata that clients write into
+// the file of --metadata-file.
+func TestResultMetadata(t *testing.T) {
+	b := newBuild(t, "FROM scratch\nCOMPONENT a\n")
+	manifest := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("m"), Size: 1}
+	layer := ocispec.Descriptor{MediaType: artifact.MediaTypeComponentLayer, Digest: digest.FromString("a"), Size: 2}
+	result, err := b.result(nil, manifest, []assemble.ComponentReport{{Name: "a", Layer: &layer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(result.Metadata[metaDigest]); got != manifest.Digest.String() {
+		t.Errorf("digest %s", got)
+	}
+	if got := string(result.Metadata[metaForm]); got != "oci" {
+		t.Errorf("form %q", got)
+	}
+	var descriptor ocispec.Descriptor
+	var components []ocispec.Descriptor
+	for key, into := range map[string]any{metaDescriptor: &descriptor, metaComponents: &components} {
+		decoded, err := base64.StdEncoding.DecodeString(string(result.Metadata[key]))
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		if err := json.Unmarshal(decoded, into); err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+	}
+	if descriptor.Digest != manifest.Digest || len(components) != 1 || components[0].Digest != layer.Digest {
+		t.Errorf("descriptor %v, components %v", descriptor, components)
+	}
+}
