@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	sublint "github.com/moby/buildkit/frontend/subrequests/lint"
+	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -172,8 +173,8 @@ func (b *build) addError(results *sublint.LintResults, index int, err error) {
 	}
 	err = b.locate(err)
 	results.Error = &sublint.BuildError{Message: err.Error(), Location: pb.Location{SourceIndex: int32(index)}}
-	if ranges := locations(err); len(ranges) > 0 {
-		results.Error.Location.Ranges = toPB(ranges[0])
+	if sources := errdefs.Sources(err); len(sources) > 0 {
+		results.Error.Location.Ranges = sources[0].Ranges
 	}
 }
 

@@ -49,7 +49,7 @@ func componentNotStartable(c *components) []finding {
 		switch {
 		case hasStart(r.Info):
 		case i == c.entry && c.function == "" && callable(r.Info):
-			found = append(found, c.at(i, fmt.Sprintf("%s is what starts, but it has no start of its own, only exports to call: name one in ENTRYPOINT [%q]",
+			found = append(found, c.atProcess(fmt.Sprintf("%s is what starts, but it has no start of its own, only exports to call: name one, as in ENTRYPOINT [%q]",
 				r.Name, strings.TrimSuffix(r.Name, ".wasm")+"#"+example(r.Info))))
 		case !callable(r.Info) && !c.imported[i]:
 			found = append(found, c.at(i, fmt.Sprintf("nobody can start %s: it exports nothing that can be called", r.Name)))

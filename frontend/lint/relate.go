@@ -27,7 +27,8 @@ type components struct {
 	// bases are the exports of each interface, one for each component, by its
 	// name without a version.
 	bases map[string][]export
-	// imported says of each component whether another imports from it.
+	// imported says of each component whether another imports from it, be it
+	// in a version that does not fit.
 	imported []bool
 }
 
@@ -63,6 +64,9 @@ func relate(file *wasmfile.File, all []assemble.ComponentReport) *components {
 		for _, name := range r.Info.Imports {
 			for _, exporter := range c.exportersOf(i, name) {
 				c.imported[exporter] = true
+			}
+			if other, ok := c.otherVersion(i, name); ok {
+				c.imported[other.component] = true
 			}
 		}
 	}
@@ -136,4 +140,14 @@ func (c *components) at(i int, message string) finding {
 		}
 	}
 	return finding{message: message, location: location, comments: instruction.Comments}
+}
+
+// atProcess is a finding at the ENTRYPOINT or CMD that chooses the entry, or
+// at its COMPONENT when neither does.
+func (c *components) atProcess(message string) finding {
+	process := c.file.Process()
+	if process == nil || len(process.Words()) == 0 {
+		return c.at(c.entry, message)
+	}
+	return finding{message: message, location: c.file.Word(process.Location, process.Words()[0]), comments: process.Comments}
 }
