@@ -35,6 +35,10 @@ var hostInterfaces = map[string][]string{
 	},
 }
 
+// wasiPackages are those that a version of WASI consists of. Other packages
+// wasi:* are proposals, with versions of their own.
+var wasiPackages = []string{"cli", "clocks", "filesystem", "http", "io", "random", "sockets"}
+
 // hostModules are the modules that the engine provides to core modules.
 var hostModules = []string{"wasi_snapshot_preview1", "wasi_unstable"}
 
@@ -85,8 +89,9 @@ func wasiVersions(info *wasm.Info) []string {
 	}
 	var versions []string
 	for _, name := range slices.Concat(info.Imports, info.Exports) {
-		base, version, ok := strings.Cut(name, "@")
-		if !ok || !strings.HasPrefix(base, "wasi:") {
+		base, version, _ := strings.Cut(name, "@")
+		pkg, _, _ := strings.Cut(strings.TrimPrefix(base, "wasi:"), "/")
+		if !strings.HasPrefix(base, "wasi:") || !slices.Contains(wasiPackages, pkg) {
 			continue
 		}
 		release, _, _ := strings.Cut(version, "-")
