@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wasmfile/wasmfile/frontend/lint/host"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -90,7 +91,7 @@ func unprovidedImport(c *components) []finding {
 	for i, r := range c.all {
 		var missing []string
 		for _, name := range r.Info.Imports {
-			if hostProvides(r.Info.Kind, name) || len(c.exportersOf(i, name)) > 0 {
+			if host.Provides(r.Info.Kind, name) || len(c.exportersOf(i, name)) > 0 {
 				continue
 			}
 			if _, other := c.otherVersion(i, name); !other {
@@ -114,7 +115,7 @@ func importVersionMismatch(c *components) []finding {
 			if count == maxListed {
 				break
 			}
-			if hostProvides(r.Info.Kind, name) {
+			if host.Provides(r.Info.Kind, name) {
 				continue
 			}
 			if other, ok := c.otherVersion(i, name); ok {
