@@ -23,8 +23,12 @@ import (
 
 // configureLint reads the check options, of the build argument or the
 // directive. Whether findings fail the build is then decided here, for
-// BuildKit's rules and for those of this frontend together: see violations.
+// BuildKit's rules and for those of this frontend together: see violations. A
+// Dockerfile is left to BuildKit.
 func (b *build) configureLint() error {
+	if b.file.IsDockerfile() {
+		return nil
+	}
 	config := b.ui.LinterConfig
 	if config == nil {
 		options, _, _, _ := parser.ParseDirective("check", b.file.Text())

@@ -16,10 +16,10 @@ func at(file *wasmfile.File, i wasmfile.Instruction, word, message string) findi
 	return finding{message: message, location: file.Word(i.Location, word), comments: i.Comments}
 }
 
-// wasmInFilesystem finds Wasm that is copied as a file into an artifact, or
-// into an image that names it as its process.
+// wasmInFilesystem finds Wasm that is copied as a file into an artifact. In an
+// image for a Wasm platform, files are what was asked for.
 func wasmInFilesystem(file *wasmfile.File, form wasmfile.Form) []finding {
-	if form != wasmfile.Artifact || len(file.Components) == 0 && !startsWasm(file) {
+	if form != wasmfile.Artifact {
 		return nil
 	}
 	var found []finding
@@ -48,15 +48,6 @@ func wasmInFilesystem(file *wasmfile.File, form wasmfile.Form) []finding {
 		}
 	}
 	return found
-}
-
-// startsWasm reports whether the process is a Wasm file.
-func startsWasm(file *wasmfile.File) bool {
-	process := file.Process()
-	if process == nil || len(process.Words()) == 0 {
-		return false
-	}
-	return isWasmPath(strings.Fields(process.Words()[0] + " ")[0])
 }
 
 // isWasmPath tells by the end of its name whether a path or URL is of Wasm.

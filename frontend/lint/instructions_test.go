@@ -25,9 +25,7 @@ func TestInstructionRules(t *testing.T) {
 		{name: "Wasm from the network", text: artifact + "ADD https://example.com/a.wasm?x=1 /\n", says: []string{"ADD makes a file of https://example.com/a.wasm?x=1"}},
 		{name: "in a stage that the target is FROM", text: "FROM scratch AS base\nCOPY a.wasm b.wasm /\nFROM base\nCOMPONENT app.wasm\n", says: []string{"a.wasm", "b.wasm"}},
 		{name: "in a stage that it is not", text: "FROM scratch AS base\nCOPY a.wasm /\nFROM scratch\nCOMPONENT app.wasm\n"},
-		{name: "in an image that would start it", text: "FROM scratch\nCOPY a.wasm /\nCMD [\"/a.wasm\", \"x\"]\n", says: []string{"COPY makes a file"}},
-		{name: "the same in shell form", text: "FROM scratch\nCOPY a.wasm /\nENTRYPOINT /a.wasm x\n", says: []string{"COPY makes a file"}},
-		{name: "in an image that serves it", text: "FROM scratch\nCOPY a.wasm /www/\nCMD [\"nginx\"]\n"},
+		{name: "in an ordinary image", text: "FROM scratch AS app\nCOMPONENT app.wasm\nFROM scratch\nCOPY a.wasm /www/\n"},
 		{name: "in an image for a Wasm platform", text: artifact + "COPY a.wasm /\n", form: wasmfile.Image},
 		{name: "a here-document", text: artifact + "COPY <<EOF /a.txt\nCOPY a.wasm /\nEOF\n"},
 

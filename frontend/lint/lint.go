@@ -23,10 +23,8 @@ const pages = "https://github.com/wasmfile/wasmfile/blob/main/docs/rules/"
 // they are known; the function for the other is nil.
 type rule struct {
 	name, page, description string
-	// images says that the rule is for targets without components, too.
-	images       bool
-	instructions func(*wasmfile.File, wasmfile.Form) []finding
-	components   func(*components) []finding
+	instructions            func(*wasmfile.File, wasmfile.Form) []finding
+	components              func(*components) []finding
 }
 
 // finding is one place where a rule is broken.
@@ -38,10 +36,14 @@ type finding struct {
 }
 
 // Instructions checks what the Wasmfile of a target says, without its
-// components. The linter decides what is reported.
+// components; a target without COMPONENT has nothing to check. The linter decides
+// what is reported.
 func Instructions(l *linter.Linter, file *wasmfile.File, form wasmfile.Form) {
+	if len(file.Components) == 0 {
+		return
+	}
 	for _, r := range rules {
-		if r.instructions != nil && (r.images || len(file.Components) > 0) {
+		if r.instructions != nil {
 			r.report(l, r.instructions(file, form))
 		}
 	}

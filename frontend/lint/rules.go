@@ -5,7 +5,7 @@ var rules = []rule{
 	{
 		name: "WasmInFilesystem", page: "wasm-in-filesystem.md",
 		description:  "A Wasm file that is copied into the filesystem is no component that can be started",
-		instructions: wasmInFilesystem, images: true,
+		instructions: wasmInFilesystem,
 	},
 	{
 		name: "HealthcheckWithoutExec", page: "healthcheck-without-exec.md",
