@@ -86,8 +86,8 @@ func violation(rules []string) error {
 // the rules of this frontend find in the Wasmfile and in the components.
 func (b *build) check(ctx context.Context, rendered []byte, options dockerfile2llb.ConvertOpt, target ocispec.Platform, form wasmfile.Form) (*sublint.LintResults, error) {
 	results, err := dockerfile2llb.DockerfileLint(ctx, rendered, options)
-	if err != nil {
-		return nil, err
+	if err != nil || b.file.IsDockerfile() {
+		return results, err
 	}
 	b.translateLint(results)
 	index := results.AddSource(b.source.SourceMap)
