@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -42,6 +43,9 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
+	if err := b.lintComponents(ctx, report); err != nil {
+		return nil, err
+	}
 	if manifest == nil {
 		return nil, errors.New("the assembly made no manifest")
 	}
@@ -72,7 +76,10 @@ func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) ([
 		return nil, err
 	}
 	report, _, err := b.readReport(ctx, checked.reference)
-	return report.Components, err
+	if err != nil {
+		return nil, err
+	}
+	return report.Components, b.lintComponents(ctx, report)
 }
 
 // assembled is what the assembly made: how, and the files.
@@ -87,8 +94,12 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	if err := b.checkInstructions(); err != nil {
 		return nil, err
 	}
-	converted, err := b.convert(ctx, wasmfile.Artifact, b.convertOptions(ctx, target))
+	options := b.convertOptions(ctx, target)
+	converted, err := b.convert(ctx, wasmfile.Artifact, options)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.violations(); err != nil {
 		return nil, err
 	}
 	if err := b.checkBase(converted.BaseImage); err != nil {
@@ -96,32 +107,45 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	}
 	spec := b.spec(converted)
 	spec.CheckOnly = checkOnly
-	mounts, err := b.components(ctx, target)
+	mounts, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	if converted.State.Output() != nil { // else there are no files
 		mounts = append(mounts, llb.AddMount(assemble.InputDir, converted.State, llb.Readonly))
 	}
-	layout, err := b.assembly(mounts, spec)
+	layout, steps, err := b.steps(ctx, mounts, spec)
 	if err != nil {
 		return nil, err
+	}
+	reference, err := b.solve(ctx, steps)
+	return &assembled{state: layout, reference: reference}, err
+}
+
+// steps are those that make a layout, and all that it needs.
+func (b *build) steps(ctx context.Context, mounts []llb.RunOption, spec assemble.Spec) (llb.State, *pb.Definition, error) {
+	layout, err := b.assembly(mounts, spec)
+	if err != nil {
+		return layout, nil, err
 	}
 	definition, err := layout.Marshal(ctx, llb.WithCaps(b.client.BuildOpts().LLBCaps), llb.Platform(b.ui.BuildPlatforms[0]))
 	if err != nil {
-		return nil, err
+		return layout, nil, err
 	}
 	request := definition.ToPB()
 	if err := refuseSecrets(request); err != nil {
-		return nil, err
+		return layout, nil, err
 	}
 	b.nameSteps(request)
-	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
+	return layout, request, nil
+}
+
+func (b *build) solve(ctx context.Context, steps *pb.Definition) (client.Reference, error) {
+	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: steps, CacheImports: b.ui.CacheImports})
 	if err != nil {
 		return nil, err
 	}
-	reference, err := solved.SingleRef()
-	return &assembled{state: layout, reference: reference}, err
+	return solved.SingleRef()
 }
 
 // convert is BuildKit's conversion of the file in one of its forms.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,6 +31,9 @@ type build struct {
 	format   format
 	warned   warnings
 	origins  origins
+
+	// lintConfig is what the check options say.
+	lintConfig linter.Config
 }
 
 // Build is the frontend's BuildFunc. A target with components becomes an OCI
@@ -65,10 +69,17 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 	if err != nil {
 		return b.parseFailure(ctx, err)
 	}
-	if result, handled, err := b.subrequest(ctx, platform); handled || err != nil {
+	if err := b.configureLint(); err != nil {
+		return nil, err
+	}
+	form := wasmfile.Artifact
+	if image {
+		form = wasmfile.Image
+	}
+	if result, handled, err := b.subrequest(ctx, platform, form); handled || err != nil {
 		return result, err
 	}
-	if err := b.file.CheckAnnotations(); err != nil {
+	if err := b.checkFile(); err != nil {
 		return nil, err
 	}
 	if len(b.file.Components) == 0 || image {
@@ -76,21 +87,11 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 			return nil, err
 		}
 	}
+	b.lintInstructions(ctx, form)
 	if len(b.file.Components) == 0 {
 		return b.image(ctx)
 	}
-	if err := b.file.CheckProcess(); err != nil {
-		return nil, err
-	}
-	if err := b.checkPlatforms(image); err != nil {
-		return nil, err
-	}
-	if image {
-		err = b.checkImageArgs()
-	} else {
-		b.format, err = b.readFormat()
-	}
-	if err != nil {
+	if err := b.checkRequest(image); err != nil {
 		return nil, err
 	}
 	if err := b.readOrigins(ctx, b.file.Components); err != nil {
@@ -103,6 +104,20 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 		return nil, err
 	}
 	return b.artifact(ctx, platform)
+}
+
+// checkRequest checks what is asked for of a target with components, and reads
+// the format of an artifact.
+func (b *build) checkRequest(image bool) error {
+	err := b.checkPlatforms(image)
+	switch {
+	case err != nil:
+	case image:
+		err = b.checkImageArgs()
+	default:
+		b.format, err = b.readFormat()
+	}
+	return err
 }
 
 // isContext reports whether a named context replaces a stage.

@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
@@ -19,13 +19,13 @@ import (
 // components are the mounts with what COMPONENTs bring, and with what the base
 // of the target's stages has in the same place: nothing, unless somebody wants
 // to add a component that no COMPONENT names.
-func (b *build) components(ctx context.Context, target ocispec.Platform) ([]llb.RunOption, error) {
+func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) ([]llb.RunOption, error) {
 	host := llb.Platform(b.ui.BuildPlatforms[0])
-	opt := b.convertOptions(ctx, target)
-	warn := opt.Warn
-	opt.Warn = func(rule, description, url, message string, location []parser.Range) {
-		if rule != linter.RuleConsistentInstructionCasing.Name { // which is about all of the file
-			warn(rule, description, url, message, location)
+	if warn := opt.Warn; warn != nil {
+		opt.Warn = func(rule, description, url, message string, location []parser.Range) {
+			if rule != linter.RuleConsistentInstructionCasing.Name { // which is about all of the file
+				warn(rule, description, url, message, location)
+			}
 		}
 	}
 	converted, err := b.convert(ctx, wasmfile.Components, opt)

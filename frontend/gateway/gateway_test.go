@@ -254,7 +254,7 @@ func TestStepsHaveTheUsersNames(t *testing.T) {
 
 func TestWarningsAreShownOnce(t *testing.T) {
 	var w warnings
-	if !w.first("a") || w.first("a") || !w.first("b") {
+	if !w.first("r", "a") || w.first("r", "a") || !w.first("r", "b") {
 		t.Error("a warning is shown twice or not at all")
 	}
 }

@@ -33,6 +33,9 @@ func (b *build) image(ctx context.Context) (*client.Result, error) {
 			options.Warn = nil
 		}
 		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, text, options)
+		if err == nil {
+			err = b.violations()
+		}
 		if err != nil {
 			return nil, err
 		}

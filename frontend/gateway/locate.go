@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -76,17 +78,27 @@ func fromPB(ranges []*pb.Range) []parser.Range {
 type warnings struct {
 	mu    sync.Mutex
 	shown map[string]bool
+	rules map[string]bool
 }
 
-func (w *warnings) first(message string) bool {
+// first notes that a rule is broken, and reports whether the message is new.
+func (w *warnings) first(rule, message string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.shown == nil {
-		w.shown = make(map[string]bool)
+		w.shown, w.rules = make(map[string]bool), make(map[string]bool)
 	}
+	w.rules[rule] = true
 	again := w.shown[message]
 	w.shown[message] = true
 	return !again
+}
+
+// brokenRules are the names of the rules of all warnings, sorted.
+func (w *warnings) brokenRules() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.rules))
 }
 
 func (b *build) warn(ctx context.Context) linter.LintWarnFunc {
@@ -96,7 +108,7 @@ func (b *build) warn(ctx context.Context) linter.LintWarnFunc {
 			line = location[0].Start.Line
 		}
 		message = linter.LintFormatShort(rule, b.file.Message(message, location), line)
-		if !b.warned.first(fmt.Sprint(message, location)) {
+		if !b.warned.first(rule, fmt.Sprint(message, location)) {
 			return
 		}
 		b.source.Warn(ctx, message, client.WarnOpts{

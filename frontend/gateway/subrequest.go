@@ -11,14 +11,13 @@ import (
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 	"github.com/moby/buildkit/frontend/subrequests/outline"
 	"github.com/moby/buildkit/frontend/subrequests/targets"
-	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
 // subrequest answers --check and --call, which build nothing.
-func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*client.Result, bool, error) {
+func (b *build) subrequest(ctx context.Context, target ocispec.Platform, form wasmfile.Form) (*client.Result, bool, error) {
 	text, err := b.file.Dockerfile(wasmfile.Check)
 	if err != nil {
 		return nil, false, err
@@ -58,11 +57,7 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform) (*clien
 			if err != nil {
 				return b.lintError(err), nil
 			}
-			results, err := dockerfile2llb.DockerfileLint(ctx, text, options)
-			if results != nil {
-				b.translateLint(results)
-			}
-			return results, err
+			return b.check(ctx, text, options, target, form)
 		},
 		ConvertLLB: func(ctx context.Context) (*convertllb.Result, error) {
 			text, err := withOrigins(ctx)
@@ -107,10 +102,6 @@ func (b *build) parseFailure(ctx context.Context, err error) (*client.Result, er
 // lintError is the finding that there is an error.
 func (b *build) lintError(err error) *lint.LintResults {
 	results := &lint.LintResults{}
-	index := results.AddSource(b.source.SourceMap)
-	results.Error = &lint.BuildError{Message: err.Error()}
-	if ranges := locations(err); len(ranges) > 0 {
-		results.Error.Location = pb.Location{SourceIndex: int32(index), Ranges: toPB(ranges[0])}
-	}
+	b.addError(results, results.AddSource(b.source.SourceMap), err)
 	return results
 }

@@ -35,6 +35,8 @@ type Component struct {
 	Text string
 	// Location is its lines.
 	Location []parser.Range
+	// Comments are those right before it.
+	Comments []string
 
 	arguments *componentArguments
 }
@@ -89,6 +91,9 @@ type File struct {
 	// Base is the FROM of the first of the target's stages, nil when it is
 	// FROM scratch.
 	Base []parser.Range
+	// Instructions are the others of the target's stages, in the order in which
+	// they take effect; ENTRYPOINT and CMD are among them.
+	Instructions []Instruction
 
 	target     target
 	text       []byte

@@ -45,6 +45,8 @@ type extension struct {
 	// keyword is as written; start and end are its lines, counted from 1.
 	keyword    string
 	start, end int
+	// comments are those right before it.
+	comments []string
 	// component is nil for an ANNOTATION, whose words are in annotation.
 	component  *componentArguments
 	annotation []string
@@ -59,7 +61,7 @@ func (e *extension) location() []parser.Range { return lineRanges(e.start, e.end
 
 // public is a COMPONENT for the users of the package.
 func (e *extension) public() Component {
-	return Component{Text: e.text, Location: e.location(), arguments: e.component}
+	return Component{Text: e.text, Location: e.location(), Comments: e.comments, arguments: e.component}
 }
 
 func lineRanges(start, end int) []parser.Range {
@@ -113,6 +115,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 	}
 	f.findProcess(stages, chain)
 	f.findTarget(stages, chain, base)
+	f.findInstructions(stages, chain)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
 	return f, err
 }
@@ -156,10 +159,11 @@ func (f *File) parseExtension(node *parser.Node) (*extension, error) {
 		return nil, fmt.Errorf("%s must be written on one line", strings.ToUpper(node.Value))
 	}
 	e := &extension{
-		text:    strings.Join(strings.Fields(node.Original), " "),
-		keyword: keyword,
-		start:   start,
-		end:     node.EndLine,
+		text:     strings.Join(strings.Fields(node.Original), " "),
+		keyword:  keyword,
+		start:    start,
+		end:      node.EndLine,
+		comments: node.PrevComment,
 	}
 	if strings.EqualFold(keyword, keywordAnnotation) {
 		words, err := parseAnnotation(rest, f.escape)

@@ -15,6 +15,8 @@ import (
 type Process struct {
 	// Location is its lines.
 	Location []parser.Range
+	// Comments are those right before it.
+	Comments []string
 
 	keyword string
 	shell   bool
@@ -50,12 +52,28 @@ func (f *File) findProcess(stages []instructions.Stage, chain []int) {
 		for _, c := range stages[i].Commands {
 			switch c := c.(type) {
 			case *instructions.EntrypointCommand:
-				f.Entrypoint = &Process{c.Location(), "ENTRYPOINT", c.PrependShell, c.CmdLine}
+				f.Entrypoint = &Process{c.Location(), c.Comments(), "ENTRYPOINT", c.PrependShell, c.CmdLine}
 			case *instructions.CmdCommand:
-				f.Cmd = &Process{c.Location(), "CMD", c.PrependShell, c.CmdLine}
+				f.Cmd = &Process{c.Location(), c.Comments(), "CMD", c.PrependShell, c.CmdLine}
 			}
 		}
 	}
+}
+
+// Keyword is ENTRYPOINT or CMD.
+func (p *Process) Keyword() string { return p.keyword }
+
+// Words are the command line: of the exec form its strings, of the shell form
+// one string.
+func (p *Process) Words() []string { return p.words }
+
+// Process is the instruction whose first word is what starts: ENTRYPOINT, or
+// CMD without one; nil when there is neither.
+func (f *File) Process() *Process {
+	if f.Entrypoint != nil {
+		return f.Entrypoint
+	}
+	return f.Cmd
 }
 
 // CheckProcess returns an error for an ENTRYPOINT or CMD in shell form, which

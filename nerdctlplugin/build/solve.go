@@ -94,7 +94,7 @@ func Solve(ctx context.Context, r Request) (map[string]string, error) {
 	return response.ExporterResponse, nil
 }
 
-// follow shows the progress of a build.
+// follow shows the progress of a build, and its warnings.
 func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) (*client.SolveResponse, error)) (*client.SolveResponse, error) {
 	display, err := progressui.NewDisplay(r.Stderr, progressui.DisplayMode(r.Progress))
 	if err != nil {
@@ -103,16 +103,19 @@ func (r *Request) follow(ctx context.Context, build func(context.Context, chan *
 	status := make(chan *client.SolveStatus)
 	group, groupCtx := errgroup.WithContext(ctx)
 	var response *client.SolveResponse
+	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
 		response, err = build(groupCtx, status)
 		return err
 	})
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		// The display shows the end even when the build failed.
-		_, err := display.UpdateFrom(context.WithoutCancel(ctx), status)
+		warnings, err = display.UpdateFrom(context.WithoutCancel(ctx), status)
 		return err
 	})
-	return response, group.Wait()
+	err = group.Wait()
+	printWarnings(r.Stderr, progressui.DisplayMode(r.Progress), warnings)
+	return response, err
 }
 
 // connect finds a BuildKit daemon that answers.

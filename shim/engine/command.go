@@ -24,12 +24,14 @@ type Command struct {
 	Cwd string
 	// Func is the export to call instead of the component's own start.
 	Func string
-	// Component tells a component from a core module; it matters to Func.
+	// Component tells a component from a core module; it matters to Func and
+	// Network.
 	Component bool
 	// HTTP is the address to serve the component on; not valid for a
 	// command.
 	HTTP netip.AddrPort
-	// Network gives the guest sockets, name lookup and outgoing HTTP.
+	// Network gives the guest sockets, name lookup and, if it is a component,
+	// outgoing HTTP.
 	Network bool
 }
 
@@ -48,7 +50,10 @@ func (e *Engine) Process(c Command) (args, env []string) {
 	}
 	args = append(args, "-C", "cache=n", "--allow-precompiled", "--dir", c.GuestDir+"::/")
 	if c.Network {
-		args = append(args, "-S", "inherit-network,allow-ip-name-lookup", "-S", "http")
+		args = append(args, "-S", "inherit-network,allow-ip-name-lookup")
+		if c.Component { // the engine refuses to start a core module with it
+			args = append(args, "-S", "http")
+		}
 	}
 	guestEnv := c.Env
 	if cwd := path.Clean("/" + c.Cwd); cwd != "/" {

@@ -65,8 +65,14 @@ func TestProcess(t *testing.T) {
 		{
 			"network",
 			engine.Engine{},
-			with(func(c *engine.Command) { c.Network = true }),
+			with(func(c *engine.Command) { c.Network, c.Component = true, true }),
 			run + "-S inherit-network,allow-ip-name-lookup -S http /engine/c.cwasm", "",
+		},
+		{
+			"network of a core module, which can have no HTTP",
+			engine.Engine{},
+			with(func(c *engine.Command) { c.Network = true }),
+			run + "-S inherit-network,allow-ip-name-lookup /engine/c.cwasm", "",
 		},
 		{
 			"an export of a component",

@@ -54,6 +54,25 @@ func TestNerdctlWasmBuild(t *testing.T) {
 	}
 }
 
+// TestNerdctlWasmBuildWarns: given a Wasmfile that rules find fault with, the
+// plugin prints each finding once, with its lines.
+func TestNerdctlWasmBuildWarns(t *testing.T) {
+	dest := filepath.Join(t.TempDir(), "layout")
+	r := try(t, "nerdctl", "wasm", "build", "--progress", "plain", "-f", filepath.Join(lintCases, "MixedWASI", "fail", "Wasmfile"),
+		"-o", "type=local,dest="+dest, filepath.Join(lintCases, "components"))
+	for _, want := range []string{
+		"WARNING: MixedWASI: mixed.wasm uses interfaces of WASI 0.2 and 0.3: only a host that has both can run it (line 4)\n",
+		"docs/rules/mixed-wasi.md\n", "   3 | >>> COMPONENT newest.wasm\n", "   4 | >>> COMPONENT mixed.wasm\n",
+	} {
+		if !strings.Contains(r.stderr, want) {
+			t.Errorf("it does not print %q:\n%s", want, r.all())
+		}
+	}
+	if count := strings.Count(r.stderr, "WARNING: "); count != 2 || r.code != 0 {
+		t.Errorf("%d warnings, exit code %d\n%s", count, r.code, r.all())
+	}
+}
+
 // TestNerdctlWasmBuildWithoutBuilder: given no buildkitd, the error says what
 // to do.
 func TestNerdctlWasmBuildWithoutBuilder(t *testing.T) {

@@ -34,6 +34,7 @@ func TestRunFlags(t *testing.T) {
 		{"--user", wasmRun("--user", "1234", ref, "args", "x"), "x", 0},
 		{"--runtime", wasmRun("--runtime", runtimeName, ref, "args", "x"), "x", 0},
 		{"--annotation", wasmRun("--annotation", "io.github.wasmfile.network=allow", ref, "args", "x"), "x", 0},
+		{"--annotation, of a core module", wasmRun("--annotation", "io.github.wasmfile.network=allow", probe(t, "module"), "args", "x"), "x", 0},
 		{"--entrypoint", wasmRun("--entrypoint", "b", two), "", 7},
 		{"the image's entrypoint", wasmRun(two, "args", "x"), "x", 0},
 		{"within --memory", wasmRun("--memory", "512m", ref, "alloc", "10"), "10", 0},

@@ -1,0 +1,177 @@
+package lint
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// at is a finding at a word of an instruction, or at the whole of it.
+func at(file *wasmfile.File, i wasmfile.Instruction, word, message string) finding {
+	return finding{message: message, location: file.Word(i.Location, word), comments: i.Comments}
+}
+
+// wasmInFilesystem finds Wasm that is copied as a file into an artifact. In an
+// image for a Wasm platform, files are what was asked for.
+func wasmInFilesystem(file *wasmfile.File, form wasmfile.Form) []finding {
+	if form != wasmfile.Artifact {
+		return nil
+	}
+	var found []finding
+	for _, i := range file.Instructions {
+		var files instructions.SourcesAndDest
+		flags := ""
+		switch c := i.Command.(type) {
+		case *instructions.CopyCommand:
+			files = c.SourcesAndDest
+			if c.From != "" {
+				flags = "--from=" + c.From + " "
+			}
+		case *instructions.AddCommand:
+			files = c.SourcesAndDest
+		}
+		for _, source := range files.SourcePaths {
+			component := source
+			if !isWasmPath(source) {
+				if !isWasmPath(files.DestPath) {
+					continue
+				}
+				component = "--name=" + path.Base(files.DestPath) + " " + source
+			}
+			found = append(found, at(file, i, source, fmt.Sprintf("%s makes a file of %s, which nothing starts; to make it a component, write COMPONENT %s%s",
+				strings.ToUpper(i.Command.Name()), source, flags, component)))
+		}
+	}
+	return found
+}
+
+// isWasmPath tells by the end of its name whether a path or URL is of Wasm.
+func isWasmPath(source string) bool {
+	source, _, _ = strings.Cut(source, "?")
+	source, _, _ = strings.Cut(source, "#")
+	return strings.EqualFold(path.Ext(source), ".wasm")
+}
+
+func healthcheckWithoutExec(file *wasmfile.File, _ wasmfile.Form) []finding {
+	var found []finding
+	for _, i := range file.Instructions {
+		c, ok := i.Command.(*instructions.HealthCheckCommand)
+		if ok && c.Health != nil && len(c.Health.Test) > 0 && c.Health.Test[0] != "NONE" {
+			found = append(found, at(file, i, "", "HEALTHCHECK needs a program to run in the container, which has the component only: every check would fail; check from outside, or write HEALTHCHECK NONE"))
+		}
+	}
+	return found
+}
+
+// unusedShell finds a SHELL of the target that no RUN comes after. Those of
+// stages that the target is FROM may be for yet other stages.
+func unusedShell(file *wasmfile.File, _ wasmfile.Form) []finding {
+	var found []finding
+	for n, i := range file.Instructions {
+		if _, ok := i.Command.(*instructions.ShellCommand); ok && !i.Inherited && !usesShell(file.Instructions[n+1:]) {
+			found = append(found, at(file, i, "", "SHELL has no effect: no RUN comes after it, and ENTRYPOINT and CMD of an artifact need no shell"))
+		}
+	}
+	return found
+}
+
+// usesShell reports whether a RUN comes before the next SHELL.
+func usesShell(rest []wasmfile.Instruction) bool {
+	for _, i := range rest {
+		switch c := i.Command.(type) {
+		case *instructions.RunCommand:
+			if c.PrependShell {
+				return true
+			}
+		case *instructions.ShellCommand:
+			return false
+		}
+	}
+	return false
+}
+
+// onbuildNeverRuns finds triggers of the target itself: those of a stage that
+// it is FROM have run already.
+func onbuildNeverRuns(file *wasmfile.File, form wasmfile.Form) []finding {
+	if form != wasmfile.Artifact {
+		return nil
+	}
+	var found []finding
+	for _, i := range file.Instructions {
+		if c, ok := i.Command.(*instructions.OnbuildCommand); ok && !i.Inherited {
+			found = append(found, at(file, i, "", fmt.Sprintf("ONBUILD never runs %s: nothing can be built FROM an artifact", c.Expression)))
+		}
+	}
+	return found
+}
+
+var (
+	// secretWord and publicWord are what BuildKit's rule SecretsUsedInArgOrEnv
+	// goes by for variables, in names of labels and options.
+	secretWord = regexp.MustCompile(`(?i)(?:^|[-_.])(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:[-_.]|$)`)
+	publicWord = regexp.MustCompile(`(?i)(?:^|[-_.])(?:public|file|version)(?:[-_.]|$)`)
+)
+
+// looksSecret tells by its name whether a value is secret.
+func looksSecret(name string) bool {
+	return secretWord.MatchString(name) && !publicWord.MatchString(name)
+}
+
+// secretsInMetadata finds secrets in what an artifact publishes beside its
+// environment, which BuildKit looks at.
+func secretsInMetadata(file *wasmfile.File, _ wasmfile.Form) []finding {
+	var found []finding
+	for _, i := range file.Instructions {
+		keyword, names := published(i)
+		for _, name := range names {
+			found = append(found, at(file, i, name, fmt.Sprintf("%s publishes %q with the artifact: give secrets to the container when it starts", keyword, name)))
+		}
+	}
+	return found
+}
+
+// published are the names in an instruction that look as if they had a secret
+// for their value.
+func published(i wasmfile.Instruction) (keyword string, names []string) {
+	keys := i.Keys
+	keyword = "ANNOTATION"
+	if i.Command != nil {
+		keyword = strings.ToUpper(i.Command.Name())
+	}
+	switch c := i.Command.(type) {
+	case *instructions.LabelCommand:
+		for _, kv := range c.Labels {
+			keys = append(keys, strings.Trim(kv.Key, `"'`))
+		}
+	case *instructions.EntrypointCommand:
+		return keyword, secretOptions(c.CmdLine)
+	case *instructions.CmdCommand:
+		return keyword, secretOptions(c.CmdLine)
+	}
+	for _, key := range keys {
+		// What comes before the last dot is a domain.
+		if looksSecret(key[strings.LastIndex(key, ".")+1:]) {
+			names = append(names, key)
+		}
+	}
+	return keyword, names
+}
+
+// secretOptions are the options --name=value and --name value of a command
+// line with such a name.
+func secretOptions(words []string) []string {
+	var names []string
+	for n, word := range words {
+		option, _, hasValue := strings.Cut(word, "=")
+		hasValue = hasValue || n+1 < len(words) && !strings.HasPrefix(words[n+1], "-")
+		if strings.HasPrefix(option, "-") && hasValue && looksSecret(strings.TrimLeft(option, "-")) {
+			names = append(names, option)
+		}
+	}
+	return names
+}

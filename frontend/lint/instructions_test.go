@@ -1,0 +1,69 @@
+package lint
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// none is for checks of instructions alone.
+func none(*wasmfile.File) []assemble.ComponentReport { return nil }
+
+// TestInstructionRules: given a Wasmfile, the messages of the rules about
+// instructions.
+func TestInstructionRules(t *testing.T) {
+	const artifact = "FROM scratch\nCOMPONENT app.wasm\n"
+	cases := []struct {
+		name, text string
+		form       wasmfile.Form
+		says       []string // one for each finding; none: no finding
+	}{
+		{name: "Wasm of a stage", text: artifact + "COPY --from=build /out/*.wasm /\n", says: []string{"write COMPONENT --from=build /out/*.wasm"}},
+		{name: "Wasm by its new name", text: artifact + "COPY out/release /app.WASM\n", says: []string{"COMPONENT --name=app.WASM out/release"}},
+		{name: "Wasm from the network", text: artifact + "ADD https://example.com/a.wasm?x=1 /\n", says: []string{"ADD makes a file of https://example.com/a.wasm?x=1"}},
+		{name: "in a stage that the target is FROM", text: "FROM scratch AS base\nCOPY a.wasm b.wasm /\nFROM base\nCOMPONENT app.wasm\n", says: []string{"a.wasm", "b.wasm"}},
+		{name: "in a stage that it is not", text: "FROM scratch AS base\nCOPY a.wasm /\nFROM scratch\nCOMPONENT app.wasm\n"},
+		{name: "in an ordinary image", text: "FROM scratch AS app\nCOMPONENT app.wasm\nFROM scratch\nCOPY a.wasm /www/\n"},
+		{name: "in an image for a Wasm platform", text: artifact + "COPY a.wasm /\n", form: wasmfile.Image},
+		{name: "a here-document", text: artifact + "COPY <<EOF /a.txt\nCOPY a.wasm /\nEOF\n"},
+
+		{name: "a health check by a shell", text: artifact + "HEALTHCHECK CMD curl -f localhost\n", says: []string{"HEALTHCHECK NONE"}},
+		{name: "a health check of an image for a Wasm platform", text: artifact + "HEALTHCHECK CMD curl\n", form: wasmfile.Image, says: []string{"HEALTHCHECK NONE"}},
+		{name: "a health check of an ordinary image", text: "FROM scratch\nHEALTHCHECK CMD curl\n"},
+
+		{name: "a SHELL for no RUN before the next", text: artifact + "SHELL [\"a\"]\nSHELL [\"b\"]\nRUN c\n", says: []string{"SHELL has no effect"}},
+		{name: "a SHELL for a RUN in exec form", text: artifact + "SHELL [\"a\"]\nRUN [\"c\"]\n", says: []string{"SHELL has no effect"}},
+		{name: "a SHELL for a script", text: artifact + "SHELL [\"a\"]\nRUN <<EOF\nc\nEOF\n"},
+		{name: "a SHELL for other stages", text: "FROM scratch AS base\nSHELL [\"a\"]\nFROM base\nCOMPONENT app.wasm\n"},
+
+		{name: "ONBUILD in an image for a Wasm platform", text: artifact + "ONBUILD COPY a /\n", form: wasmfile.Image},
+
+		{name: "the key's last word counts", text: artifact + "LABEL com.token.example=x \"com.example.My-Password\"=y key=z\n", says: []string{`"com.example.My-Password"`, `"key"`}},
+		{name: "what is no secret", text: artifact + "ANNOTATION author=a com.example.keyboard=b api-key-version=1\n"},
+		{name: "options", text: artifact + "ENTRYPOINT [\"app\", \"--api-key\", \"x\", \"--password=y\", \"-token\"]\n", says: []string{`"--api-key"`, `"--password"`}},
+		{name: "an option without a value", text: artifact + "CMD [\"--auth\", \"--verbose\"]\n"},
+		{name: "secrets of an ordinary image", text: "FROM scratch\nLABEL token=x\n"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			expect(t, check(t, []byte(c.text), none, c.form), c.says)
+		})
+	}
+}
+
+// expect compares what --check prints with a part of each message, in order.
+func expect(t *testing.T, got string, says []string) {
+	t.Helper()
+	if count := strings.Count(got, "\nWARNING: "); count != len(says) {
+		t.Errorf("%d findings, want %d:\n%s", count, len(says), got)
+	}
+	rest := got
+	for _, want := range says {
+		var found bool
+		if _, rest, found = strings.Cut(rest, want); !found {
+			t.Errorf("it does not say %q (in its order):\n%s", want, got)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+// Package lint checks what BuildKit's linter cannot know of: what the
+// instructions of a Wasmfile mean for an artifact, and whether its components
+// fit together and can be started. The rules are the table in rules.go; each
+// has a page in docs/rules, and a case in testdata that it finds and one that
+// it does not.
+package lint
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+)
+
+// pages is where the rules' pages are.
+const pages = "https://github.com/wasmfile/wasmfile/blob/main/docs/rules/"
+
+// rule is one check. It looks at the instructions, or at the components when
+// they are known; the function for the other is nil.
+type rule struct {
+	name, page, description string
+	instructions            func(*wasmfile.File, wasmfile.Form) []finding
+	components              func(*components) []finding
+}
+
+// finding is one place where a rule is broken.
+type finding struct {
+	message  string
+	location []parser.Range
+	// comments are those of the instruction, which may skip the rule.
+	comments []string
+}
+
+// Instructions checks what the Wasmfile of a target says, without its
+// components; a target without COMPONENT has nothing to check. The linter decides
+// what is reported.
+func Instructions(l *linter.Linter, file *wasmfile.File, form wasmfile.Form) {
+	if len(file.Components) == 0 {
+		return
+	}
+	for _, r := range rules {
+		if r.instructions != nil {
+			r.report(l, r.instructions(file, form))
+		}
+	}
+}
+
+// Components checks what was read of the components of a target. The linter
+// decides what is reported.
+func Components(l *linter.Linter, file *wasmfile.File, reports []assemble.ComponentReport) {
+	facts := relate(file, reports)
+	for _, r := range rules {
+		if r.components != nil {
+			r.report(l, r.components(facts))
+		}
+	}
+}
+
+func (r *rule) report(l *linter.Linter, findings []finding) {
+	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(line(a.location), line(b.location)) })
+	for _, f := range findings {
+		l.WithMergedConfigFromComments(f.comments).Run(&linter.LinterRule[struct{}]{
+			Name: r.name, Description: r.description, URL: pages + r.page,
+		}, f.location, f.message)
+	}
+}
+
+func line(location []parser.Range) int {
+	if len(location) == 0 {
+		return 0
+	}
+	return location[0].Start.Line
+}

@@ -1,0 +1,5 @@
+;; A command of WASI 0.1 that ends with success.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $exit (i32.const 0))))

@@ -1,0 +1,4 @@
+;; A component that exports nothing.
+(component
+  (core module $Main (func (export "run")))
+  (core instance (instantiate $Main)))

@@ -1,0 +1,55 @@
+package wasmfile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// Instruction is an instruction of the target's stages that is not a
+// COMPONENT.
+type Instruction struct {
+	// Command is what it says. It is nil for an ANNOTATION, which has Keys.
+	Command instructions.Command
+	// Keys are those of an ANNOTATION.
+	Keys []string
+	// Location is its lines.
+	Location []parser.Range
+	// Comments are those right before it.
+	Comments []string
+	// Inherited says that it is in a stage that the target is FROM.
+	Inherited bool
+}
+
+// findInstructions lists the instructions of the target's stages in the order
+// in which they take effect.
+func (f *File) findInstructions(stages []instructions.Stage, chain []int) {
+	for depth, i := range slices.Backward(chain) {
+		for _, c := range stages[i].Commands {
+			instruction := Instruction{Command: c, Location: c.Location(), Comments: c.Comments(), Inherited: depth > 0}
+			if e := f.extensionAt(c.Location()); e != nil {
+				if e.component != nil {
+					continue
+				}
+				instruction.Command, instruction.Keys = nil, annotationKeys(c)
+			}
+			f.Instructions = append(f.Instructions, instruction)
+		}
+	}
+}
+
+// annotationKeys are those of an ANNOTATION that was parsed as the LABEL that
+// stands for it.
+func annotationKeys(c instructions.Command) []string {
+	label, ok := c.(*instructions.LabelCommand)
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for _, kv := range label.Labels {
+		keys = append(keys, strings.Trim(strings.TrimPrefix(kv.Key, labelPrefix), `"'`))
+	}
+	return keys
+}
