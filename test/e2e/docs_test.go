@@ -93,13 +93,20 @@ func buildSnippet(t *testing.T, s snippet) {
 	if err := os.WriteFile(filepath.Join(dir, "Wasmfile"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	home := t.TempDir() // with credentials for nothing
+	if err := os.Mkdir(filepath.Join(home, ".docker"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".docker", "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	commands := s.commands
 	if len(commands) == 0 {
 		commands = []shellCommand{{line: "docker buildx build -f Wasmfile -o type=local,dest=app ."}}
 	}
 	for _, c := range commands {
 		line := localized(t, dir, c.line)
-		r := command{args: []string{"bash", "-euo", "pipefail", "-c", line}, dir: dir}.run(t)
+		r := command{args: []string{"bash", "-euo", "pipefail", "-c", line}, dir: dir, env: []string{"HOME=" + home}}.run(t)
 		switch {
 		case s.fails != "":
 			if r.code == 0 || !strings.Contains(r.all(), s.fails) {
