@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
@@ -90,8 +91,8 @@ func (b *build) imageOptions(ctx context.Context, platform *ocispec.Platform) do
 
 func (b *build) solveImage(ctx context.Context, converted *dockerfile2llb.Result) (*dockerui.BuildResult, error) {
 	definition, err := converted.State.Marshal(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil { // as BuildKit's frontend says it
+		return nil, fmt.Errorf("failed to marshal LLB definition: %w", err)
 	}
 	request := definition.ToPB()
 	b.nameSteps(request)
