@@ -79,9 +79,9 @@ const artifactsHead = `
 ## With a component
 
 Each Dockerfile that can be built gets a ` + "`COMPONENT <url>`" + ` as its last line. All
-operations of the Dockerfile have to stay as they are, to the digest, and four have
-to be added: the download, the copy of the component, the description of the
-artifact and its assembly.
+operations of the Dockerfile have to stay as they are, to the digest, and these
+have to be added: the download, the copy of the component, the description of the
+artifact and its assembly; with a base image, a look for components in it.
 
 | from | Dockerfiles | same operations | shell form | open end | cannot be built | other |
 |---|---|---|---|---|---|---|
