@@ -38,7 +38,8 @@ func TestFunctions(t *testing.T) {
 		{
 			"of a component and of an instance that it exports", calc,
 			[]string{"docs:adder/add@0.1.0#add", "top"},
-			map[string]int{"add": 1, "top": 1, "nope": 0, "docs:adder/add@0.1.0#add": 0}, true,
+			map[string]int{"add": 1, "top": 1, "nope": 0, "docs:adder/add@0.1.0#add": 0},
+			true,
 		},
 		{
 			"of an instance that a nested component exports, by alias",
@@ -48,7 +49,9 @@ func TestFunctions(t *testing.T) {
 				section(6, list(cat([]byte{0x05, 0x00, 0x00}, str("docs:adder/add@0.1.0")))),
 				section(11, list(export("again", 0x05, 1))),
 			),
-			[]string{"again#add"}, map[string]int{"add": 1}, true,
+			[]string{"again#add"},
+			map[string]int{"add": 1},
+			true,
 		},
 		{
 			"of an instance made of what is at hand, exported twice",
@@ -56,7 +59,9 @@ func TestFunctions(t *testing.T) {
 				section(5, list(cat([]byte{0x01}, list(inline("f", 0x01, 0), inline("t", 0x03, 0))))),
 				section(11, list(export("a", 0x05, 0), export("b", 0x05, 1))), // an export is an index too
 			),
-			[]string{"a#f", "b#f"}, map[string]int{"f": 2}, true,
+			[]string{"a#f", "b#f"},
+			map[string]int{"f": 2},
+			true,
 		},
 		{
 			"of a component of the enclosing one",
@@ -70,17 +75,23 @@ func TestFunctions(t *testing.T) {
 				section(5, list([]byte{0x00, 0x01, 0x00})),
 				section(11, list(export("out", 0x05, 0))),
 			),
-			[]string{"out#in#add"}, map[string]int{"add": 1}, true,
+			[]string{"out#in#add"},
+			map[string]int{"add": 1},
+			true,
 		},
 		{
 			"of an imported instance, which are not known",
 			component(section(10, list(instanceImport("a:b/c"))), section(11, list(export("c", 0x05, 0)))),
-			nil, map[string]int{"f": 0}, false,
+			nil,
+			map[string]int{"f": 0},
+			false,
 		},
 		{
 			"after a definition of a form to come",
 			component(section(5, list([]byte{0x07}, []byte{0x00})), section(11, list(export("f", 0x01, 0)))),
-			[]string{"f"}, map[string]int{"f": 1}, false,
+			[]string{"f"},
+			map[string]int{"f": 1},
+			false,
 		},
 	}
 	for _, c := range cases {
