@@ -41,9 +41,6 @@ func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State,
 		llb.WithCustomName(name),
 		llb.Platform(host),
 	)
-	if b.ui.IsNoCache("") {
-		options = append(options, llb.IgnoreCache)
-	}
 	return llb.Scratch().Run(append(options, mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
 }
 
