@@ -69,7 +69,7 @@ func FuzzDirectives(f *testing.F) {
 		}
 		effective := string(wasmfile.WithoutForm([]byte(head)))
 		model, err := parser.Parse(strings.NewReader(effective + "FROM scratch\n"))
-		if err != nil || len(model.AST.Children) != 1 {
+		if err != nil || len(model.AST.Children) != 1 || model.AST.Children[0].Original != "FROM scratch" {
 			return // an unknown escape character, or a line that is no comment
 		}
 		text := head + "FROM scratch\nCOMPONENT a.wasm " + string(model.EscapeToken) + "\n  b.wasm\nCOPY c" + string(model.EscapeToken) + " d /\n"
