@@ -13,14 +13,13 @@ import (
 	"github.com/docker/go-units"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // Dirs are the directories that the step works on. The zero value is those of
-// the step's container: InputDir, ComponentsDir, BaseDir, SpecDir, OutputDir.
+// the step's container: InputDir, ComponentsDir, SpecDir, OutputDir.
 type Dirs struct {
-	Input, Components, Base, Spec, Output string
+	Input, Components, Spec, Output string
 }
 
 func (d Dirs) withDefaults() Dirs {
@@ -31,7 +30,6 @@ func (d Dirs) withDefaults() Dirs {
 	}
 	set(&d.Input, InputDir)
 	set(&d.Components, ComponentsDir)
-	set(&d.Base, BaseDir)
 	set(&d.Spec, SpecDir)
 	set(&d.Output, OutputDir)
 	return d
@@ -55,9 +53,6 @@ func Run(dirs Dirs, log io.Writer) error {
 
 // assemble returns a Problem for what the user has to change.
 func assemble(dirs Dirs, spec Spec, log io.Writer) error {
-	if err := checkBase(dirs.Base); err != nil {
-		return err
-	}
 	sources, err := findComponents(dirs.Components, spec.Components)
 	if err != nil {
 		return err
@@ -90,7 +85,6 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 		Annotations:      spec.Annotations,
 		IndexAnnotations: report.describe,
 		RootFS:           rootFS,
-		RootFSExclude:    wasmfile.Dir,
 		Compression:      spec.Compression,
 		Epoch:            spec.epoch(),
 	})

@@ -36,7 +36,7 @@ func exporting(name string) string {
 // .wasmfile of its components, and the spec.
 func step(t *testing.T, files map[string]string, spec assemble.Spec) assemble.Dirs {
 	t.Helper()
-	dirs := assemble.Dirs{Input: t.TempDir(), Components: t.TempDir(), Base: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
+	dirs := assemble.Dirs{Input: t.TempDir(), Components: t.TempDir(), Spec: t.TempDir(), Output: t.TempDir()}
 	for name, content := range files {
 		path := filepath.Join(dirs.Input, name)
 		if component, ok := strings.CutPrefix(name, ".wasmfile/"); ok {
@@ -109,6 +109,42 @@ func TestLayout(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, &log)
 		}
+	}
+}
+
+// TestMountedComponents: given sources that are mounted by themselves, files and
+// the files of directories are components as if they had been copied.
+func TestMountedComponents(t *testing.T) {
+	files := map[string]string{
+		".wasmfile/mounted/0001/0/z.wasm":      module,
+		".wasmfile/mounted/0001/1/dir/y.wasm":  module + "\x00\x02\x01y",
+		".wasmfile/mounted/0002/0/other.wasm":  component,
+		".wasmfile/mounted/0003/0/dist/a.wasm": module,
+		".wasmfile/mounted/0003/0/dist/b.wasm": module,
+	}
+	specs := []assemble.ComponentSpec{
+		{Mounted: []string{"/z.wasm", "/lib/dir"}},
+		{Mounted: []string{"/out/other.wasm"}, Name: "third"},
+		{Mounted: []string{"/dist"}, Name: "one"},
+	}
+	dirs := step(t, files, assemble.Spec{Components: specs[:2], Config: process([]string{"third"})})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	report, _ := readReport(t, dirs)
+	var names []string
+	for _, c := range report.Components {
+		names = append(names, c.Name)
+	}
+	if want := []string{"y.wasm", "z.wasm", "third"}; !slices.Equal(names, want) {
+		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
+	}
+	dirs = step(t, files, assemble.Spec{Components: specs})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, `2 files match (a.wasm, b.wasm), but "one" can name one only`) {
+		t.Errorf("the problem is %v", problem)
 	}
 }
 
@@ -380,21 +416,6 @@ func TestExclude(t *testing.T) {
 	}
 	if want := []string{"a.wasm", "b_test.wasm", "app"}; !slices.Equal(names, want) {
 		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
-	}
-}
-
-// TestReservedDirectoryOfTheBase: given a base image that already has files
-// where components are kept, it is refused.
-func TestReservedDirectoryOfTheBase(t *testing.T) {
-	dirs := step(t, map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)})
-	if err := os.MkdirAll(filepath.Join(dirs.Base, ".wasmfile/0001/files"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	if problem := problemOf(t, dirs); problem.Subject != assemble.SubjectBase || !strings.Contains(problem.Message, "base") {
-		t.Errorf("the problem is %+v", problem)
 	}
 }
 

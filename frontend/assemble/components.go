@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,13 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 		if err != nil {
 			return nil, componentProblem(fmt.Sprintf("--exclude: %v", err), ordinal)
 		}
-		found, err := findOrdinal(filepath.Join(root, wasmfile.OrdinalDir(ordinal)), excluded, ordinal)
+		find := func() ([]source, error) {
+			return findOrdinal(filepath.Join(root, wasmfile.OrdinalDir(ordinal)), excluded, ordinal)
+		}
+		if len(spec.Mounted) > 0 {
+			find = func() ([]source, error) { return findMounted(root, spec, ordinal) }
+		}
+		found, err := find()
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +83,39 @@ func findOrdinal(dir string, excluded *patternmatcher.PatternMatcher, ordinal in
 	return found, nil
 }
 
+// findMounted finds the files where they are mounted; of a directory, those in
+// it.
+func findMounted(root string, spec ComponentSpec, ordinal int) ([]source, error) {
+	var found []source
+	var entries []fs.DirEntry
+	for i, src := range spec.Mounted {
+		file := mountPoint(root, ordinal, i, src)
+		info, err := os.Lstat(file)
+		if err != nil {
+			return nil, err
+		}
+		dir, files := filepath.Dir(file), []fs.DirEntry{fs.FileInfoToDirEntry(info)}
+		if info.IsDir() {
+			dir = file
+			if files, err = os.ReadDir(dir); err != nil {
+				return nil, err
+			}
+		}
+		for _, f := range files {
+			if err := checkFile(f, ordinal); err != nil {
+				return nil, err
+			}
+			found = append(found, source{name: cmp.Or(spec.Name, f.Name()), path: filepath.Join(dir, f.Name()), ordinal: ordinal})
+		}
+		entries = append(entries, files...)
+	}
+	if spec.Name != "" && len(found) > 1 {
+		return nil, severalProblem(entries, spec.Name, ordinal)
+	}
+	slices.SortStableFunc(found, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return found, nil
+}
+
 // findNamed expects one directory, named as the component, with one file.
 func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
 	if len(entries) != 1 || !entries[0].IsDir() {
@@ -91,12 +131,16 @@ func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.Patte
 	case len(files) == 0:
 		return nil, nil
 	case len(files) > 1:
-		return nil, componentProblem(fmt.Sprintf("%d files match (%s), but %q can name one only", len(files), fileNames(files), name), ordinal)
+		return nil, severalProblem(files, name, ordinal)
 	}
 	if err := checkFile(files[0], ordinal); err != nil {
 		return nil, err
 	}
 	return []source{{name: name, path: filepath.Join(dir, files[0].Name()), ordinal: ordinal}}, nil
+}
+
+func severalProblem(files []fs.DirEntry, name string, ordinal int) *Problem {
+	return componentProblem(fmt.Sprintf("%d files match (%s), but %q can name one only", len(files), fileNames(files), name), ordinal)
 }
 
 func checkFile(entry fs.DirEntry, ordinal int) error {
@@ -188,16 +232,6 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 		return nil, fmt.Errorf("%s is no directory", dir)
 	}
 	return os.ReadDir(dir)
-}
-
-// checkBase returns a Problem when the base of the target stage has files where
-// those of COMPONENTs will be: they would pass for components.
-func checkBase(dir string) error {
-	entries, err := readDir(dir)
-	if err == nil && len(entries) > 0 {
-		err = &Problem{Subject: SubjectBase, Message: "this base has a directory /" + wasmfile.Dir + ", whose files could pass for components: use another base, or copy what you need from it to a stage FROM scratch"}
-	}
-	return err
 }
 
 func componentProblem(message string, ordinals ...int) *Problem {

@@ -8,8 +8,6 @@ const (
 	SubjectComponent Subject = "component"
 	// SubjectProcess is ENTRYPOINT, else CMD, else the last COMPONENT.
 	SubjectProcess Subject = "process"
-	// SubjectBase is the FROM of the target stage's base.
-	SubjectBase Subject = "base"
 )
 
 // Problem is something that the user has to change in the Wasmfile or in the

@@ -7,10 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
@@ -19,12 +23,9 @@ const (
 	// InputDir is the root filesystem of the target stage; it does not exist
 	// when there is none.
 	InputDir = "/run/wasmfile/input"
-	// ComponentsDir has what the COMPONENTs bring, by ordinal. Nothing else is
-	// there: what it shows comes from COMPONENTs only.
+	// ComponentsDir has what the COMPONENTs bring: what was copied by ordinal,
+	// and what is mounted at MountPoints.
 	ComponentsDir = "/run/wasmfile/components"
-	// BaseDir is empty, unless the base of the target stage has something
-	// where components are kept.
-	BaseDir = "/run/wasmfile/base"
 	// SpecDir holds SpecFile.
 	SpecDir = "/run/wasmfile/spec"
 	// OutputDir takes the layout; of a step that makes none, only the
@@ -66,6 +67,24 @@ type ComponentSpec struct {
 	// Exclude are patterns, as in a .dockerignore, of names that are left out.
 	// BuildKit heeds them in directories only.
 	Exclude []string `json:"exclude,omitempty"`
+	// Mounted are the sources that are mounted by themselves, each at its
+	// MountPoint; nothing was copied then. BuildKit's cache does not tell
+	// apart two mounts of one state whose sources were swapped, the names
+	// here do.
+	Mounted []string `json:"mounted,omitempty"`
+	// Name is the one to give to what is mounted, empty for the file's own.
+	Name string `json:"name,omitempty"`
+}
+
+// MountPoint is where a source of the COMPONENT of an ordinal is mounted:
+// source is its path where it comes from, index its place among
+// ComponentSpec.Mounted.
+func MountPoint(ordinal, index int, source string) string {
+	return mountPoint(ComponentsDir, ordinal, index, source)
+}
+
+func mountPoint(root string, ordinal, index int, source string) string {
+	return filepath.Join(root, "mounted", wasmfile.OrdinalDir(ordinal), strconv.Itoa(index), path.Base(source))
 }
 
 // isWasm reports whether the files have to be WebAssembly.

@@ -14,15 +14,16 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
-// maxInstructions is how many COMPONENTs can come one after the other: each is
-// a snapshot on the one before, and Linux's overlay file system stacks 500.
-const maxInstructions = 500
+// maxInstructions is how many COMPONENTs a build can have: an artifact has no
+// more layers, of which one is for the files.
+const maxInstructions = artifact.MaxLayers - 1
 
 func (b *build) checkInstructions() error {
 	if n := len(b.file.Components); n > maxInstructions {
-		return parser.WithLocation(fmt.Errorf("this is one of %d COMPONENT instructions, the limit is %d: take several files by one, for example COMPONENT *.wasm", n, maxInstructions),
+		return parser.WithLocation(fmt.Errorf("this is one of %d COMPONENT instructions, and an artifact has at most %d components: make two artifacts of them", n, maxInstructions),
 			b.file.Components[maxInstructions].Location)
 	}
 	return nil
@@ -39,21 +40,17 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if err != nil {
 		return nil, err
 	}
-	report, manifest, err := b.readReport(ctx, layout.reference)
-	if err != nil {
+	if err := b.lintComponents(ctx, layout.report); err != nil {
 		return nil, err
 	}
-	if err := b.lintComponents(ctx, report); err != nil {
-		return nil, err
-	}
-	if manifest == nil {
+	if layout.manifest == nil {
 		return nil, errors.New("the assembly made no manifest")
 	}
 	sbom, err := b.sbom(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	result, err := b.result(layout.reference, *manifest, report.Components)
+	result, err := b.result(layout.reference, *layout.manifest, layout.report.Components)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +62,7 @@ func (b *build) artifact(ctx context.Context, target ocispec.Platform) (*client.
 	if len(targets) == 0 {
 		return result, nil
 	}
-	return result, b.pushInto(ctx, result, targets, *layout, *manifest, sbom)
+	return result, b.pushInto(ctx, result, targets, *layout, sbom)
 }
 
 // checkComponents builds the target's stages, checks the components and returns
@@ -75,17 +72,15 @@ func (b *build) checkComponents(ctx context.Context, target ocispec.Platform) ([
 	if err != nil {
 		return nil, err
 	}
-	report, _, err := b.readReport(ctx, checked.reference)
-	if err != nil {
-		return nil, err
-	}
-	return report.Components, b.lintComponents(ctx, report)
+	return checked.report.Components, b.lintComponents(ctx, checked.report)
 }
 
-// assembled is what the assembly made: how, and the files.
+// assembled is what the assembly made: how, the files, and what they are.
 type assembled struct {
 	state     llb.State
 	reference client.Reference
+	report    assemble.Report
+	manifest  *ocispec.Descriptor // nil when only a check was asked for
 }
 
 // assembled builds the target's stages, and the layout of them; for checkOnly
@@ -107,24 +102,25 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	}
 	spec := b.spec(converted)
 	spec.CheckOnly = checkOnly
-	mounts, err := b.components(ctx, options)
+	components, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	if converted.State.Output() != nil { // else there are no files
-		mounts = append(mounts, llb.AddMount(assemble.InputDir, converted.State, llb.Readonly))
-	}
-	layout, steps, err := b.steps(ctx, mounts, spec)
+	layout, steps, err := b.steps(ctx, converted.State, components, spec)
 	if err != nil {
 		return nil, err
 	}
-	reference, err := b.solve(ctx, steps)
-	return &assembled{state: layout, reference: reference}, err
+	made, err := b.solve(ctx, steps, components)
+	if err != nil {
+		return nil, err
+	}
+	made.state = layout
+	return made, nil
 }
 
 // steps are those that make a layout, and all that it needs.
-func (b *build) steps(ctx context.Context, mounts []llb.RunOption, spec assemble.Spec) (llb.State, *pb.Definition, error) {
-	layout, err := b.assembly(mounts, spec)
+func (b *build) steps(ctx context.Context, files llb.State, components *components, spec assemble.Spec) (llb.State, *pb.Definition, error) {
+	layout, err := b.assembly(files, components, spec)
 	if err != nil {
 		return layout, nil, err
 	}
@@ -140,12 +136,21 @@ func (b *build) steps(ctx context.Context, mounts []llb.RunOption, spec assemble
 	return layout, request, nil
 }
 
-func (b *build) solve(ctx context.Context, steps *pb.Definition) (client.Reference, error) {
+// solve does the steps, and reads what they made.
+func (b *build) solve(ctx context.Context, steps *pb.Definition, components *components) (*assembled, error) {
 	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: steps, CacheImports: b.ui.CacheImports})
 	if err != nil {
+		return nil, components.locate(err)
+	}
+	made := &assembled{}
+	if made.reference, err = solved.SingleRef(); err != nil {
 		return nil, err
 	}
-	return solved.SingleRef()
+	// BuildKit may do the steps only now.
+	if made.report, made.manifest, err = b.readReport(ctx, made.reference); err != nil {
+		return nil, components.locate(err)
+	}
+	return made, nil
 }
 
 // convert is BuildKit's conversion of the file in one of its forms.

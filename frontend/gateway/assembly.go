@@ -17,9 +17,10 @@ import (
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
-// assembly is the step that makes a layout of what is mounted.
-func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State, error) {
+// assembly is the step that makes a layout of the files and the components.
+func (b *build) assembly(files llb.State, components *components, spec assemble.Spec) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
+	spec.Components = components.specs
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
@@ -32,6 +33,9 @@ func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State,
 	if spec.CheckOnly {
 		name = "[artifact] check components"
 	}
+	if steps := components.steps(b.file.Components); steps != "" {
+		name = steps + ", " + name
+	}
 	created := llb.WithCreatedTime(time.Unix(0, 0))
 	specState := llb.Scratch().File(llb.Mkfile(assemble.SpecFile, 0o644, encoded, created),
 		llb.WithCustomName("[internal] describe the artifact"), llb.Platform(host))
@@ -41,7 +45,10 @@ func (b *build) assembly(mounts []llb.RunOption, spec assemble.Spec) (llb.State,
 		llb.WithCustomName(name),
 		llb.Platform(host),
 	)
-	return llb.Scratch().Run(append(options, mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
+	if files.Output() != nil { // else there are none
+		options = append(options, llb.AddMount(assemble.InputDir, files, llb.Readonly))
+	}
+	return llb.Scratch().Run(append(options, components.mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
 }
 
 // nativePath is what BuildKit puts into the environment of an image FROM
@@ -69,11 +76,6 @@ func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
 	}
 	spec := assemble.Spec{Form: b.format.form, Compression: b.format.compression}
-	for _, c := range b.file.Components {
-		spec.Components = append(spec.Components, assemble.ComponentSpec{
-			MediaType: c.MediaType(), Optional: c.Optional(), Exclude: c.Exclude(),
-		})
-	}
 	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
 	spec.Config = config
 	if converted.Epoch != nil {

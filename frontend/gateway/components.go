@@ -3,7 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
@@ -16,11 +19,18 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
-// components are the mounts with what COMPONENTs bring, and with what the base
-// of the target's stages has in the same place: nothing, unless somebody wants
-// to add a component that no COMPONENT names.
-func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) ([]llb.RunOption, error) {
-	host := llb.Platform(b.ui.BuildPlatforms[0])
+// components are what COMPONENTs bring, for the assembly.
+type components struct {
+	mounts []llb.RunOption
+	// specs say what is mounted, by ordinal.
+	specs []assemble.ComponentSpec
+	// mounted has the COMPONENT of each source.
+	mounted map[string]wasmfile.Component
+}
+
+// components mounts the files of COMPONENTs as they are in their sources, and
+// has those copied that only a copy can choose: by wildcards, for example.
+func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) (*components, error) {
 	if warn := opt.Warn; warn != nil {
 		opt.Warn = func(rule, description, url, message string, location []parser.Range) {
 			if rule != linter.RuleConsistentInstructionCasing.Name { // which is about all of the file
@@ -32,26 +42,64 @@ func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) (
 	if err != nil {
 		return nil, err
 	}
-	const dir = "/" + wasmfile.Dir
-	state := converted.State
-	if !slices.ContainsFunc(b.file.Components, wasmfile.Component.IsCertain) {
-		state = state.File(llb.Mkdir(dir, 0o755, llb.WithParents(true)), llb.WithCustomName("[internal] collect the components"), host)
-	}
-	mounts := []llb.RunOption{llb.AddMount(assemble.ComponentsDir, state, llb.SourcePath(dir), llb.Readonly)}
-	if b.file.Base == nil {
-		return mounts, nil
-	}
-	opt.Target, opt.Warn = "", nil
-	base, err := b.convert(ctx, wasmfile.Base, opt)
+	host := llb.Platform(b.ui.BuildPlatforms[0])
+	all, err := readCopies(ctx, converted.State, len(b.file.Components), llb.WithCaps(b.client.BuildOpts().LLBCaps), host)
 	if err != nil {
 		return nil, err
 	}
-	// A wildcard, because it may match nothing.
-	wildcard := dir[:len(dir)-1] + "[" + dir[len(dir)-1:] + "]"
-	reserved := llb.Scratch().File(
-		llb.Copy(base.State, wildcard, "/", &llb.CopyInfo{AllowWildcard: true, AllowEmptyWildcard: true}),
-		llb.WithCustomName("[internal] check the base"), host)
-	return append(mounts, llb.AddMount(assemble.BaseDir, reserved, llb.Readonly)), nil
+	found := &components{mounted: make(map[string]wasmfile.Component)}
+	for i, c := range b.file.Components {
+		spec := assemble.ComponentSpec{MediaType: c.MediaType(), Optional: c.Optional(), Exclude: c.Exclude()}
+		if name, ok := wasmfile.NameAt(all[i].actions[0].Dest, i+1); ok && all[i].areMounts() && found.isNew(all[i], c.From()) {
+			spec.Name = name
+			for _, a := range all[i].actions {
+				spec.Mounted = append(spec.Mounted, a.Src)
+				found.mounted[a.Src] = c
+				found.mounts = append(found.mounts, llb.AddMount(assemble.MountPoint(i+1, len(spec.Mounted)-1, a.Src), a.source, llb.SourcePath(a.Src), llb.Readonly))
+			}
+		} else {
+			dir := path.Join("/", wasmfile.Dir, wasmfile.OrdinalDir(i+1))
+			found.mounts = append(found.mounts, llb.AddMount(path.Join(assemble.ComponentsDir, wasmfile.OrdinalDir(i+1)), all[i].state(dir, host), llb.SourcePath(dir), llb.Readonly))
+		}
+		found.specs = append(found.specs, spec)
+	}
+	return found, nil
+}
+
+// isNew reports whether no other source is mounted that has the same path
+// elsewhere: BuildKit's error says no more than the path of one that is missing.
+func (c *components) isNew(copies copies, from string) bool {
+	return !slices.ContainsFunc(copies.actions, func(a copyAction) bool {
+		other, taken := c.mounted[a.Src]
+		return taken && other.From() != from
+	})
+}
+
+// locate puts the error of the assembly at the COMPONENT whose source is
+// missing, if that is what it says.
+func (c *components) locate(err error) error {
+	source, missing := wasmfile.MissingSource(err.Error())
+	if at, known := c.mounted[path.Join("/", source)]; missing && known {
+		return parser.WithLocation(err, at.Location)
+	}
+	return err
+}
+
+// maxStepNames is of how many components the name of a step tells.
+const maxStepNames = 3
+
+// steps names the steps that need no copy.
+func (c *components) steps(of []wasmfile.Component) string {
+	var names []string
+	for i, spec := range c.specs {
+		if len(spec.Mounted) > 0 {
+			names = append(names, of[i].StepName())
+		}
+	}
+	if more := len(names) - maxStepNames; more > 0 {
+		names = append(names[:maxStepNames], fmt.Sprintf("%d more components", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkBase refuses an artifact as a base: its components would be lost.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -128,28 +129,24 @@ func (b *build) checkTarget(ctx context.Context, l *linter.Linter, target ocispe
 	if err := b.checkBase(converted.BaseImage); err != nil {
 		return err
 	}
-	mounts, err := b.components(ctx, options)
+	components, err := b.components(ctx, options)
 	if err != nil {
 		return err
 	}
 	spec := b.spec(converted)
 	spec.CheckOnly = true
-	_, steps, err := b.steps(ctx, mounts, spec)
+	_, steps, err := b.steps(ctx, llb.Scratch(), components, spec)
 	if err != nil {
 		return err
 	}
 	if runs, err := runsPrograms(steps); err != nil || runs {
 		return err
 	}
-	reference, err := b.solve(ctx, steps)
+	checked, err := b.solve(ctx, steps, components)
 	if err != nil {
 		return err
 	}
-	report, _, err := b.readReport(ctx, reference)
-	if err != nil {
-		return err
-	}
-	lint.Components(l, b.file, report.Components)
+	lint.Components(l, b.file, checked.report.Components)
 	return nil
 }
 

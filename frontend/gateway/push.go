@@ -16,7 +16,6 @@ import (
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/grpc/codes"
 
 	"github.com/wasmfile/wasmfile/frontend/push"
@@ -83,12 +82,12 @@ func (o *origins) list() []string {
 
 // pushInto pushes a layout, with what sbom says if it is there, and tells so in
 // the result.
-func (b *build) pushInto(ctx context.Context, result *client.Result, targets []push.Target, layout assembled, manifest ocispec.Descriptor, sbom *attestation) error {
+func (b *build) pushInto(ctx context.Context, result *client.Result, targets []push.Target, layout assembled, sbom *attestation) error {
 	var attestations *llb.State
 	if sbom != nil {
 		attestations = sbom.Ref
 	}
-	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: manifest, Targets: targets, Origins: b.origins.list()})
+	references, err := b.push(ctx, layout.state, attestations, push.Spec{Manifest: *layout.manifest, Targets: targets, Origins: b.origins.list()})
 	if err != nil {
 		return err
 	}

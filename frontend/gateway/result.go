@@ -109,8 +109,6 @@ func (b *build) problemError(problem *assemble.Problem) error {
 	components := b.file.Components
 	last := components[len(components)-1].Location
 	switch {
-	case problem.Subject == assemble.SubjectBase && b.file.Base != nil:
-		return parser.WithLocation(err, b.file.Base)
 	case problem.Subject == assemble.SubjectProcess && b.file.Entrypoint != nil:
 		return parser.WithLocation(err, b.file.Entrypoint.Word(b.file))
 	case problem.Subject == assemble.SubjectProcess && b.file.Cmd != nil:

@@ -5,11 +5,17 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 )
 
+// customName and command are keys of a step's metadata: its name in the
+// progress, and the instruction that it comes from.
+const (
+	customName = "llb.customname"
+	command    = "com.docker.dockerfile.v1.command"
+)
+
 // nameSteps shows the user's instructions in the progress, and has what BuildKit
 // reports of a step at their lines. A download has the name of the step that
 // copies it, and no lines.
 func (b *build) nameSteps(definition *pb.Definition) {
-	const customName, command = "llb.customname", "com.docker.dockerfile.v1.command"
 	lines := make(map[string]*pb.Locations) // of COMPONENTs, by the step's name
 	locations := definition.GetSource().GetLocations()
 	for digest, metadata := range definition.Metadata {

@@ -197,6 +197,19 @@ func (c componentArguments) render(keyword, destination string) (head, tail stri
 	return strings.Join(append(words, head), " "), tail, err
 }
 
+// NameAt is the name that the COMPONENT of an ordinal gives to its file, read
+// from where the form Components has it copied; empty when the file keeps its
+// own. It returns false for another place: a variable in a name can make one.
+func NameAt(destination string, ordinal int) (string, bool) {
+	dir := "/" + Dir + "/" + OrdinalDir(ordinal) + "/"
+	if destination == dir+FilesDir+"/" {
+		return "", true
+	}
+	name, named := strings.CutPrefix(destination, dir+NamedDir+"/")
+	name = strings.TrimSuffix(name, "/")
+	return name, named && artifact.CheckName(name) == nil
+}
+
 // destination is where the files go.
 func (c componentArguments) destination(ordinal int, form Form) string {
 	if form == Image {

@@ -25,8 +25,6 @@ const (
 	// Check has all instructions of all stages, for the linter and for
 	// outlines.
 	Check
-	// Base has nothing but the FROM of File.Base.
-	Base
 )
 
 // Component is a COMPONENT instruction.
@@ -50,14 +48,11 @@ func (c Component) CopyFrom(context string, files []string) {
 	c.arguments.context, c.arguments.available = context, files
 }
 
+// StepName is what the progress calls the step that brings the files.
+func (c Component) StepName() string { return c.arguments.stepName("") }
+
 // Sources are the files to copy, as written.
 func (c Component) Sources() []string { return c.arguments.sources }
-
-// IsCertain reports whether it brings a file or fails: it has no wildcard and
-// no word that may become one.
-func (c Component) IsCertain() bool {
-	return !slices.ContainsFunc(c.arguments.sources, func(word string) bool { return hasWildcard(word) || IsDynamic(word) })
-}
 
 // MediaType is the type of the layers, empty for the usual one of Wasm layers.
 func (c Component) MediaType() string { return c.arguments.mediaType }
@@ -119,11 +114,7 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 		return f.text, nil
 	}
 	lines := append([]string(nil), f.lines...)
-	switch form {
-	case Base:
-		f.blankAllButBase(lines)
-		return joinLines(lines), nil
-	case Components:
+	if form == Components {
 		for _, n := range f.unneeded {
 			blank(lines, n.first, n.last)
 		}
@@ -142,7 +133,11 @@ func (f *File) Dockerfile(form Form) ([]byte, error) {
 		if form == Check {
 			ordinal = i + 1
 		}
-		head, tail, err := e.component.render(e.keyword, e.component.destination(ordinal, form))
+		c := *e.component
+		if form == Components {
+			c.flags = slices.DeleteFunc(slices.Clone(c.flags), func(f flag) bool { return f.name == "link" }) // there is no base to be independent of
+		}
+		head, tail, err := c.render(e.keyword, c.destination(ordinal, form))
 		if err != nil {
 			return nil, parser.WithLocation(err, e.location())
 		}
@@ -160,16 +155,6 @@ func (e *extension) has(form Form) bool {
 		return e.wanted && e.component != nil
 	}
 	return true
-}
-
-// blankAllButBase leaves the directives and ARGs before the first FROM, and
-// the FROM of the base.
-func (f *File) blankAllButBase(lines []string) {
-	for n := f.stages.first; n <= len(lines); n++ {
-		if len(f.Base) == 0 || n < f.Base[0].Start.Line || n > f.Base[len(f.Base)-1].End.Line {
-			blank(lines, n, n)
-		}
-	}
 }
 
 // CheckAnnotations returns an error at the first ANNOTATION of a target that

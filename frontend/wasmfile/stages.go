@@ -137,13 +137,12 @@ func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 // stageNames are the names of all stages in lower case. Those of stages that
 // only name an image have the image.
 type stageNames struct {
-	first  int // line of the first FROM
 	images []string
 	byName map[string]string
 }
 
 func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, escape rune, opts Options) (stageNames, error) {
-	names := stageNames{first: stages[0].Location[0].Start.Line, byName: make(map[string]string)}
+	names := stageNames{byName: make(map[string]string)}
 	lex := shell.NewLex(escape)
 	env, err := globalArgs(lex, globals, opts)
 	if err != nil {

@@ -28,6 +28,16 @@ var (
 	labelKey = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
 )
 
+// MissingSource is the source of a copy or mount that does not exist, if that is
+// what a message of BuildKit says.
+func MissingSource(message string) (source string, missing bool) {
+	match := notFound.FindStringSubmatch(message)
+	if match == nil {
+		return "", false
+	}
+	return match[1] + match[2], true
+}
+
 // Message makes a message of BuildKit about lines of the rendered Dockerfile
 // one about the same lines of the user's text.
 func (f *File) Message(message string, location []parser.Range) string {
@@ -57,11 +67,15 @@ func (f *File) StepName(name string, location []parser.Range) string {
 	if step == nil {
 		return name
 	}
-	platform := step[1]
+	return e.component.stepName(step[1])
+}
+
+// stepName has the platform when several are built.
+func (c *componentArguments) stepName(platform string) string {
 	if platform != "" {
 		platform += " "
 	}
-	return fmt.Sprintf("[%scomponent %s] from %s", platform, e.component.what(), e.component.origin())
+	return fmt.Sprintf("[%scomponent %s] from %s", platform, c.what(), c.origin())
 }
 
 // ComponentAt is the COMPONENT that has one of these lines, nil when none has.
@@ -102,8 +116,7 @@ func (c *componentArguments) origin() string {
 
 // notFound says of a source that it does not exist.
 func (c *componentArguments) notFound(message string) string {
-	match := notFound.FindStringSubmatch(message)
-	source := match[1] + match[2]
+	source, _ := MissingSource(message)
 	switch {
 	case c.context != "":
 		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))

@@ -83,10 +83,8 @@ func checkCNCF(src Source) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if e.Name() != src.RootFSExclude {
-				return fmt.Errorf("no files, such as /%s", e.Name())
-			}
+		if len(entries) > 0 {
+			return fmt.Errorf("no files, such as /%s", entries[0].Name())
 		}
 	}
 	return checkCNCFConfig(src.Config.Config)

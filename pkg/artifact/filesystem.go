@@ -16,18 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoFiles is returned for a directory in which nothing is left to pack.
+// errNoFiles is returned for an empty directory.
 var errNoFiles = errors.New("no files")
 
 // xattrPrefix is how a PAX record names an extended attribute.
 const xattrPrefix = "SCHILY.xattr."
 
-// writeFilesystem packs the files below root, but for the top-level entry
-// exclude, into a tar: sorted, with numeric owners and with every time the
-// same, because a file's own depends on the clone, checkout or build cache that
-// it came from. It returns the tar's digest, the layer's diff ID, or errNoFiles
-// without having written anything.
-func writeFilesystem(out io.Writer, root, exclude string, modified time.Time) (digest.Digest, error) {
+// writeFilesystem packs the files below root into a tar: sorted, with numeric
+// owners and with every time the same, because a file's own depends on the
+// clone, checkout or build cache that it came from. It returns the tar's
+// digest, the layer's diff ID, or errNoFiles without having written anything.
+func writeFilesystem(out io.Writer, root string, modified time.Time) (digest.Digest, error) {
 	hash := sha256.New()
 	p := packer{
 		tar:      tar.NewWriter(io.MultiWriter(out, hash)),
@@ -47,8 +46,6 @@ func writeFilesystem(out io.Writer, root, exclude string, modified time.Time) (d
 			return err
 		case name == ".":
 			return nil
-		case name == exclude && entry.IsDir():
-			return filepath.SkipDir
 		}
 		empty = false
 		return p.add(path, name)

@@ -68,8 +68,6 @@ type Source struct {
 	// RootFS is the directory whose files become the filesystem layer; none
 	// when empty, or when the directory is.
 	RootFS string
-	// RootFSExclude is an entry at the top of RootFS that is left out.
-	RootFSExclude string
 	// Compression is the filesystem layer's.
 	Compression Compression
 	// Epoch is the SOURCE_DATE_EPOCH: the creation time, and the time of all
@@ -187,7 +185,7 @@ func (w layoutWriter) filesystem(src Source) (ocispec.Descriptor, digest.Digest,
 		if err != nil {
 			return err
 		}
-		diffID, err = writeFilesystem(compressed, src.RootFS, src.RootFSExclude, w.epoch)
+		diffID, err = writeFilesystem(compressed, src.RootFS, w.epoch)
 		if err != nil {
 			return err
 		}

@@ -42,11 +42,10 @@ func source(t *testing.T) artifact.Source {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
-		"a":                    "component a",
-		"b":                    "module b",
-		"root/etc/motd":        "hello\n",
-		"root/etc/z/deep":      "deep",
-		"root/.build/excluded": "not in the layer",
+		"a":               "component a",
+		"b":               "module b",
+		"root/etc/motd":   "hello\n",
+		"root/etc/z/deep": "deep",
 	})
 	root := filepath.Join(dir, "root")
 	if err := errors.Join(
@@ -64,9 +63,8 @@ func source(t *testing.T) artifact.Source {
 		Config: dockerspec.DockerOCIImage{Config: dockerspec.DockerOCIImageConfig{
 			ImageConfig: ocispec.ImageConfig{Entrypoint: []string{"a"}, Labels: map[string]string{"who": "test"}},
 		}},
-		Annotations:   map[string]string{"org.opencontainers.image.title": "test"},
-		RootFS:        root,
-		RootFSExclude: ".build",
+		Annotations: map[string]string{"org.opencontainers.image.title": "test"},
+		RootFS:      root,
 	}
 }
 
@@ -187,8 +185,7 @@ func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 
 func TestWriteLayoutWithoutFiles(t *testing.T) {
 	src := source(t)
-	src.RootFS, src.RootFSExclude = t.TempDir(), ".build"
-	write(t, src.RootFS, map[string]string{".build/x": "x"})
+	src.RootFS = t.TempDir()
 	dir, a := written(t, src)
 	if n := len(a.FilesystemLayers()); n != 0 {
 		t.Errorf("%d filesystem layers", n)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -318,6 +319,31 @@ func TestEntrypointNamesAFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails(t, []string{"Wasmfile:3", `"sevn"`, `did you mean "seven"?`, "zero"}, b.args()...)
+}
+
+// TestSwappedSources: given two components whose sources swap their paths, while
+// the names stay, the layers swap too: nothing of the first build is taken for the
+// second.
+func TestSwappedSources(t *testing.T) {
+	files := map[string]string{"a/x.wasm": unlike(t, 1), "b/x.wasm": unlike(t, 2)}
+	for _, sources := range [][2]string{{"a/x.wasm", "b/x.wasm"}, {"b/x.wasm", "a/x.wasm"}} {
+		files["Wasmfile"] = fmt.Sprintf("FROM scratch\nCOMPONENT %s first\nCOMPONENT %s second\nENTRYPOINT [\"first\"]\n", sources[0], sources[1])
+		got := layers(t, build{builder: buildkitBuilder(), dir: write(t, files)}.layout(t))
+		for i, source := range sources {
+			if want := digest.FromString(files[source]).String(); got[i].Digest != want {
+				t.Errorf("of %q, layer %d is %s, not %s", sources, i, got[i].Digest, want)
+			}
+		}
+	}
+}
+
+// unlike is a component that no other test has built, and no other n.
+func unlike(t *testing.T, n byte) string {
+	t.Helper()
+	name := unique("unlike")
+	section := append([]byte{byte(len(name))}, name...)
+	section = append(section, n)
+	return greetFile(t) + string(append([]byte{0, byte(len(section))}, section...))
 }
 
 // TestProgressNamesComponents: given a build, its steps say which component

@@ -1,7 +1,7 @@
 FROM golang AS build
 RUN go build -o /out/a.wasm
 FROM scratch
-COPY --from=build --link ["/out/a.wasm", "/.wasmfile/0001/as/first/"]
+COPY --from=build ["/out/a.wasm", "/.wasmfile/0001/as/first/"]
 COPY --from=build ["/out/b.wasm", "/.wasmfile/0002/as/second.wasm/"]
 COPY --exclude=*_test.wasm ["*.wasm", "lib/", "/.wasmfile/0003/files/"]
 COPY ["a.wasm", "b.wasm", "/.wasmfile/0004/files/"]
