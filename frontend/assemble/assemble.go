@@ -62,9 +62,6 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 		return err
 	}
 	report := Report{Components: reports}
-	if spec.CheckOnly {
-		return report.write(dirs.Output)
-	}
 	if spec.Form == artifact.FormCNCF {
 		err = checkCNCF(spec, report.Components)
 	} else {
@@ -72,6 +69,9 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if spec.CheckOnly {
+		return report.write(dirs.Output)
 	}
 	rootFS := dirs.Input
 	if _, err := os.Lstat(rootFS); errors.Is(err, fs.ErrNotExist) {

@@ -44,7 +44,8 @@ const maxSpecSize = 4 << 20
 type Spec struct {
 	// Components are the COMPONENT instructions, by ordinal.
 	Components []ComponentSpec `json:"components"`
-	// CheckOnly asks for a check of the components and for no layout.
+	// CheckOnly asks for a check of the components and the process, and for no
+	// layout.
 	CheckOnly bool `json:"checkOnly,omitempty"`
 	// Config is the image config of the target stage.
 	Config dockerspec.DockerOCIImage `json:"config"`

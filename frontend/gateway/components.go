@@ -59,7 +59,7 @@ func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) (
 			}
 		} else {
 			dir := path.Join("/", wasmfile.Dir, wasmfile.OrdinalDir(i+1))
-			found.mounts = append(found.mounts, llb.AddMount(path.Join(assemble.ComponentsDir, wasmfile.OrdinalDir(i+1)), all[i].state(dir, host), llb.SourcePath(dir), llb.Readonly))
+			found.mounts = append(found.mounts, llb.AddMount(path.Join(assemble.ComponentsDir, wasmfile.OrdinalDir(i+1)), all[i].state(dir, c.Optional(), host), llb.SourcePath(dir), llb.Readonly))
 		}
 		found.specs = append(found.specs, spec)
 	}

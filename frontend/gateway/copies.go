@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -25,6 +26,10 @@ type copyAction struct {
 	*pb.FileActionCopy
 	source llb.State
 }
+
+// firstLetter is that of a path: in brackets it makes a wildcard of the path's
+// first directory, which has to exist otherwise.
+var firstLetter = regexp.MustCompile(`^/?([A-Za-z0-9_.])`)
 
 // readCopies takes the conversion of count COMPONENTs apart. Each is a step on
 // the one before, which would have BuildKit copy one file after the other.
@@ -97,11 +102,16 @@ func (c copies) areMounts() bool {
 	return true
 }
 
-// state is the step, on nothing but a directory.
-func (c copies) state(dir string, constraints ...llb.ConstraintsOpt) llb.State {
+// state is the step, on nothing but a directory. Of an optional one not even the
+// directory of a wildcard need exist.
+func (c copies) state(dir string, optional bool, constraints ...llb.ConstraintsOpt) llb.State {
 	action := llb.Mkdir(dir, 0o755, llb.WithParents(true))
 	for _, a := range c.actions {
-		action = action.Copy(a.source, a.Src, a.Dest, &llb.CopyInfo{
+		src := a.Src
+		if optional {
+			src = firstLetter.ReplaceAllString(src, "/[$1]")
+		}
+		action = action.Copy(a.source, src, a.Dest, &llb.CopyInfo{
 			FollowSymlinks:      a.FollowSymlink,
 			CopyDirContentsOnly: a.DirCopyContents,
 			AttemptUnpack:       a.AttemptUnpackDockerCompatibility,

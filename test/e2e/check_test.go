@@ -211,6 +211,7 @@ func TestCheckFindsErrors(t *testing.T) {
 		{"no Wasm", "FROM scratch\nCOMPONENT command.wat\n", "WebAssembly text", 2},
 		{"no file", "FROM scratch\n\nCOMPONENT nowhere.wasm\n", "nowhere.wasm", 3},
 		{"the shell form", "FROM scratch\nCOMPONENT command.wasm\nENTRYPOINT command\n", `ENTRYPOINT ["command"]`, 3},
+		{"no component starts", "FROM scratch\nCOMPONENT command.wasm\n\nENTRYPOINT [\"comand\"]\n", `did you mean "command`, 4},
 		{"no instruction", "FROM scratch\nCOMPONENTS command.wasm\n", "did you mean COMPONENT?", 2},
 	}
 	for _, c := range cases {

@@ -87,6 +87,7 @@ func TestComponentFromArtifact(t *testing.T) {
 		"by a variable":       {"ARG APP=greet\nCOMPONENT --from=" + ours + " $APP.wasm", nil, []string{"greet.wasm"}},
 		"a layer of its own":  {"COMPONENT --from=" + ours + " greet.wasm\nCOMPONENT --media-type=text/plain --from=" + ours + " *.txt", nil, []string{"greet.wasm", "notes.txt"}},
 		"what may be missing": {"COMPONENT --from=" + ours + " greet.wasm\nCOMPONENT --optional --from=" + ours + " z*", nil, []string{"greet.wasm"}},
+		"no directory":        {"COMPONENT --from=" + ours + " greet.wasm\nCOMPONENT --optional plugins/more/*.wasm", nil, []string{"greet.wasm"}},
 		"the CNCF form":       {"COMPONENT --from=" + cncf + " greet.wasm", nil, []string{"greet.wasm"}},
 		"a file alone":        {"COMPONENT --from=" + bare + " *", nil, []string{"greet.wasm"}},
 		"a layout":            {"COMPONENT --from=l greet.wasm", []string{"--build-context", "l=oci-layout://" + layout + ":latest"}, []string{"greet.wasm"}},
