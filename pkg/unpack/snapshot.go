@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -37,14 +38,8 @@ func Snapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifa
 	if err != nil || len(steps) == 0 {
 		return err
 	}
-	if snapshotter == "" {
-		snapshotter, err = client.GetLabel(ctx, defaults.DefaultSnapshotterNSLabel)
-		if err != nil {
-			return fmt.Errorf("find the default snapshotter: %w", err)
-		}
-		if snapshotter == "" {
-			snapshotter = defaults.DefaultSnapshotter
-		}
+	if snapshotter, err = chosenSnapshotter(ctx, client, snapshotter); err != nil {
+		return err
 	}
 	service, applier := client.SnapshotService(snapshotter), client.DiffService()
 	var chain []digest.Digest
@@ -71,6 +66,40 @@ func Snapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifa
 		return fmt.Errorf("label the config %s: %w", a.Manifest.Config.Digest, err)
 	}
 	return nil
+}
+
+// hasSnapshot reports whether Snapshot has nothing to do.
+func hasSnapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifact, snapshotter string) (bool, error) {
+	steps, err := snapshotSteps(a)
+	if err != nil || len(steps) == 0 {
+		return err == nil, err
+	}
+	if snapshotter, err = chosenSnapshotter(ctx, client, snapshotter); err != nil {
+		return false, err
+	}
+	var chain []digest.Digest
+	for _, s := range steps {
+		chain = append(chain, s.diffID)
+	}
+	name := identity.ChainID(chain).String()
+	config, err := client.ContentStore().Info(ctx, a.Manifest.Config.Digest)
+	if err != nil || config.Labels[gcSnapshotLabel+snapshotter] != name {
+		return false, ignoreNotFound(err)
+	}
+	_, err = client.SnapshotService(snapshotter).Stat(ctx, name)
+	return err == nil, ignoreNotFound(err)
+}
+
+// chosenSnapshotter is the given snapshotter, or the namespace's default.
+func chosenSnapshotter(ctx context.Context, client *containerd.Client, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	name, err := client.GetLabel(ctx, defaults.DefaultSnapshotterNSLabel)
+	if err != nil {
+		return "", fmt.Errorf("find the default snapshotter: %w", err)
+	}
+	return cmp.Or(name, defaults.DefaultSnapshotter), nil
 }
 
 // snapshotSteps pairs diff_ids with layers. artifact.Read made sure that they
