@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
@@ -67,14 +68,16 @@ func isPlainHTTP(err error) bool {
 
 // shimMissing finds the name of the shim in containerd's message that it is
 // not there.
-var shimMissing = regexp.MustCompile(`"?(containerd-shim-[\w.-]+)"?[^\n]*(?:not found|no such file|file does not exist)`)
+var shimMissing = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"?(containerd-shim-[\w.-]+)"?[^\n]*(?:not found|no such file|file does not exist)`)
+})
 
 // adviseTask tells what to do about an error of creating or starting a task.
 func adviseTask(err error, runtime string) error {
 	if err == nil {
 		return nil
 	}
-	if m := shimMissing.FindStringSubmatch(err.Error()); m != nil {
+	if m := shimMissing().FindStringSubmatch(err.Error()); m != nil {
 		return advise(fmt.Errorf("containerd has no runtime %s: %w", runtime, err),
 			"install %s into a directory of the PATH that the containerd daemon has, for example /usr/local/bin", m[1])
 	}
