@@ -53,6 +53,8 @@ func adviseRegistry(err error, ref, host string) error {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden,
 		errors.Is(err, docker.ErrInvalidAuthorization), strings.Contains(err.Error(), "insufficient_scope"):
 		return advise(fmt.Errorf("%s: %w", ref, err), "check the name, and log in with `nerdctl login %s`", host)
+	case status == http.StatusTooManyRequests:
+		return advise(fmt.Errorf("%s: %w", ref, err), "%s limits how often it is asked: try again later, or log in with `nerdctl login %s`", host, host)
 	case isPlainHTTP(err):
 		return advise(fmt.Errorf("%s: %w", ref, err), "if %s is a registry without HTTPS in a network that you trust, use --insecure-registry", host)
 	}

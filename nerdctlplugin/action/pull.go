@@ -22,8 +22,14 @@ type PullOptions struct {
 	// Platform is which manifest of an index to pull, empty for the best one
 	// for Wasm.
 	Platform string
+	// Components are the names of the only components to fetch, none for all.
+	Components []string
+	// NoUnpack leaves filesystem layers packed, until a container needs them.
+	NoUnpack bool
 	// Quiet suppresses progress and prints the reference only.
 	Quiet bool
+	// Referrers has what refers to the artifact shown on Stderr.
+	Referrers bool
 	// Verify is how to verify signatures.
 	Verify types.ImageVerifyOptions
 	// Stdout gets the reference, Stderr the progress.
@@ -62,7 +68,7 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		}
 	}
 	var image *unpack.Image
-	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) error {
+	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) (err error) {
 		name, root, err := resolver.Resolve(ctx, from)
 		if err != nil {
 			return err
@@ -71,12 +77,22 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		if err != nil {
 			return err
 		}
+		if o.Referrers && !o.Quiet {
+			show := referrers(ctx, fetcher, root.Digest)
+			defer func() {
+				if err == nil {
+					show(o.Stderr)
+				}
+			}()
+		}
 		progress := newDownloads(ctx)
 		stop := showProgress(o.Stderr, o.Quiet, progress.statuses)
 		defer stop()
 		image, err = unpack.Import(ctx, client, ref.String(), root, fetcher, unpack.Options{
 			Snapshotter: o.Global.Snapshotter,
+			NoUnpack:    o.NoUnpack,
 			Platform:    o.Platform,
+			Components:  o.Components,
 			Source:      ref.String(),
 			OnProgress:  progress.note,
 		})

@@ -44,8 +44,6 @@ type Options struct {
 	// OnProgress is called, by one goroutine at a time, when the state of a
 	// blob changes.
 	OnProgress func(Progress)
-	// OnChosen is called when it is known which artifact comes.
-	OnChosen func(context.Context, *artifact.Artifact)
 	// Parallel is how many blobs are fetched at the same time, 0 for 8.
 	Parallel int
 }
@@ -70,8 +68,13 @@ type Image struct {
 // interrupted or cut off, that stays for a day, for the next Import of that
 // name to go on. Errors are those of Choose, those of the source, *CutError,
 // *wasm.FormatError for a layer that is not WebAssembly, *artifact.NoMatchError
-// for a component that the artifact does not have, and errors of containerd.
+// for a component that the artifact does not have, errors that match
+// errdefs.ErrNotImplemented for a snapshotter that cannot be used, and errors of
+// containerd.
 func Import(ctx context.Context, client *containerd.Client, name string, root ocispec.Descriptor, source artifact.Fetcher, opts Options) (*Image, error) {
+	if err := checkSnapshotter(opts.Snapshotter); err != nil {
+		return nil, err
+	}
 	checked := newDocuments(client.ContentStore(), source)
 	a, err := Choose(ctx, checked, root, opts.Platform)
 	if err != nil {
@@ -80,9 +83,6 @@ func Import(ctx context.Context, client *containerd.Client, name string, root oc
 	layers, omitted, err := wantedLayers(a, opts.Components)
 	if err != nil {
 		return nil, err
-	}
-	if opts.OnChosen != nil {
-		opts.OnChosen(ctx, a)
 	}
 	t, err := newTransfer(client, blobs{checked}, opts)
 	if err != nil {

@@ -17,13 +17,14 @@ import (
 )
 
 const (
-	// messageSize is how many bytes of a blob one message to containerd has:
-	// what a processor keeps in its cache from the socket to the file.
-	messageSize = 256 << 10
+	// messageSize is how many bytes of a blob one message to containerd has.
+	// Four times more, or less, is slower.
+	messageSize = 1 << 20
 
 	// window is how many messages are under way before an answer is waited
-	// for.
-	window = 8
+	// for: containerd hashes and writes one while the next comes from the
+	// network.
+	window = 2
 
 	// lockWait is how long to wait first for somebody who writes the same
 	// blob; it doubles up to maxLockWait.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -88,6 +90,19 @@ func hasSnapshot(ctx context.Context, client *containerd.Client, a *artifact.Art
 	}
 	_, err = client.SnapshotService(snapshotter).Stat(ctx, name)
 	return err == nil, ignoreNotFound(err)
+}
+
+// lazySnapshotters fetch layers by themselves, when files are opened, from an
+// image made for that, which containerd has not unpacked.
+var lazySnapshotters = []string{"stargz", "soci", "nydus", "overlaybd", "cvmfs"}
+
+// checkSnapshotter refuses a snapshotter that does not take unpacked layers.
+func checkSnapshotter(name string) error {
+	if slices.ContainsFunc(lazySnapshotters, func(lazy string) bool { return strings.Contains(name, lazy) }) {
+		return fmt.Errorf("snapshotter %s fetches the layers of images by itself, and those of Wasm artifacts it does not know (%w): use another one, such as overlayfs or native",
+			name, errdefs.ErrNotImplemented)
+	}
+	return nil
 }
 
 // chosenSnapshotter is the given snapshotter, or the namespace's default.

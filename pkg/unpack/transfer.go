@@ -22,7 +22,7 @@ import (
 
 // smallBlob is up to how many bytes a blob is held in memory: it is checked
 // before anything of it is stored, and stored by one message.
-const smallBlob = 1 << 20
+const smallBlob = messageSize
 
 // blob is one that an artifact needs.
 type blob struct {
