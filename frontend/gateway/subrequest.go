@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"regexp"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
@@ -71,12 +72,12 @@ func (b *build) subrequest(ctx context.Context, target ocispec.Platform, form wa
 }
 
 // checkComment is a comment that configures the linter for one instruction.
-var checkComment = regexp.MustCompile(`(?mi)^[ \t]*#[ \t]*check[ \t]*=.*$`)
+var checkComment = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^[ \t]*#[ \t]*check[ \t]*=.*$`) })
 
 // withoutChecks blanks these comments: ListTargets has no linter, and crashes
 // on them.
 func withoutChecks(text []byte) []byte {
-	return checkComment.ReplaceAllLiteral(text, []byte("#"))
+	return checkComment().ReplaceAllLiteral(text, []byte("#"))
 }
 
 // translateLint makes the findings about the rendered Dockerfile ones about

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
@@ -113,13 +114,15 @@ func onbuildNeverRuns(file *wasmfile.File, form wasmfile.Form) []finding {
 var (
 	// secretWord and publicWord are what BuildKit's rule SecretsUsedInArgOrEnv
 	// goes by for variables, in names of labels and options.
-	secretWord = regexp.MustCompile(`(?i)(?:^|[-_.])(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:[-_.]|$)`)
-	publicWord = regexp.MustCompile(`(?i)(?:^|[-_.])(?:public|file|version)(?:[-_.]|$)`)
+	secretWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(?:^|[-_.])(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:[-_.]|$)`)
+	})
+	publicWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(?:^|[-_.])(?:public|file|version)(?:[-_.]|$)`) })
 )
 
 // looksSecret tells by its name whether a value is secret.
 func looksSecret(name string) bool {
-	return secretWord.MatchString(name) && !publicWord.MatchString(name)
+	return secretWord().MatchString(name) && !publicWord().MatchString(name)
 }
 
 // secretsInMetadata finds secrets in what an artifact publishes beside its

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -23,7 +24,7 @@ const directiveForm = "form"
 var dockerfileDirectives = []string{"syntax", "escape", "check"}
 
 // directiveText is what a comment that can be a directive says.
-var directiveText = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
+var directiveText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`) })
 
 // directives are the lines at the top of a Wasmfile that tell how to read it.
 type directives struct {
@@ -47,7 +48,7 @@ func readDirectives(lines []string) directives {
 	for n := first; n < len(lines); n++ {
 		line := strings.TrimRight(strings.TrimPrefix(lines[n], byteOrderMark), "\r\n")
 		text, ok := strings.CutPrefix(line, "#")
-		match := directiveText.FindStringSubmatch(strings.TrimLeftFunc(text, unicode.IsSpace))
+		match := directiveText().FindStringSubmatch(strings.TrimLeftFunc(text, unicode.IsSpace))
 		if !ok || match == nil {
 			break
 		}

@@ -6,32 +6,40 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/status"
 )
 
+// Compiled when needed, as in all packages of programs that start often.
 var (
 	// hiddenPath is where components are in a rendered Dockerfile.
-	hiddenPath = regexp.MustCompile(`/?` + regexp.QuoteMeta(Dir) + `/[0-9]{4}/(?:` + FilesDir + `|` + NamedDir + `)?/?`)
+	hiddenPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`/?` + regexp.QuoteMeta(Dir) + `/[0-9]{4}/(?:` + FilesDir + `|` + NamedDir + `)?/?`)
+	})
 	// copyWord and labelWord are the instructions that stand for COMPONENT
 	// and ANNOTATION; in lower case only where they are quoted, because they
 	// are English words too.
-	copyWord  = regexp.MustCompile(`\b(?:COPY|ADD)\b|'(?i:copy|add)'`)
-	labelWord = regexp.MustCompile(`\bLABEL\b|'(?i:label)'`)
+	copyWord  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(?:COPY|ADD)\b|'(?i:copy|add)'`) })
+	labelWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bLABEL\b|'(?i:label)'`) })
 	// copyStep is the name of a step that quotes an instruction; the platform
 	// is there when several are built.
-	copyStep = regexp.MustCompile(`(?s)^\[(?:([^\s/\]]+/\S+) )?[^\]]*\] (?:LINK )?(?:COPY|ADD)\b`)
+	copyStep = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)^\[(?:([^\s/\]]+/\S+) )?[^\]]*\] (?:LINK )?(?:COPY|ADD)\b`)
+	})
 	// notFound is what BuildKit says of a source that does not exist.
-	notFound = regexp.MustCompile(`(?:failed to compute cache key: )?(?:failed to calculate checksum of ref \S+: "/*([^"]*)": not found|lstat /*([^:]+): no such file or directory)`)
-	labelKey = regexp.MustCompile(regexp.QuoteMeta(labelPrefix))
+	notFound = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:failed to compute cache key: )?(?:failed to calculate checksum of ref \S+: "/*([^"]*)": not found|lstat /*([^:]+): no such file or directory)`)
+	})
+	labelKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(regexp.QuoteMeta(labelPrefix)) })
 )
 
 // MissingSource is the source of a copy or mount that does not exist, if that is
 // what a message of BuildKit says.
 func MissingSource(message string) (source string, missing bool) {
-	match := notFound.FindStringSubmatch(message)
+	match := notFound().FindStringSubmatch(message)
 	if match == nil {
 		return "", false
 	}
@@ -47,13 +55,13 @@ func (f *File) Message(message string, location []parser.Range) string {
 			word = labelWord
 		}
 		if e.component != nil {
-			message = notFound.ReplaceAllStringFunc(message, e.component.notFound)
+			message = notFound().ReplaceAllStringFunc(message, e.component.notFound)
 		}
-		message = word.ReplaceAllStringFunc(message, e.keywordFor)
+		message = word().ReplaceAllStringFunc(message, e.keywordFor)
 		message = strings.ReplaceAll(message, "source can't be a URL for COMPONENT",
 			"a variable holds a URL: write the URL itself, or give its --checksum")
 	}
-	return labelKey.ReplaceAllString(hiddenPath.ReplaceAllString(message, ""), "")
+	return labelKey().ReplaceAllString(hiddenPath().ReplaceAllString(message, ""), "")
 }
 
 // StepName makes the name of a step of the build, which belongs to lines of
@@ -63,7 +71,7 @@ func (f *File) StepName(name string, location []parser.Range) string {
 	if e == nil || e.component == nil {
 		return name
 	}
-	step := copyStep.FindStringSubmatch(name)
+	step := copyStep().FindStringSubmatch(name)
 	if step == nil {
 		return name
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
@@ -52,6 +53,8 @@ func adviseRegistry(err error, ref, host string) error {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden,
 		errors.Is(err, docker.ErrInvalidAuthorization), strings.Contains(err.Error(), "insufficient_scope"):
 		return advise(fmt.Errorf("%s: %w", ref, err), "check the name, and log in with `nerdctl login %s`", host)
+	case status == http.StatusTooManyRequests:
+		return advise(fmt.Errorf("%s: %w", ref, err), "%s limits how often it is asked: try again later, or log in with `nerdctl login %s`", host, host)
 	case isPlainHTTP(err):
 		return advise(fmt.Errorf("%s: %w", ref, err), "if %s is a registry without HTTPS in a network that you trust, use --insecure-registry", host)
 	}
@@ -67,14 +70,16 @@ func isPlainHTTP(err error) bool {
 
 // shimMissing finds the name of the shim in containerd's message that it is
 // not there.
-var shimMissing = regexp.MustCompile(`"?(containerd-shim-[\w.-]+)"?[^\n]*(?:not found|no such file|file does not exist)`)
+var shimMissing = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"?(containerd-shim-[\w.-]+)"?[^\n]*(?:not found|no such file|file does not exist)`)
+})
 
 // adviseTask tells what to do about an error of creating or starting a task.
 func adviseTask(err error, runtime string) error {
 	if err == nil {
 		return nil
 	}
-	if m := shimMissing.FindStringSubmatch(err.Error()); m != nil {
+	if m := shimMissing().FindStringSubmatch(err.Error()); m != nil {
 		return advise(fmt.Errorf("containerd has no runtime %s: %w", runtime, err),
 			"install %s into a directory of the PATH that the containerd daemon has, for example /usr/local/bin", m[1])
 	}

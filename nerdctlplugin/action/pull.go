@@ -9,10 +9,8 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
-	"github.com/containerd/nerdctl/v2/pkg/imgutil/jobs"
 	"github.com/containerd/nerdctl/v2/pkg/referenceutil"
 	"github.com/containerd/nerdctl/v2/pkg/signutil"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
@@ -24,8 +22,14 @@ type PullOptions struct {
 	// Platform is which manifest of an index to pull, empty for the best one
 	// for Wasm.
 	Platform string
+	// Components are the names of the only components to fetch, none for all.
+	Components []string
+	// NoUnpack leaves filesystem layers packed, until a container needs them.
+	NoUnpack bool
 	// Quiet suppresses progress and prints the reference only.
 	Quiet bool
+	// Referrers has what refers to the artifact shown on Stderr.
+	Referrers bool
 	// Verify is how to verify signatures.
 	Verify types.ImageVerifyOptions
 	// Stdout gets the reference, Stderr the progress.
@@ -64,7 +68,7 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		}
 	}
 	var image *unpack.Image
-	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) error {
+	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) (err error) {
 		name, root, err := resolver.Resolve(ctx, from)
 		if err != nil {
 			return err
@@ -73,42 +77,34 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 		if err != nil {
 			return err
 		}
-		ongoing := jobs.New(ref.String())
-		stop := showProgress(ctx, client, ongoing, o)
+		if o.Referrers && !o.Quiet {
+			show := referrers(ctx, fetcher, root.Digest)
+			defer func() {
+				if err == nil {
+					show(o.Stderr)
+				}
+			}()
+		}
+		progress := newDownloads(ctx)
+		stop := showProgress(o.Stderr, o.Quiet, progress.statuses)
 		defer stop()
 		image, err = unpack.Import(ctx, client, ref.String(), root, fetcher, unpack.Options{
 			Snapshotter: o.Global.Snapshotter,
+			NoUnpack:    o.NoUnpack,
 			Platform:    o.Platform,
+			Components:  o.Components,
 			Source:      ref.String(),
-			OnContent:   func(desc ocispec.Descriptor) { ongoing.Add(desc) },
+			OnProgress:  progress.note,
 		})
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("pull %s: interrupted, nothing is kept", ref.String())
+		return nil, fmt.Errorf("pull %s: interrupted: what was fetched is kept for a day, for the next pull to go on", ref.String())
 	}
 	if err != nil {
 		return nil, adviseRegistry(err, ref.String(), ref.Domain)
 	}
 	return image, nil
-}
-
-// showProgress shows the state of downloads until the function that it
-// returns is called.
-func showProgress(ctx context.Context, client *containerd.Client, ongoing *jobs.Jobs, o PullOptions) (stop func()) {
-	if o.Quiet {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(unpack.WithProgressKeys(ctx))
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		jobs.ShowProgress(ctx, ongoing, client.ContentStore(), o.Stderr)
-	}()
-	return func() {
-		cancel()
-		<-finished
-	}
 }
 
 // parseReference parses the name of an image in a registry.

@@ -79,7 +79,7 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 			return err
 		}
 		progress := newUploads(tracker)
-		stop := progress.show(ctx, o)
+		stop := showProgress(o.Stderr, o.Quiet, progress.statuses)
 		defer stop()
 		err = remotes.PushContent(ctx, pusher, root, src.content, semaphore.NewWeighted(parallelUploads), platforms.All,
 			func(h images.Handler) images.Handler {

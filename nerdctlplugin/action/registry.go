@@ -43,6 +43,7 @@ func (r registry) try(ctx context.Context, f func(context.Context, remotes.Resol
 	if err != nil {
 		return err
 	}
+	hosts.UpdateClient = withRetries
 	return f(ctx, docker.NewResolver(docker.ResolverOptions{
 		Tracker: r.tracker,
 		Hosts:   dockerconfig.ConfigureHosts(ctx, *hosts),

@@ -118,6 +118,9 @@ func existing(ctx context.Context, client *containerd.Client, raw string, o RunO
 	if err != nil && artifact.IsIndex(record.Target.MediaType) && errdefs.IsNotFound(err) {
 		err = fmt.Errorf("%w: %w", unpack.ErrIncomplete, err)
 	}
+	if err == nil {
+		err = checkPulled(image, o.Create)
+	}
 	return image, err
 }
 

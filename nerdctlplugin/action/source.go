@@ -110,7 +110,7 @@ func (s *source) verify(ctx context.Context) error {
 func (s *source) present(ctx context.Context, layer ocispec.Descriptor) error {
 	_, err := s.client.ContentStore().Info(ctx, layer.Digest)
 	if errdefs.IsNotFound(err) {
-		return advise(fmt.Errorf("%s: %w: layer %s is missing", s.name, unpack.ErrIncomplete, layer.Digest), "pull it again with `nerdctl wasm pull`")
+		return advise(fmt.Errorf("%s: %w: layer %s is missing", s.name, unpack.ErrIncomplete, artifact.Name(layer)), "pull all of it with `nerdctl wasm pull %s`", s.name)
 	}
 	return err
 }

@@ -4,18 +4,12 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"text/tabwriter"
-	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
-	"github.com/containerd/containerd/v2/pkg/progress"
 	"github.com/containerd/nerdctl/v2/pkg/imgutil/jobs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
-
-// refreshInterval is how often the progress of uploads is shown.
-const refreshInterval = 100 * time.Millisecond
 
 // uploads are the blobs of a push, in the order in which they began.
 type uploads struct {
@@ -59,35 +53,4 @@ func (u *uploads) statuses() []jobs.StatusInfo {
 		list = append(list, info)
 	}
 	return list
-}
-
-// show shows the state of uploads until the function that it returns is
-// called.
-func (u *uploads) show(ctx context.Context, o PushOptions) (stop func()) {
-	if o.Quiet {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		writer, start := progress.NewWriter(o.Stderr), time.Now()
-		ticker := time.NewTicker(refreshInterval)
-		defer ticker.Stop()
-		for done := false; !done; {
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				done = true // once more, with the last state
-			}
-			table := tabwriter.NewWriter(writer, 1, 8, 1, ' ', 0)
-			jobs.Display(table, u.statuses(), start)
-			_ = table.Flush() // nobody misses progress that cannot be shown
-			_ = writer.Flush()
-		}
-	}()
-	return func() {
-		cancel()
-		<-finished
-	}
 }

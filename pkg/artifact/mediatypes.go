@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -83,7 +84,7 @@ func IsIndex(mediaType string) bool {
 }
 
 // restrictedName is the syntax of a media type's two names (RFC 6838, 4.2).
-var restrictedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`)
+var restrictedName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`) })
 
 // CheckMediaType returns an error for a media type that a layer may not be
 // given: one whose syntax is wrong, and those by which clients take a layer for
@@ -93,7 +94,7 @@ func CheckMediaType(mediaType string) error {
 	switch {
 	case strings.Contains(mediaType, ";"):
 		return fmt.Errorf("media type %q has parameters, which a layer's may not have", mediaType)
-	case !ok || !restrictedName.MatchString(base) || !restrictedName.MatchString(name):
+	case !ok || !restrictedName().MatchString(base) || !restrictedName().MatchString(name):
 		return fmt.Errorf("%q is not a media type, such as application/vnd.example.model.v1+json", mediaType)
 	}
 	switch mediaType := strings.ToLower(mediaType); {

@@ -33,13 +33,31 @@ func (e *NoPlatformError) Error() string {
 	return fmt.Sprintf("index %s has no manifest for %s, only for %s", e.Index.Digest, wanted, strings.Join(e.Offered, ", "))
 }
 
+// AmbiguousError is returned for an index with several manifests that are as
+// good as each other.
+type AmbiguousError struct {
+	// Index is the index's descriptor.
+	Index ocispec.Descriptor
+	// Manifests are the ones to choose from, in its order.
+	Manifests []ocispec.Descriptor
+}
+
+func (e *AmbiguousError) Error() string {
+	var list []string
+	for _, m := range e.Manifests {
+		list = append(list, fmt.Sprintf("%s (%s)", m.Digest, platforms.Format(*m.Platform)))
+	}
+	return fmt.Sprintf("index %s has several manifests for Wasm: %s: name the one that you want by its digest, or by --platform where that differs",
+		e.Index.Digest, strings.Join(list, ", "))
+}
+
 // Is makes errors.Is(err, artifact.ErrNoWasm) true.
 func (e *NoPlatformError) Is(target error) bool { return target == artifact.ErrNoWasm }
 
 // Choose finds and checks the artifact that a descriptor leads to: the one
 // manifest, or of an index the one that fits platform, or when that is empty
-// the best one for Wasm. It returns a NoPlatformError, or what artifact.Read
-// returns.
+// the best one for Wasm. It returns a NoPlatformError, an AmbiguousError, or what
+// artifact.Read returns.
 func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string) (*artifact.Artifact, error) {
 	if !artifact.IsIndex(root.MediaType) {
 		a, err := artifact.Read(ctx, f, root)
@@ -98,7 +116,27 @@ func candidates(index ocispec.Descriptor, manifests []ocispec.Descriptor, platfo
 		second, _ := artifact.WasmRank(b.Platform)
 		return cmp.Compare(first, second)
 	})
-	return found, nil
+	return found, ambiguity(index, found)
+}
+
+// ambiguity returns an AmbiguousError when the first of the candidates is not
+// the only one of its rank.
+func ambiguity(index ocispec.Descriptor, candidates []ocispec.Descriptor) error {
+	first, ok := artifact.WasmRank(candidates[0].Platform)
+	if !ok {
+		return nil
+	}
+	var same []ocispec.Descriptor
+	for _, c := range candidates {
+		rank, ok := artifact.WasmRank(c.Platform)
+		if ok && rank == first && !slices.ContainsFunc(same, func(s ocispec.Descriptor) bool { return s.Digest == c.Digest }) {
+			same = append(same, c)
+		}
+	}
+	if len(same) > 1 {
+		return &AmbiguousError{Index: index, Manifests: same}
+	}
+	return nil
 }
 
 // checkPlatform returns an error when an artifact is not for the platform

@@ -1,8 +1,11 @@
 package unpack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -37,14 +40,8 @@ func Snapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifa
 	if err != nil || len(steps) == 0 {
 		return err
 	}
-	if snapshotter == "" {
-		snapshotter, err = client.GetLabel(ctx, defaults.DefaultSnapshotterNSLabel)
-		if err != nil {
-			return fmt.Errorf("find the default snapshotter: %w", err)
-		}
-		if snapshotter == "" {
-			snapshotter = defaults.DefaultSnapshotter
-		}
+	if snapshotter, err = chosenSnapshotter(ctx, client, snapshotter); err != nil {
+		return err
 	}
 	service, applier := client.SnapshotService(snapshotter), client.DiffService()
 	var chain []digest.Digest
@@ -71,6 +68,53 @@ func Snapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifa
 		return fmt.Errorf("label the config %s: %w", a.Manifest.Config.Digest, err)
 	}
 	return nil
+}
+
+// hasSnapshot reports whether Snapshot has nothing to do.
+func hasSnapshot(ctx context.Context, client *containerd.Client, a *artifact.Artifact, snapshotter string) (bool, error) {
+	steps, err := snapshotSteps(a)
+	if err != nil || len(steps) == 0 {
+		return err == nil, err
+	}
+	if snapshotter, err = chosenSnapshotter(ctx, client, snapshotter); err != nil {
+		return false, err
+	}
+	var chain []digest.Digest
+	for _, s := range steps {
+		chain = append(chain, s.diffID)
+	}
+	name := identity.ChainID(chain).String()
+	config, err := client.ContentStore().Info(ctx, a.Manifest.Config.Digest)
+	if err != nil || config.Labels[gcSnapshotLabel+snapshotter] != name {
+		return false, ignoreNotFound(err)
+	}
+	_, err = client.SnapshotService(snapshotter).Stat(ctx, name)
+	return err == nil, ignoreNotFound(err)
+}
+
+// lazySnapshotters fetch layers by themselves, when files are opened, from an
+// image made for that, which containerd has not unpacked.
+var lazySnapshotters = []string{"stargz", "soci", "nydus", "overlaybd", "cvmfs"}
+
+// checkSnapshotter refuses a snapshotter that does not take unpacked layers.
+func checkSnapshotter(name string) error {
+	if slices.ContainsFunc(lazySnapshotters, func(lazy string) bool { return strings.Contains(name, lazy) }) {
+		return fmt.Errorf("snapshotter %s fetches the layers of images by itself, and those of Wasm artifacts it does not know (%w): use another one, such as overlayfs or native",
+			name, errdefs.ErrNotImplemented)
+	}
+	return nil
+}
+
+// chosenSnapshotter is the given snapshotter, or the namespace's default.
+func chosenSnapshotter(ctx context.Context, client *containerd.Client, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	name, err := client.GetLabel(ctx, defaults.DefaultSnapshotterNSLabel)
+	if err != nil {
+		return "", fmt.Errorf("find the default snapshotter: %w", err)
+	}
+	return cmp.Or(name, defaults.DefaultSnapshotter), nil
 }
 
 // snapshotSteps pairs diff_ids with layers. artifact.Read made sure that they
