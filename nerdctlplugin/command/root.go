@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/pkg/version"
 )
 
@@ -24,6 +25,11 @@ const failure = 1
 // Execute runs a command line and returns the exit code of the process. name
 // is what the user calls the program: "nerdctl-wasm" or "nerdctl wasm".
 func Execute(name string, args []string, stdout, stderr io.Writer) int {
+	if isPassedOn(args) {
+		err := dispatch.Become(args)
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return failure
+	}
 	g, err := loadGlobals(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
@@ -83,12 +89,17 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	root.AddCommand(
 		newPull(g),
 		newRun(g),
+		newCreate(g),
+		newPs(g),
+		newImages(g),
 		newPush(g),
 		newBuild(g),
 		newInspect(g),
 		newVersion(),
 		newInternal(g),
 	)
+	addPassedOn(root)
+	addRefused(root)
 	return root
 }
 
