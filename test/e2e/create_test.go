@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCreate: given an artifact, create makes a container that has not run, and
@@ -76,7 +77,9 @@ func TestRunFile(t *testing.T) {
 		t.Errorf("there are images: %s", out)
 	}
 	must(t, append(nerdctl, "rm", "-f", name)...)
-	must(t, "ctr", "-n", namespace, "content", "prune", "references")
+	eventually(t, 20*time.Second, "that the garbage is collected", func() bool {
+		return try(t, "ctr", "-n", namespace, "content", "ls", "-q").stdout == ""
+	})
 	nothingLeft(t, namespace)
 }
 
