@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -45,10 +46,21 @@ const passedOnGroup = "nerdctl"
 
 // isPassedOn reports whether a command line is for the real nerdctl.
 func isPassedOn(args []string) bool {
-	verb, _ := dispatch.Verb(args, GlobalFlags())
+	verb, rest := dispatch.Verb(args, GlobalFlags())
+	if verb == systemVerb {
+		return slices.ContainsFunc(systemPassedOn, func(name string) bool { return len(rest) > 0 && rest[0] == name })
+	}
 	_, found := passedOn[verb]
 	return found
 }
+
+const (
+	systemVerb  = "system"
+	systemCheck = "check"
+)
+
+// systemPassedOn are nerdctl's commands below the verb system.
+var systemPassedOn = []string{"df", "events", "info", "prune"}
 
 // addPassedOn lists the commands in the help and for completion. They do not
 // get to run.

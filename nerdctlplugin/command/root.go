@@ -103,6 +103,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		newImport(g),
 		newExport(g),
 		newPrune(g),
+		newSystem(g),
 		newVersion(),
 		newInternal(g),
 	)

@@ -162,12 +162,12 @@ func TestOwnFlagsBecomeOptions(t *testing.T) {
 	if err := os.Mkdir(odd, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "engine.toml")
+	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	o, _, err := parse(t, "--dir", dir+"::/data", "--dir", odd+"::/odd:ro", "--dir", dir, "--allow-net",
-		"--http-addr", ":9090", "--engine-config", file, "--invoke", "a#f", "--env-host", "ref")
+		"--http-addr", ":9090", "--engine-config", "fast", "--invoke", "a#f", "--env-host", "ref")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestOwnFlagsBecomeOptions(t *testing.T) {
 	if got := fmt.Sprint(o.Create.Mount); got != fmt.Sprint(wantMounts) {
 		t.Errorf("mounts are %s, not %s", got, wantMounts)
 	}
-	wantAnnotations := []string{annotationNetwork + "=allow", annotationHTTPAddr + "=0.0.0.0:9090", annotationEngineConfig + "=" + file}
+	wantAnnotations := []string{annotationNetwork + "=allow", annotationHTTPAddr + "=0.0.0.0:9090", annotationEngineConfig + "=fast"}
 	if got := fmt.Sprint(o.Create.Annotations); got != fmt.Sprint(wantAnnotations) {
 		t.Errorf("annotations are %s, not %s", got, wantAnnotations)
 	}
@@ -194,8 +194,6 @@ func TestOwnFlagsBecomeOptions(t *testing.T) {
 		"--allow-net --no-net":          "contradict",
 		"--http-addr 8080":              ":8080",
 		"--http-addr host:8080":         ":8080",
-		"--engine-config ./gone.toml":   "gone.toml",
-		"--engine-config=":              "name or a file",
 		"--gpus all":                    "WASI has no GPUs",
 		"--ipfs-address /ip4/192.0.2.1": "IPFS",
 		"--health-retries 3":            "port from outside",
@@ -204,7 +202,7 @@ func TestOwnFlagsBecomeOptions(t *testing.T) {
 			t.Errorf("%s: the error is %v; it has to say %q", flags, err, says)
 		}
 	}
-	if o, _, err := parse(t, "--no-net", "--engine-config", "fast", "ref"); err != nil || fmt.Sprint(o.Create.Annotations) != "["+annotationNetwork+"=none "+annotationEngineConfig+"=fast]" {
+	if o, _, err := parse(t, "--no-net", "ref"); err != nil || fmt.Sprint(o.Create.Annotations) != "["+annotationNetwork+"=deny]" {
 		t.Errorf("%v, %v", o.Create.Annotations, err)
 	}
 }

@@ -37,7 +37,7 @@ func (w *ownFlags) bind(flags *pflag.FlagSet, o *action.RunOptions) {
 	flags.StringVar(&o.Invoke, "invoke", "", "export to call instead of the component's start, as FUNC or COMPONENT#FUNC")
 	flags.StringArrayVar(&w.dirs, "dir", nil, "give the guest a directory of the host, as HOST::GUEST[:ro]")
 	flags.BoolVar(&o.EnvHost, "env-host", false, "pass this process's environment on, as far as the artifact does not set the same variables")
-	flags.StringVar(&w.engineConfig, "engine-config", "", "configuration of the engine that the administrator allowed, as NAME or FILE")
+	flags.StringVar(&w.engineConfig, "engine-config", "", "configuration of the engine that the administrator has under this NAME")
 	flags.StringVar(&w.httpAddr, "http-addr", "", "address in the container to serve HTTP on, as [IP]:PORT")
 	flags.BoolVar(&w.allowNet, "allow-net", false, "let the guest use sockets, names and outgoing HTTP")
 	flags.BoolVar(&w.denyNet, "no-net", false, "give the guest no network, which is the default")
@@ -59,7 +59,7 @@ func (w *ownFlags) complete(flags *pflag.FlagSet, o *action.RunOptions) error {
 	case w.allowNet:
 		annotate(annotationNetwork, "allow")
 	case w.denyNet:
-		annotate(annotationNetwork, "none")
+		annotate(annotationNetwork, "deny")
 	}
 	if flags.Changed("http-addr") {
 		addr, err := listenAddr(w.httpAddr)
@@ -69,11 +69,7 @@ func (w *ownFlags) complete(flags *pflag.FlagSet, o *action.RunOptions) error {
 		annotate(annotationHTTPAddr, addr)
 	}
 	if flags.Changed("engine-config") {
-		config, err := engineConfig(w.engineConfig)
-		if err != nil {
-			return fmt.Errorf("--engine-config: %w", err)
-		}
-		annotate(annotationEngineConfig, config)
+		annotate(annotationEngineConfig, w.engineConfig)
 	}
 	return nil
 }
@@ -125,24 +121,4 @@ func listenAddr(addr string) (string, error) {
 		return "", fmt.Errorf("%w: it has to be like :8080 or 127.0.0.1:8080", err)
 	}
 	return parsed.String(), nil
-}
-
-// engineConfig is a name as it is, and the full path of a file.
-func engineConfig(config string) (string, error) {
-	if config == "" {
-		return "", errors.New("it needs a name or a file")
-	}
-	if !strings.ContainsRune(config, '/') {
-		if _, err := os.Stat(config); err != nil {
-			return config, nil
-		}
-	}
-	file, err := filepath.Abs(config)
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(file); err != nil {
-		return "", err
-	}
-	return file, nil
 }

@@ -26,7 +26,7 @@ func completesVerb(args []string, globals *pflag.FlagSet) bool {
 
 // offer answers as the real nerdctl does, and adds the command wasm.
 func offer(args []string) error {
-	program, err := realNerdctl()
+	program, err := Nerdctl()
 	if err != nil {
 		return err
 	}

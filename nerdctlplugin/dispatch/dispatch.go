@@ -119,7 +119,7 @@ func takesNext(arg string, globals *pflag.FlagSet) bool {
 // code, terminal and signals stay the caller's own. It returns only when that
 // fails.
 func Become(args []string) error {
-	program, err := realNerdctl()
+	program, err := Nerdctl()
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,8 @@ func Become(args []string) error {
 	return nil
 }
 
-func realNerdctl() (string, error) {
+// Nerdctl finds the real nerdctl in PATH. Its error says how to get one.
+func Nerdctl() (string, error) {
 	own, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find this executable: %w", err)
