@@ -13,7 +13,7 @@ func programs(t *testing.T, says map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range says {
-		script := "#!/bin/sh\ncat <<'END'\n" + text + "\nEND\n"
+		script := "#!/bin/sh\necho '" + text + "'\n"
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := programs(t, c.programs)
 			t.Setenv(engineVariable, "")
-			t.Setenv("PATH", dir+":/usr/bin:/bin")
+			t.Setenv("PATH", dir)
 			report := Run(t.Context(), Options{
 				Daemon: c.daemon, DaemonError: errors.New("no containerd"), Address: "/some.sock", Snapshotter: "overlayfs", CNIPath: dir,
 				Nerdctl: func() (string, error) {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/spf13/cobra"
@@ -49,6 +50,12 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	return failure
+}
+
+// Manual is the command with all its verbs, and with the defaults that are
+// compiled in, for manual pages. It is not meant to run.
+func Manual() *cobra.Command {
+	return newRoot("nerdctl-wasm", &globals{config: config.New()})
 }
 
 func newRoot(name string, g *globals) *cobra.Command {
