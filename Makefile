@@ -25,8 +25,9 @@ build: ## Build the three binaries, static, into bin/
 	@ln -sf nerdctl-wasm $(BIN)/nerdctl
 
 .PHONY: install
-install: build ## Install binaries, link and completions below $(DESTDIR)$(PREFIX)
+install: build ## Install binaries, link, completions and manual pages below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/wasmfile \
+		$(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -35,6 +36,7 @@ install: build ## Install binaries, link and completions below $(DESTDIR)$(PREFI
 	$(BIN)/nerdctl-wasm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nerdctl-wasm
 	$(BIN)/nerdctl-wasm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_nerdctl-wasm
 	$(BIN)/nerdctl-wasm completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/nerdctl-wasm.fish
+	go run -ldflags '$(LDFLAGS)' ./nerdctlplugin/cmd/manpages $(DESTDIR)$(PREFIX)/share/man/man1
 	@echo "for \`nerdctl wasm\`, put $(PREFIX)/lib/wasmfile before the real nerdctl in PATH"
 
 .PHONY: image

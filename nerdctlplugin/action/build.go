@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
-	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
 	buildctl "github.com/moby/buildkit/cmd/buildctl/build"
 
@@ -179,14 +177,11 @@ func buildImage(ctx context.Context, o BuildOptions, names []string, path string
 		return err
 	}
 	defer done()
-	images, err := client.Import(ctx, file, containerd.WithAllPlatforms(true))
+	images, err := importArchive(ctx, client, file, o.Global.Snapshotter)
 	if err != nil {
 		return fmt.Errorf("import what was built: %w", err)
 	}
 	for _, image := range images {
-		if err := containerd.NewImageWithPlatform(client, image, platforms.All).Unpack(ctx, o.Global.Snapshotter); err != nil {
-			return fmt.Errorf("unpack %s: %w", image.Name, err)
-		}
 		fmt.Fprintf(o.Stdout, "%s@%s\n", image.Name, image.Target.Digest)
 		if err := o.writeDigest(image.Target.Digest.String()); err != nil {
 			return err

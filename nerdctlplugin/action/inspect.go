@@ -25,6 +25,8 @@ const (
 	InspectTable InspectMode = "table"
 	// InspectNative is JSON of type Inspected.
 	InspectNative InspectMode = "native"
+	// InspectWIT is the worlds of the components.
+	InspectWIT InspectMode = "wit"
 	// InspectDockerCompat is what `docker image inspect` shows.
 	InspectDockerCompat InspectMode = "dockercompat"
 )
@@ -84,9 +86,9 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 			GOptions: o.Global, Mode: string(o.Mode), Platform: o.Platform, Stdout: o.Stdout,
 		})
 		return errors.Join(err, formatter.FormatSlice(o.Format, o.Stdout, entries))
-	case o.Mode == InspectTable && o.Format != "":
-		return errors.New("--format is for --mode native and dockercompat, not for the table")
-	case o.Mode != InspectTable && o.Mode != InspectNative:
+	case o.Format != "" && (o.Mode == InspectTable || o.Mode == InspectWIT):
+		return errors.New("--format is for --mode native and dockercompat, and for nothing else")
+	case o.Mode != InspectTable && o.Mode != InspectNative && o.Mode != InspectWIT:
 		return fmt.Errorf("unknown mode %q: there are %s, %s and %s", o.Mode, InspectTable, InspectNative, InspectDockerCompat)
 	}
 	var entries []any
@@ -107,7 +109,11 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 		if i > 0 {
 			fmt.Fprintln(o.Stdout)
 		}
-		errs = append(errs, writeInspected(o.Stdout, entry.(*Inspected)))
+		write := writeInspected
+		if o.Mode == InspectWIT {
+			write = writeWIT
+		}
+		errs = append(errs, write(o.Stdout, entry.(*Inspected)))
 	}
 	return errors.Join(errs...)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/idutil/imagewalker"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // findLocal finds an image in containerd by its name, or by its ID or the
@@ -50,7 +52,7 @@ func localOrAdvice(ctx context.Context, client *containerd.Client, raw string) (
 	return image, err
 }
 
-// ImageNames are the names of the images in containerd, for completion.
+// ImageNames are the names of the artifacts in containerd, for completion.
 func ImageNames(ctx context.Context, global types.GlobalCommandOptions) ([]string, error) {
 	client, ctx, done, err := connect(ctx, global)
 	if err != nil {
@@ -62,8 +64,18 @@ func ImageNames(ctx context.Context, global types.GlobalCommandOptions) ([]strin
 		return nil, fmt.Errorf("list images: %w", err)
 	}
 	var names []string
-	for _, image := range list {
-		names = append(names, image.Name)
+	for _, image := range wasmImages(ctx, client.ContentStore(), list) {
+		names = append(names, image.record.Name)
 	}
 	return names, nil
+}
+
+// ComponentNames are the names of an artifact's components, for completion.
+func ComponentNames(ctx context.Context, reference string, global types.GlobalCommandOptions) ([]string, error) {
+	_, src, err := openSource(ctx, reference, "", global)
+	if err != nil {
+		return nil, err
+	}
+	defer src.done()
+	return artifact.Names(src.artifact.WasmLayers()), nil
 }

@@ -46,34 +46,70 @@ type RunOptions struct {
 	Verify types.ImageVerifyOptions
 	// Quiet suppresses the progress of a pull.
 	Quiet bool
+	// Invoke is the export to call instead of the component's start: FUNC of
+	// the component that would be started, or COMPONENT#FUNC.
+	Invoke string
+	// EnvHost passes this process's environment on, except for variables that
+	// the artifact sets.
+	EnvHost bool
 	// Stdin, Stdout and Stderr are the process's own.
 	Stdin, Stdout, Stderr *os.File
 	// Ready is called when the container runs: from then on signals are its.
 	Ready func()
 }
 
-// Run runs the artifact args[0] in a new container, with args[1:] as the
-// guest's arguments. When the guest fails the error is an
-// errutil.ExitCodeError with its exit code.
+// Run runs the artifact args[0], an image's name, a layout or a .wasm file, in a
+// new container, with args[1:] as the guest's arguments. When the guest fails
+// the error is an errutil.ExitCodeError with its exit code.
 func Run(ctx context.Context, args []string, o RunOptions) error {
 	client, ctx, done, err := connect(ctx, o.Create.GOptions)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := checkAnnotations(o.Create.Annotations); err != nil {
-		return err
-	}
-	image, err := ensure(ctx, client, args[0], o)
-	if err != nil {
-		return err
-	}
-	created, err := create(ctx, client, image, args[1:], &o)
+	created, err := prepare(ctx, client, args, &o)
 	if err != nil {
 		return err
 	}
 	session := session{client: client, container: created, options: o}
 	return session.run(ctx)
+}
+
+// Create makes the container that Run would start, and prints its ID.
+func Create(ctx context.Context, args []string, o RunOptions) error {
+	client, ctx, done, err := connect(ctx, o.Create.GOptions)
+	if err != nil {
+		return err
+	}
+	defer done()
+	created, err := prepare(ctx, client, args, &o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(o.Stdout, created.ID())
+	return err
+}
+
+// prepare makes a container of the artifact args[0].
+func prepare(ctx context.Context, client *containerd.Client, args []string, o *RunOptions) (containerd.Container, error) {
+	if err := checkAnnotations(o.Create.Annotations); err != nil {
+		return nil, err
+	}
+	if isFile(args[0]) {
+		image, forget, err := importFile(ctx, client, args[0], *o)
+		if err != nil {
+			return nil, err
+		}
+		// The container keeps what it needs of the image without its name.
+		defer forget()
+		return create(ctx, client, image, args[1:], o)
+	}
+	image, release, err := ensure(ctx, client, args[0], *o)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return create(ctx, client, image, args[1:], o)
 }
 
 // checkAnnotations refuses annotations that only the verified manifest may
@@ -87,22 +123,28 @@ func checkAnnotations(annotations []string) error {
 	return nil
 }
 
-// ensure returns the image, pulled when it has to be.
-func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+// ensure returns the image, pulled when it has to be. Until release is called
+// everything of it stays that it had not before.
+func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (_ *unpack.Image, release func(), _ error) {
 	if o.Create.Pull != PullAlways {
+		release := func() {}
 		image, err := existing(ctx, client, raw, o)
+		if errors.Is(err, artifact.ErrNoWasm) {
+			image, release, err = existingClassic(ctx, client, raw, o)
+		}
 		if err == nil {
-			return image, nil
+			return image, release, nil
 		}
 		missing := errors.Is(err, errdefs.ErrNotFound) || errors.Is(err, unpack.ErrIncomplete)
 		if !missing || o.Create.Pull == PullNever {
-			return nil, adviseLocal(err, raw)
+			return nil, nil, adviseLocal(err, raw)
 		}
 	}
-	return pull(ctx, client, raw, PullOptions{
+	image, err := pull(ctx, client, raw, PullOptions{
 		Global: o.Create.GOptions, Platform: o.Create.Platform, Quiet: o.Quiet, Verify: o.Verify,
 		Stdout: o.Stdout, Stderr: o.Stderr,
 	})
+	return image, func() {}, err
 }
 
 func existing(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
@@ -136,8 +178,14 @@ func adviseLocal(err error, raw string) error {
 
 // create makes the container by nerdctl's own package.
 func create(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (containerd.Container, error) {
+	if err := invoke(image.Artifact, o); err != nil {
+		return nil, err
+	}
 	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
 		return nil, err
+	}
+	if o.EnvHost {
+		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
 	}
 	if err := describe(image.Artifact, &o.Create); err != nil {
 		return nil, err
@@ -174,25 +222,6 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, fmt.Errorf("load the container %s: %w", created.ID(), err)
 	}
 	return loaded, nil
-}
-
-// checkEntry makes sure that the process's first argument chooses a component,
-// so that there is no container when it does not.
-func checkEntry(a *artifact.Artifact, args []string, o types.ContainerCreateOptions) error {
-	config := a.Config.Config
-	process := slices.Concat(config.Entrypoint, config.Cmd)
-	switch {
-	case o.EntrypointChanged:
-		process = slices.Concat(o.Entrypoint, args)
-	case len(args) > 0:
-		process = slices.Concat(config.Entrypoint, args)
-	}
-	arg0 := ""
-	if len(process) > 0 {
-		arg0 = process[0]
-	}
-	_, err := artifact.Select(a.WasmLayers(), arg0)
-	return err
 }
 
 // describe puts what the shim needs to know into annotations, and what garbage

@@ -8,21 +8,45 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
 )
 
-// completeImages completes the first argument with the images in containerd.
+// completeImages completes the first argument with the artifacts in containerd.
 func completeImages(g *globals) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		ctx := cmd.Context()
-		if ctx == nil {
-			ctx = context.Background()
-		}
-		names, err := action.ImageNames(ctx, g.options())
-		if err != nil {
-			cobra.CompDebugln(err.Error(), false)
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return names, cobra.ShellCompDirectiveDefault
+		return completeAllImages(g)(cmd, args, word)
 	}
+}
+
+// completeAllImages completes every argument with the artifacts in containerd.
+func completeAllImages(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return completions(action.ImageNames(completionContext(cmd), g.options()))
+	}
+}
+
+// completeComponents completes an artifact, and then the name of one of its
+// components.
+func completeComponents(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return completeImages(g)(cmd, args, word)
+		}
+		return completions(action.ComponentNames(completionContext(cmd), args[0], g.options()))
+	}
+}
+
+func completionContext(cmd *cobra.Command) context.Context {
+	if ctx := cmd.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
+func completions(names []string, err error) ([]string, cobra.ShellCompDirective) {
+	if err != nil {
+		cobra.CompDebugln(err.Error(), false)
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveDefault
 }

@@ -8,6 +8,7 @@ import (
 
 func newInspect(g *globals) *cobra.Command {
 	var o action.InspectOptions
+	var wit bool
 	cmd := &cobra.Command{
 		Use:   "inspect [flags] REF|LAYOUT...",
 		Short: "Show what an artifact holds",
@@ -17,19 +18,24 @@ tar file, as builds write them.`,
 		Example: `  nerdctl wasm inspect registry.example/hello:1
   nerdctl wasm inspect ./hello.tar
   nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
-  nerdctl wasm inspect --mode native hello | jq .Manifest`,
+  nerdctl wasm inspect --mode native hello | jq .Manifest
+  nerdctl wasm inspect --wit hello`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeImages(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
+			if wit {
+				o.Mode = action.InspectWIT
+			}
 			return action.Inspect(ctx, args, o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each artifact, or \"json\"")
 	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show: table, native or dockercompat (default table, native with --format)")
+	flags.BoolVar(&wit, "wit", false, "show the components' worlds: the interfaces that they import and export")
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to show, such as wasip1/wasm")
 	return cmd
 }

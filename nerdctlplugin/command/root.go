@@ -11,10 +11,12 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/pkg/version"
 )
 
@@ -24,6 +26,11 @@ const failure = 1
 // Execute runs a command line and returns the exit code of the process. name
 // is what the user calls the program: "nerdctl-wasm" or "nerdctl wasm".
 func Execute(name string, args []string, stdout, stderr io.Writer) int {
+	if isPassedOn(args) {
+		err := dispatch.Become(args)
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return failure
+	}
 	g, err := loadGlobals(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
@@ -43,6 +50,12 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	return failure
+}
+
+// Manual is the command with all its verbs, and with the defaults that are
+// compiled in, for manual pages. It is not meant to run.
+func Manual() *cobra.Command {
+	return newRoot("nerdctl-wasm", &globals{config: config.New()})
 }
 
 func newRoot(name string, g *globals) *cobra.Command {
@@ -83,12 +96,26 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	root.AddCommand(
 		newPull(g),
 		newRun(g),
+		newCreate(g),
+		newPs(g),
+		newImages(g),
 		newPush(g),
 		newBuild(g),
 		newInspect(g),
+		newHistory(g),
+		newDiff(g),
+		newConvert(g),
+		newSave(g),
+		newLoad(g),
+		newImport(g),
+		newExport(g),
+		newPrune(g),
+		newSystem(g),
 		newVersion(),
 		newInternal(g),
 	)
+	addPassedOn(root)
+	addRefused(root)
 	return root
 }
 

@@ -23,6 +23,8 @@ component that handles HTTP requests is served on the first EXPOSEd port, or
 		Example: `  nerdctl wasm run --rm registry.example/hello
   nerdctl wasm run --rm -i -v "$PWD:/work:ro" registry.example/tools wc /work/file < input
   nerdctl wasm run --rm --entrypoint shout.wasm registry.example/tools
+  nerdctl wasm run --rm --dir ./data::/data:ro ./hello.wasm /data/note
+  nerdctl wasm run --rm --invoke 'add(1, 2)' registry.example/calculator
   nerdctl wasm run -d --name web -p 8080:8080 --memory 64m registry.example/http
   nerdctl logs web; nerdctl stop web; nerdctl rm web`,
 		Args: cobra.MinimumNArgs(1),

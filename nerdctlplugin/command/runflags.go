@@ -23,14 +23,20 @@ type runFlags struct {
 	dns, dnsSearch      []string
 	dnsOpts, dnsOptions []string
 	publish, devices    []string
-	userns, initBinary  string
-	systemd             string
-	rootfs, useInit     bool
-	healthCmd           string
-	noHealthcheck       bool
+	userns              string
+	own                 ownFlags
+	set                 action.RunOptions // by own flags that are options as they are
 }
 
 func (r *runFlags) bind(flags *pflag.FlagSet) {
+	o := &r.create
+	flags.BoolVarP(&o.Detach, "detach", "d", false, "run in the background and print the container's ID")
+	flags.StringSliceVarP(&o.Attach, "attach", "a", nil, "attach STDIN, STDOUT or STDERR")
+	r.bindCreate(flags)
+}
+
+// bindCreate declares what `nerdctl create` has of them.
+func (r *runFlags) bindCreate(flags *pflag.FlagSet) {
 	flags.SetInterspersed(false) // what follows the reference is the guest's
 	flags.Bool("help", false, "show help")
 	r.bindBasic(flags)
@@ -41,13 +47,13 @@ func (r *runFlags) bind(flags *pflag.FlagSet) {
 	r.bindMounts(flags)
 	r.bindMetadata(flags)
 	r.bindRefused(flags)
+	r.own.bind(flags, &r.set)
 	bindVerify(flags, &r.verify)
+	hideRefused(flags)
 }
 
 func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
 	o := &r.create
-	flags.BoolVarP(&o.Detach, "detach", "d", false, "run in the background and print the container's ID")
-	flags.StringSliceVarP(&o.Attach, "attach", "a", nil, "attach STDIN, STDOUT or STDERR")
 	flags.BoolVarP(&o.TTY, "tty", "t", false, "allocate a terminal")
 	flags.BoolVar(&o.SigProxy, "sig-proxy", true, "send signals that arrive on to the process")
 	flags.BoolVarP(&o.Interactive, "interactive", "i", false, "pass standard input on")
@@ -61,8 +67,6 @@ func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to run, such as wasip1/wasm (default: the best one for Wasm)")
 	flags.StringVar(&o.Runtime, "runtime", action.DefaultRuntime, "containerd runtime")
 	flags.StringVar(&o.Isolation, "isolation", "default", "isolation technology (default)")
-	flags.StringVar(&o.IPFSAddress, "ipfs-address", "", "multiaddr of an IPFS API")
-	_ = flags.MarkHidden("ipfs-address")
 }
 
 func (r *runFlags) bindNetwork(flags *pflag.FlagSet) {
@@ -106,7 +110,7 @@ func (r *runFlags) bindResources(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CgroupParent, "cgroup-parent", "", "parent cgroup")
 	flags.StringVar(&o.Pid, "pid", "", "PID namespace")
 	flags.StringVar(&o.IPC, "ipc", "", "IPC namespace")
-	flags.StringArrayVar(&o.Ulimit, "ulimit", nil, "ulimit, as TYPE=SOFT[:HARD]")
+	flags.StringSliceVar(&o.Ulimit, "ulimit", nil, "ulimit, as TYPE=SOFT[:HARD]")
 	flags.StringVar(&o.ShmSize, "shm-size", "", "size of /dev/shm")
 	flags.StringVar(&o.RDTClass, "rdt-class", "", "Intel RDT class")
 }
@@ -164,20 +168,15 @@ func (r *runFlags) bindMetadata(flags *pflag.FlagSet) {
 // bindRefused declares flags of nerdctl that a Wasm guest cannot have, so that
 // they get an explanation.
 func (r *runFlags) bindRefused(flags *pflag.FlagSet) {
-	flags.BoolVar(&r.useInit, "init", false, "")
-	flags.StringVar(&r.initBinary, "init-binary", "", "")
-	flags.StringVar(&r.systemd, "systemd", "false", "")
-	flags.BoolVar(&r.rootfs, "rootfs", false, "")
-	flags.StringVar(&r.healthCmd, "health-cmd", "", "")
-	flags.String("health-interval", "", "")
-	flags.String("health-timeout", "", "")
-	flags.String("health-retries", "", "")
-	flags.String("health-start-period", "", "")
-	flags.BoolVar(&r.noHealthcheck, "no-healthcheck", false, "")
-	for _, name := range []string{
-		"init", "init-binary", "systemd", "rootfs", "no-healthcheck",
-		"health-cmd", "health-interval", "health-timeout", "health-retries", "health-start-period",
-	} {
-		_ = flags.MarkHidden(name) // it was just declared
-	}
+	flags.Bool("init", false, "")
+	flags.String("init-binary", "tini", "")
+	flags.String("systemd", "false", "")
+	flags.Bool("rootfs", false, "")
+	flags.String("health-cmd", "", "")
+	flags.Duration("health-interval", 0, "")
+	flags.Duration("health-timeout", 0, "")
+	flags.Int("health-retries", 0, "")
+	flags.Duration("health-start-period", 0, "")
+	flags.Bool("no-healthcheck", false, "no health checks, of which there are none")
+	flags.String("ipfs-address", "", "")
 }

@@ -20,9 +20,10 @@ import (
 // options checks the parsed flags as `nerdctl run` does and completes the
 // option structs.
 func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions, error) {
-	o := action.RunOptions{Create: r.create, Network: r.network, Quiet: r.quiet, Verify: r.verify}
+	o := r.set
+	o.Create, o.Network, o.Quiet, o.Verify = r.create, r.network, r.quiet, r.verify
 	for _, check := range []func(*pflag.FlagSet, *action.RunOptions) error{
-		r.checkRefused, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
+		judge, r.own.complete, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
 	} {
 		if err := check(flags, &o); err != nil {
 			return o, err
@@ -51,25 +52,6 @@ func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions,
 	}
 	c.NerdctlCmd, c.NerdctlArgs = program, g.arguments()
 	return o, nil
-}
-
-func (r *runFlags) checkRefused(flags *pflag.FlagSet, _ *action.RunOptions) error {
-	for name, reason := range map[string]string{
-		"init":                "a Wasm guest starts no processes, so there is nothing for an init process to do",
-		"init-binary":         "a Wasm guest starts no processes, so there is nothing for an init process to do",
-		"systemd":             "systemd is not WebAssembly",
-		"rootfs":              "a Wasm container needs an artifact: use -v to give it a directory",
-		"health-cmd":          "nothing else can be executed in a Wasm container; check its port from outside",
-		"health-interval":     "Wasm containers have no health checks",
-		"health-timeout":      "Wasm containers have no health checks",
-		"health-retries":      "Wasm containers have no health checks",
-		"health-start-period": "Wasm containers have no health checks",
-	} {
-		if flags.Changed(name) && flags.Lookup(name).Value.String() != "false" {
-			return fmt.Errorf("--%s: %s", name, reason)
-		}
-	}
-	return nil
 }
 
 func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {

@@ -41,28 +41,64 @@ func Route(argv []string, globals *pflag.FlagSet) (Call, error) {
 	if args, ok := split(argv[1:], globals); ok {
 		return Call{Name: nerdctl + " " + subcommand, Args: args}, nil
 	}
-	return Call{}, become(argv)
+	if completesVerb(argv[1:], globals) {
+		return Call{}, offer(argv[1:])
+	}
+	return Call{}, Become(argv[1:])
 }
 
 // split looks for the command wasm after global flags, and returns the
 // arguments without it. It also knows the requests of shell completion.
 func split(args []string, globals *pflag.FlagSet) ([]string, bool) {
-	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") {
+	if isCompletion(args) {
 		rest, ok := split(args[1:], globals)
 		return append([]string{args[0]}, rest...), ok && len(rest) > 0
 	}
+	i := verbIndex(args, globals)
+	if i < 0 || args[i] != subcommand {
+		return nil, false
+	}
+	return slices.Concat(args[:i], args[i+1:]), true
+}
+
+// Verb returns the first word of a command line that is neither a global flag
+// nor the value of one, and what follows it, also of a request of shell
+// completion for that command line. It returns "" when there is none.
+func Verb(args []string, globals *pflag.FlagSet) (verb string, rest []string) {
+	if isCompletion(args) {
+		// The last word is not complete.
+		if verb, rest = Verb(args[1:], globals); len(rest) == 0 {
+			return "", nil
+		}
+		return verb, rest
+	}
+	if i := verbIndex(args, globals); i >= 0 {
+		return args[i], args[i+1:]
+	}
+	return "", nil
+}
+
+// isCompletion reports whether arguments are what cobra's scripts for shells
+// ask with.
+func isCompletion(args []string) bool {
+	return len(args) > 0 && strings.HasPrefix(args[0], "__complete")
+}
+
+// verbIndex is where the first word after global flags is, -1 when there is
+// none.
+func verbIndex(args []string, globals *pflag.FlagSet) int {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
-		case arg == subcommand:
-			return slices.Concat(args[:i], args[i+1:]), true
-		case arg == "--" || !strings.HasPrefix(arg, "-") || arg == "-":
-			return nil, false
+		case arg == "--" || arg == "-":
+			return -1
+		case !strings.HasPrefix(arg, "-"):
+			return i
 		case takesNext(arg, globals):
 			i++
 		}
 	}
-	return nil, false
+	return -1
 }
 
 // takesNext reports whether a flag's value is the next argument.
@@ -79,21 +115,27 @@ func takesNext(arg string, globals *pflag.FlagSet) bool {
 	return flag != nil && flag.NoOptDefVal == ""
 }
 
-// become replaces the process by the real nerdctl: exit code, terminal and
-// signals stay the caller's own.
-func become(argv []string) error {
-	own, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this executable: %w", err)
-	}
-	program, err := next(own, os.Getenv("PATH"))
+// Become replaces the process by the real nerdctl with these arguments: exit
+// code, terminal and signals stay the caller's own. It returns only when that
+// fails.
+func Become(args []string) error {
+	program, err := Nerdctl()
 	if err != nil {
 		return err
 	}
-	if err := syscall.Exec(program, append([]string{program}, argv[1:]...), os.Environ()); err != nil {
+	if err := syscall.Exec(program, append([]string{program}, args...), os.Environ()); err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	return nil
+}
+
+// Nerdctl finds the real nerdctl in PATH. Its error says how to get one.
+func Nerdctl() (string, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this executable: %w", err)
+	}
+	return next(own, os.Getenv("PATH"))
 }
 
 // next finds the first nerdctl after the executable own in a PATH, or in all of

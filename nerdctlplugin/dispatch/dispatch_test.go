@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,5 +124,46 @@ func TestNextLooksAfterItselfOnly(t *testing.T) {
 				t.Errorf("the next in %s is %q, %v; it has to be %q", c.path, got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestVerbIsTheFirstWord(t *testing.T) {
+	for line, want := range map[string]string{
+		"stop x":                          "stop [x]",
+		"-n a --debug stop x -t 3":        "stop [x -t 3]",
+		"--namespace stop logs":           "logs []",
+		"":                                " []",
+		"--version":                       " []",
+		"__complete stop x":               "stop [x]",
+		"__completeNoDesc -n a logs -f x": "logs [-f x]",
+		"__complete sto":                  " []", // not yet a verb
+	} {
+		verb, rest := Verb(strings.Fields(line), globals())
+		if got := verb + " " + fmt.Sprint(rest); got != want {
+			t.Errorf("%q begins with %q, not %q", line, got, want)
+		}
+	}
+}
+
+func TestCompletionOffersTheCommand(t *testing.T) {
+	for line, want := range map[string]bool{
+		"__complete w": true, "__complete |": true, "__complete -n a wa": true, "__completeNoDesc wasm": true,
+		"__complete x": false, "__complete run w": false, "__complete --w": false, "w": false, "__complete -n w": false,
+	} {
+		args := strings.Fields(line)
+		if i := slices.Index(args, "|"); i >= 0 {
+			args[i] = ""
+		}
+		if got := completesVerb(args, globals()); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+	for request, want := range map[string]string{
+		"__complete":       "wait\tWait\nwasm\tWebAssembly artifacts\n:4\n",
+		"__completeNoDesc": "wait\tWait\nwasm\n:4\n",
+	} {
+		if got := withSubcommand("wait\tWait\n:4\n", request); got != want {
+			t.Errorf("%s gives %q, not %q", request, got, want)
+		}
 	}
 }

@@ -50,6 +50,32 @@ type Layout struct {
 // Open opens the layout in a directory or tar file. It returns errors that
 // match fs.ErrNotExist, ErrNotLayout or ErrAmbiguous.
 func Open(name string) (*Layout, error) {
+	l, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	if l.root, err = l.findRoot(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), l.files.Close())
+	}
+	return l, nil
+}
+
+// OpenAll opens the layout in a directory or tar file, however many images it
+// has, and returns their descriptors with the annotations of the index. The
+// layout has no Root. Errors are those of Open.
+func OpenAll(name string) (*Layout, []ocispec.Descriptor, error) {
+	l, err := open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	images, err := l.images()
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), l.files.Close())
+	}
+	return l, images, nil
+}
+
+func open(name string) (*Layout, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -63,11 +89,7 @@ func Open(name string) (*Layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	l := &Layout{path: name, files: contents}
-	if l.root, err = l.findRoot(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), contents.Close())
-	}
-	return l, nil
+	return &Layout{path: name, files: contents}, nil
 }
 
 // Close closes the layout; what was opened through it no longer works.
@@ -77,32 +99,43 @@ func (l *Layout) Close() error { return l.files.Close() }
 func (l *Layout) Root() ocispec.Descriptor { return l.root }
 
 func (l *Layout) findRoot() (ocispec.Descriptor, error) {
-	var version ocispec.ImageLayout
-	if err := l.document(ocispec.ImageLayoutFile, &version); err != nil {
+	images, err := l.images()
+	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if version.Version != ocispec.ImageLayoutVersion {
-		return ocispec.Descriptor{}, fmt.Errorf("%w: version %q, not %s", ErrNotLayout, version.Version, ocispec.ImageLayoutVersion)
-	}
-	var index ocispec.Index
-	if err := l.document(ocispec.ImageIndexFile, &index); err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	switch len(index.Manifests) {
-	case 0:
-		return ocispec.Descriptor{}, fmt.Errorf("%w: its index is empty", ErrNotLayout)
-	case 1:
-		root := index.Manifests[0]
-		if err := root.Digest.Validate(); err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("%w: its index has the digest %.80q: %w", ErrNotLayout, root.Digest, err)
-		}
+	if len(images) == 1 {
+		root := images[0]
 		return ocispec.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size}, nil
 	}
 	var digests []string
-	for _, m := range index.Manifests[:min(len(index.Manifests), 8)] {
+	for _, m := range images[:min(len(images), 8)] {
 		digests = append(digests, fmt.Sprintf("%.80q", m.Digest))
 	}
-	return ocispec.Descriptor{}, fmt.Errorf("%w: %d, the first are %v", ErrAmbiguous, len(index.Manifests), digests)
+	return ocispec.Descriptor{}, fmt.Errorf("%w: %d, the first are %v", ErrAmbiguous, len(images), digests)
+}
+
+// images are what the index lists, at least one.
+func (l *Layout) images() ([]ocispec.Descriptor, error) {
+	var version ocispec.ImageLayout
+	if err := l.document(ocispec.ImageLayoutFile, &version); err != nil {
+		return nil, err
+	}
+	if version.Version != ocispec.ImageLayoutVersion {
+		return nil, fmt.Errorf("%w: version %q, not %s", ErrNotLayout, version.Version, ocispec.ImageLayoutVersion)
+	}
+	var index ocispec.Index
+	if err := l.document(ocispec.ImageIndexFile, &index); err != nil {
+		return nil, err
+	}
+	if len(index.Manifests) == 0 {
+		return nil, fmt.Errorf("%w: its index is empty", ErrNotLayout)
+	}
+	for _, m := range index.Manifests {
+		if err := m.Digest.Validate(); err != nil {
+			return nil, fmt.Errorf("%w: its index has the digest %.80q: %w", ErrNotLayout, m.Digest, err)
+		}
+	}
+	return index.Manifests, nil
 }
 
 // document reads one of the layout's own JSON files.

@@ -49,9 +49,11 @@ func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	if encoded, ok := d.get(desc.Digest); ok {
 		return io.NopCloser(bytes.NewReader(encoded)), nil
 	}
-	stored, err := d.store.Fetch(ctx, desc)
+	// It is read at once: garbage collection may be about to remove it, and then
+	// it has to come from the source.
+	stored, err := artifact.ReadDocument(ctx, d.store, desc)
 	if err == nil {
-		return stored, nil
+		return io.NopCloser(bytes.NewReader(stored)), nil
 	}
 	if !errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("read %s from the content store: %w", desc.Digest, err)

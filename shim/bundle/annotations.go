@@ -46,12 +46,12 @@ func IsPodSandbox(annotations map[string]string) bool {
 // than was meant.
 func NetworkAllowed(annotations map[string]string) (bool, error) {
 	switch v := annotations[AnnotationNetwork]; v {
-	case "", "none":
+	case "", "none", "deny":
 		return false, nil
 	case "allow":
 		return true, nil
 	default:
-		return false, fmt.Errorf("%w: annotation %s is %q: use \"allow\" or \"none\"", ErrInvalid, AnnotationNetwork, v)
+		return false, fmt.Errorf("%w: annotation %s is %q: use \"allow\" or \"deny\"", ErrInvalid, AnnotationNetwork, v)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestNetworkAllowed(t *testing.T) {
 			t.Errorf("network %q gives %v, %v", value, got, err)
 		}
 	}
-	for _, value := range []string{"Allow", "yes", "deny"} {
+	for _, value := range []string{"Allow", "yes", "Deny"} {
 		if _, err := bundle.NetworkAllowed(map[string]string{bundle.AnnotationNetwork: value}); !errors.Is(err, bundle.ErrInvalid) {
 			t.Errorf("network %q gives %v", value, err)
 		}

@@ -24,6 +24,7 @@ func TestGuestsAreWhatTheySay(t *testing.T) {
 		"newest":          {Kind: wasm.KindComponent, WASI: 3},
 		"trap":            {Kind: wasm.KindComponent, WASI: 2},
 		"exit":            {Kind: wasm.KindComponent, WASI: 2},
+		"add":             {Kind: wasm.KindComponent, WASI: 2},
 	} {
 		file, err := os.Open(paths[name])
 		if err != nil {
@@ -35,7 +36,7 @@ func TestGuestsAreWhatTheySay(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := wasm.Parse(file, stat.Size())
-		if err != nil || got.Kind != want.Kind || got.WASI != want.WASI || !got.RunsAsCommand() {
+		if err != nil || got.Kind != want.Kind || got.WASI != want.WASI || got.RunsAsCommand() == (name == "add") {
 			t.Errorf("%s is %+v (%v)", name, got, err)
 		}
 		for size := int64(1); size < stat.Size(); size += 1 + stat.Size()/50 {
@@ -75,6 +76,7 @@ func TestGuestsRun(t *testing.T) {
 		{guest: "newest"},
 		{guest: "trap", code: 134},
 		{guest: "exit", flags: []string{"-S", "cli-exit-with-code"}, code: 7},
+		{guest: "add", flags: []string{"--invoke", "add(40, 2)"}, stdout: "42\n"},
 	}
 	for _, c := range cases {
 		t.Run(strings.Join(append([]string{c.guest}, c.args...), " "), func(t *testing.T) {

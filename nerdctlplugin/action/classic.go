@@ -1,0 +1,247 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// maxComponentSize is how large a file of an image may be that is taken for its
+// component, in bytes.
+const maxComponentSize = 1 << 30
+
+// classic makes an artifact of an image whose platform is one for Wasm and
+// whose component is a file, as builds with `--platform wasi/wasm` make them:
+// the same layers and config, and before them the component as a layer of its
+// own. The caller holds a lease on what is stored. It returns an error that
+// matches artifact.ErrNoWasm for other images.
+func classic(ctx context.Context, client *containerd.Client, record images.Image, snapshotter string) (*artifact.Artifact, error) {
+	store := client.ContentStore()
+	manifest, config, err := classicManifest(ctx, store, record.Target)
+	if err != nil {
+		return nil, err
+	}
+	image := containerd.NewImageWithPlatform(client, record, platforms.OnlyStrict(config.Platform))
+	if err := image.Unpack(ctx, snapshotter); err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", record.Name, err)
+	}
+	var layer ocispec.Descriptor
+	err = withRootfs(ctx, client, config.RootFS.DiffIDs, snapshotter, func(root *os.Root) error {
+		layer, err = storeComponent(ctx, store, root, config)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", record.Name, err)
+	}
+	return storeArtifact(ctx, store, manifest, config, layer)
+}
+
+// classicManifest finds the manifest for Wasm.
+func classicManifest(ctx context.Context, store content.Provider, target ocispec.Descriptor) (ocispec.Manifest, dockerspec.DockerOCIImage, error) {
+	var config dockerspec.DockerOCIImage
+	f := unpack.FromStore(store)
+	candidates := []ocispec.Descriptor{target}
+	if artifact.IsIndex(target.MediaType) {
+		index, err := artifact.ReadIndex(ctx, f, target)
+		if err != nil {
+			return ocispec.Manifest{}, config, err
+		}
+		candidates = slices.DeleteFunc(index.Manifests, func(m ocispec.Descriptor) bool {
+			_, ok := artifact.WasmRank(m.Platform)
+			return !ok
+		})
+	}
+	for _, candidate := range candidates {
+		manifest, err := artifact.ReadManifest(ctx, f, candidate)
+		if err != nil {
+			return manifest, config, err
+		}
+		encoded, err := artifact.ReadDocument(ctx, f, manifest.Config)
+		if err != nil {
+			return manifest, config, err
+		}
+		if err := json.Unmarshal(encoded, &config); err != nil {
+			return manifest, config, fmt.Errorf("%w: config %s: %w", artifact.ErrInvalid, manifest.Config.Digest, err)
+		}
+		if _, ok := artifact.WasmRank(&config.Platform); ok && len(config.RootFS.DiffIDs) == len(manifest.Layers) && len(manifest.Layers) > 0 {
+			return manifest, config, nil
+		}
+	}
+	return ocispec.Manifest{}, config, artifact.ErrNoWasm
+}
+
+// withRootfs shows an image's files.
+func withRootfs(ctx context.Context, client *containerd.Client, diffIDs []digest.Digest, snapshotter string, do func(*os.Root) error) error {
+	if snapshotter == "" {
+		snapshotter = defaults.DefaultSnapshotter
+	}
+	service := client.SnapshotService(snapshotter)
+	chain := identity.ChainID(diffIDs).String()
+	key := fmt.Sprintf("wasmfile-view-%s-%d", digest.FromString(chain).Encoded()[:12], os.Getpid())
+	mounts, err := service.View(ctx, key, chain)
+	if err != nil {
+		return fmt.Errorf("view its files: %w", err)
+	}
+	defer func() { warn(ctx, service.Remove(context.WithoutCancel(ctx), key)) }()
+	return mount.WithReadonlyTempMount(ctx, mounts, func(dir string) error {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(root), root.Close())
+	})
+}
+
+// storeComponent finds the component in an image's files and stores it as a
+// blob.
+func storeComponent(ctx context.Context, store content.Ingester, root *os.Root, config dockerspec.DockerOCIImage) (ocispec.Descriptor, error) {
+	name, err := findComponent(root, config.Config)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if info.Size() > maxComponentSize {
+		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w: %d bytes", name, artifact.ErrTooLarge, info.Size())
+	}
+	parsed, err := wasm.Parse(file, info.Size())
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
+	}
+	sum, err := digest.FromReader(io.NewSectionReader(file, 0, info.Size()))
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc := ocispec.Descriptor{
+		MediaType: artifact.MediaTypeComponentLayer, Digest: sum, Size: info.Size(),
+		Annotations: map[string]string{
+			ocispec.AnnotationTitle: path.Base(name), artifact.AnnotationKind: string(parsed.Kind),
+		},
+	}
+	return desc, content.WriteBlob(ctx, store, "wasmfile-"+sum.String(), io.NewSectionReader(file, 0, info.Size()), desc)
+}
+
+// findComponent returns where the component is that the process starts, else
+// the only file whose name ends with .wasm.
+func findComponent(root *os.Root, config dockerspec.DockerOCIImageConfig) (string, error) {
+	if process := slices.Concat(config.Entrypoint, config.Cmd); len(process) > 0 {
+		arg0, _, _ := strings.Cut(process[0], "#")
+		for _, name := range []string{arg0, path.Join("/", config.WorkingDir, arg0)} {
+			name = strings.TrimPrefix(path.Clean("/"+name), "/")
+			if info, err := root.Stat(name); err == nil && info.Mode().IsRegular() {
+				return name, nil
+			}
+		}
+	}
+	var found []string
+	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && path.Ext(name) == ".wasm" {
+			found = append(found, name)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return "", fmt.Errorf("%w: no file's name ends with .wasm, and the entrypoint names none", artifact.ErrNoWasm)
+	}
+	return "", fmt.Errorf("which of %s is to run? the entrypoint names none: say it with ENTRYPOINT", strings.Join(found, ", "))
+}
+
+// storeArtifact stores the manifest and config of an artifact with the
+// filesystem layers of an image.
+func storeArtifact(ctx context.Context, store content.Store, manifest ocispec.Manifest, config dockerspec.DockerOCIImage, layer ocispec.Descriptor) (*artifact.Artifact, error) {
+	layers, err := json.Marshal([]ocispec.Descriptor{layer})
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]string{artifact.AnnotationLayers: string(layers)}
+	for key, value := range config.Config.Labels {
+		labels[key] = value
+	}
+	config.Config.Labels = labels
+	configDesc, err := writeJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
+	if err != nil {
+		return nil, err
+	}
+	made := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: configDesc, Layers: append([]ocispec.Descriptor{layer}, manifest.Layers...), Annotations: manifest.Annotations,
+	}
+	desc, err := writeManifest(ctx, store, made)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.Read(ctx, unpack.FromStore(store), desc)
+}
+
+// writeManifest stores a manifest with the labels that keep what it refers to.
+func writeManifest(ctx context.Context, store content.Ingester, manifest ocispec.Manifest) (ocispec.Descriptor, error) {
+	return writeJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, manifestReferences(manifest))
+}
+
+func manifestReferences(manifest ocispec.Manifest) map[string]string {
+	refs := map[string]string{"containerd.io/gc.ref.content.config": manifest.Config.Digest.String()}
+	for i, layer := range manifest.Layers {
+		refs[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = layer.Digest.String()
+	}
+	return refs
+}
+
+// existingClassic is what existing does for an image with the component in its
+// files. What it stores is kept until release is called.
+func existingClassic(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (_ *unpack.Image, release func(), err error) {
+	record, err := findLocal(ctx, client, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(standInLife))
+	if err != nil {
+		return nil, nil, fmt.Errorf("create a lease: %w", err)
+	}
+	release = func() { warn(ctx, unlease(context.WithoutCancel(ctx))) }
+	a, err := classic(ctx, client, record, o.Create.GOptions.Snapshotter)
+	if err != nil {
+		release()
+		if errdefs.IsNotFound(err) {
+			err = fmt.Errorf("%s: %w: %w", record.Name, unpack.ErrIncomplete, err)
+		}
+		return nil, nil, err
+	}
+	return &unpack.Image{Record: record, Artifact: a}, release, nil
+}

@@ -1,0 +1,88 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/errutil"
+	"github.com/containerd/nerdctl/v2/pkg/infoutil"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/check"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
+)
+
+// SystemCheckOptions are those of SystemCheck.
+type SystemCheckOptions struct {
+	// Global are nerdctl's global options.
+	Global types.GlobalCommandOptions
+	// JSON prints a check.Report.
+	JSON bool
+	// Stdout is where it is written.
+	Stdout io.Writer
+}
+
+// SystemCheck prints what Wasm containers need of this machine and whether it
+// is there. When something is missing that all of them need, the error is an
+// errutil.ExitCodeError with 1.
+func SystemCheck(ctx context.Context, o SystemCheckOptions) error {
+	options := check.Options{
+		Address: o.Global.Address, Snapshotter: o.Global.Snapshotter, CNIPath: o.Global.CNIPath, Nerdctl: dispatch.Nerdctl,
+	}
+	client, connected, done, err := connect(ctx, o.Global)
+	if err == nil {
+		defer done()
+		options.Daemon, err = daemon(connected, client)
+	}
+	options.DaemonError = err
+	report := check.Run(ctx, options)
+	if o.JSON {
+		encoder := json.NewEncoder(o.Stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	} else {
+		err = writeReport(o.Stdout, report)
+	}
+	if err == nil && !report.OK {
+		err = errutil.NewExitCoderErr(1)
+	}
+	return err
+}
+
+// daemon asks containerd about itself.
+func daemon(ctx context.Context, client *containerd.Client) (*check.Daemon, error) {
+	version, err := client.Version(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask containerd for its version: %w", err)
+	}
+	snapshotters, err := infoutil.GetSnapshotterNames(ctx, client.IntrospectionService())
+	if err != nil {
+		return nil, fmt.Errorf("ask containerd for its snapshotters: %w", err)
+	}
+	found := &check.Daemon{Version: version.Version, Snapshotters: snapshotters}
+	// Older ones do not say it.
+	if server, err := client.IntrospectionService().Server(ctx); err == nil {
+		found.PID = int(server.Pid)
+	}
+	return found, nil
+}
+
+func writeReport(out io.Writer, report check.Report) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, r := range report.Results {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Status, r.Name, r.Version, printable(r.Detail))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, r := range report.Results {
+		if r.Fix != "" {
+			fmt.Fprintf(out, "\n%s: %s\n", r.Name, r.Fix)
+		}
+	}
+	return nil
+}

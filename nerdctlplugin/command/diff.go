@@ -1,0 +1,34 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+)
+
+func newDiff(g *globals) *cobra.Command {
+	var o action.DiffOptions
+	cmd := &cobra.Command{
+		Use:   "diff [flags] REF|LAYOUT REF|LAYOUT",
+		Short: "Show what is not the same in two artifacts",
+		Long: `Show which components, filesystem layers and files of two artifacts are not the
+same, and by how many bytes their size changed. What changed in a container's files
+is shown by nerdctl diff.`,
+		Example: `  nerdctl wasm diff app:1 app:2
+  nerdctl wasm diff --all app:1 ./layout
+  nerdctl wasm diff --format '{{.Change}} {{.Name}}' app:1 app:2`,
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeAllImages(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := interruptible(cmd)
+			defer stop()
+			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
+			return action.Diff(ctx, args[0], args[1], o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.All, "all", "a", false, "show what is the same, too")
+	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each difference, \"json\" or \"table\"")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm")
+	return cmd
+}
