@@ -108,7 +108,9 @@ func (e *Engine) Process(c Command) (args, env []string) {
 	return append(args, c.start()...), env
 }
 
-// start is the end of a command's arguments: what to call, and with what.
+// start is the end of a command's arguments: what to call, and with what. The
+// arguments of a component's function are values in WAVE, of a core module's
+// they are numbers; the engine reads both.
 func (c Command) start() []string {
 	var rest []string
 	if len(c.Args) > 0 {
@@ -119,7 +121,7 @@ func (c Command) start() []string {
 	}
 	call := c.Func
 	if c.Component && !strings.Contains(call, "(") {
-		call += "()"
+		call, rest = call+"("+strings.Join(rest, ", ")+")", nil
 	}
 	return append([]string{"--invoke", call, c.Code}, rest...)
 }

@@ -95,6 +95,12 @@ func TestProcess(t *testing.T) {
 			run + `--invoke hi("you") /engine/c.cwasm`, "",
 		},
 		{
+			"an export of a component with arguments of its own",
+			engine.Engine{},
+			with(func(c *engine.Command) { c.Args, c.Func, c.Component = []string{"m#hi", `"you"`, "[1, 2]"}, "hi", true }),
+			run + `--argv0 m#hi --invoke hi("you", [1, 2]) /engine/c.cwasm`, "",
+		},
+		{
 			"an export of a module",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func = []string{"m#add", "1", "2"}, "add" }),

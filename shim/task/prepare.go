@@ -61,7 +61,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err := rewrite(r, spec, chosen); err != nil {
 		return nil, err
 	}
-	return &guest{bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain}, nil
+	return &guest{bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name}, nil
 }
 
 // forContainerd gives a request's namespace to the calls to containerd that
@@ -77,6 +77,7 @@ func forContainerd(ctx context.Context) (context.Context, error) {
 // program is a component that is ready to run: its code, the engine that made
 // it, what the engine is told, and what the container gets.
 type program struct {
+	name     string
 	code     string
 	engine   *engine.Engine
 	command  engine.Command
@@ -109,7 +110,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err != nil {
 		return nil, err
 	}
-	chosen := &program{engine: cache.Engine, command: engine.Command{
+	chosen := &program{name: artifact.Name(entry.Layer), engine: cache.Engine, command: engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
 		Func: entry.Func, Component: component.Component,
