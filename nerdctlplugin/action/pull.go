@@ -24,6 +24,8 @@ type PullOptions struct {
 	// Platform is which manifest of an index to pull, empty for the best one
 	// for Wasm.
 	Platform string
+	// Precompile also compiles the components.
+	Precompile bool
 	// Quiet suppresses progress and prints the reference only.
 	Quiet bool
 	// Verify is how to verify signatures.
@@ -42,6 +44,11 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 	image, err := pull(ctx, client, raw, o)
 	if err != nil {
 		return err
+	}
+	if o.Precompile {
+		if err := precompile(ctx, image.Record.Name, PrecompileOptions{Global: o.Global, Stdout: o.Stderr, Stderr: o.Stderr}); err != nil {
+			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
+		}
 	}
 	if o.Quiet {
 		fmt.Fprintln(o.Stdout, image.Record.Name)

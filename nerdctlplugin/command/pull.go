@@ -30,6 +30,7 @@ When anything is wrong, nothing is kept.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to pull, such as wasip1/wasm (default: the best one for Wasm)")
+	flags.BoolVar(&o.Precompile, "precompile", false, "compile the components too, as nerdctl wasm precompile does")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
 	bindVerify(flags, &o.Verify)
 	return cmd

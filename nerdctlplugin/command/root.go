@@ -82,6 +82,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	g.bind(root.PersistentFlags(), root.Flags())
 	root.AddCommand(
 		newPull(g),
+		newPrecompile(g),
 		newRun(g),
 		newPush(g),
 		newBuild(g),

@@ -168,27 +168,9 @@ func (c *Cache) lookup(ctx context.Context, component *Component, flags []string
 	path, err := c.Blobs.File(ctx, ocispec.Descriptor{Digest: code}, scratch)
 	if err != nil {
 		logger.WithError(err).Warn("stored code cannot be used, compiling again")
-		return "", c.discard(ctx, code)
+		return "", nil
 	}
 	return path, nil
-}
-
-// discard removes code that is damaged. containerd would otherwise take the
-// damaged file for the new code, whose digest is the same, so it is made to
-// collect its garbage, which a synchronous deletion does.
-func (c *Cache) discard(ctx context.Context, code digest.Digest) error {
-	store := c.Blobs.Store
-	if err := store.Content.Delete(ctx, code); err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
-	lease, err := store.Leases.Create(ctx, leases.WithRandomID(), leases.WithExpiration(leaseExpiry))
-	if err != nil {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
-	if err := store.Leases.Delete(ctx, lease, leases.SynchronousDelete); err != nil {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
-	return nil
 }
 
 func (c *Cache) compile(ctx context.Context, component *Component, flags []string, scratch string) (_ string, err error) {
@@ -209,13 +191,18 @@ func (c *Cache) compile(ctx context.Context, component *Component, flags []strin
 		return "", fmt.Errorf("keep the code of component %s: %w", name, err)
 	}
 	path, err := c.Blobs.File(ctx, desc, scratch)
-	if err != nil {
-		// A damaged file that another namespace of containerd holds on to.
-		log.G(ctx).WithError(err).WithField("component", component.Layer.Digest).Warn("stored code cannot be used, giving the container its own")
-		path = filepath.Join(scratch, desc.Digest.Encoded())
-		if err := copyFile(path, file); err != nil {
-			return "", fmt.Errorf("keep the code of component %s: %w", name, err)
-		}
+	if err == nil {
+		return path, nil
+	}
+	// What is kept under this digest is damaged, and containerd takes it for
+	// what it was given now.
+	if path, err = c.Blobs.Repair(desc, file); err == nil {
+		return path, nil
+	}
+	log.G(ctx).WithError(err).WithField("component", component.Layer.Digest).Warn("stored code cannot be used, giving the container its own")
+	path = filepath.Join(scratch, desc.Digest.Encoded())
+	if err := copyFile(path, file); err != nil {
+		return "", fmt.Errorf("keep the code of component %s: %w", name, err)
 	}
 	return path, nil
 }
