@@ -26,6 +26,8 @@ type PullOptions struct {
 	Components []string
 	// NoUnpack leaves filesystem layers packed, until a container needs them.
 	NoUnpack bool
+	// Precompile also compiles the components.
+	Precompile bool
 	// Quiet suppresses progress and prints the reference only.
 	Quiet bool
 	// Referrers has what refers to the artifact shown on Stderr.
@@ -46,6 +48,11 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 	image, err := pull(ctx, client, raw, o)
 	if err != nil {
 		return err
+	}
+	if o.Precompile {
+		if err := precompile(ctx, image.Record.Name, PrecompileOptions{Global: o.Global, Stdout: o.Stderr, Stderr: o.Stderr}); err != nil {
+			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
+		}
 	}
 	if o.Quiet {
 		fmt.Fprintln(o.Stdout, image.Record.Name)

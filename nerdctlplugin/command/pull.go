@@ -53,6 +53,7 @@ pull without it fetches the rest.`,
 	flags.BoolVar(&all, "all-components", true, "fetch all components")
 	flags.StringArrayVar(&o.Components, "component", nil, "fetch this component, and not those that are not named")
 	flags.StringVar(&unpack, "unpack", "auto", "unpack filesystem layers (auto|true|false)")
+	flags.BoolVar(&o.Precompile, "precompile", false, "compile the components too, as nerdctl wasm precompile does")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
 	cmd.MarkFlagsMutuallyExclusive("all-components", "component")
 	bindVerify(flags, &o.Verify)

@@ -95,6 +95,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	g.bind(root.PersistentFlags(), root.Flags())
 	root.AddCommand(
 		newPull(g),
+		newPrecompile(g),
 		newRun(g),
 		newCreate(g),
 		newPs(g),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
 )
@@ -46,36 +45,6 @@ func TestHTTPAddr(t *testing.T) {
 			}
 		} else if err != nil || got.String() != c.want {
 			t.Errorf("address %q with ports %v gives %s, %v, not %s", c.annotation, c.exposed, got, err, c.want)
-		}
-	}
-}
-
-func TestNetworkAllowed(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "none": false, "allow": true} {
-		got, err := bundle.NetworkAllowed(map[string]string{bundle.AnnotationNetwork: value})
-		if err != nil || got != want {
-			t.Errorf("network %q gives %v, %v", value, got, err)
-		}
-	}
-	for _, value := range []string{"Allow", "yes", "Deny"} {
-		if _, err := bundle.NetworkAllowed(map[string]string{bundle.AnnotationNetwork: value}); !errors.Is(err, bundle.ErrInvalid) {
-			t.Errorf("network %q gives %v", value, err)
-		}
-	}
-}
-
-func TestHTTPDrain(t *testing.T) {
-	if d, err := bundle.HTTPDrain(nil); err != nil || d != 2*time.Second {
-		t.Errorf("the default is %s, %v", d, err)
-	}
-	for value, want := range map[string]time.Duration{"0s": 0, "30s": 30 * time.Second, "1h": time.Hour} {
-		if d, err := bundle.HTTPDrain(map[string]string{bundle.AnnotationHTTPDrain: value}); err != nil || d != want {
-			t.Errorf("drain %q gives %s, %v", value, d, err)
-		}
-	}
-	for _, value := range []string{"", "5", "-1s", "61m", "forever"} {
-		if _, err := bundle.HTTPDrain(map[string]string{bundle.AnnotationHTTPDrain: value}); !errors.Is(err, bundle.ErrInvalid) {
-			t.Errorf("drain %q gives %v", value, err)
 		}
 	}
 }

@@ -56,29 +56,51 @@ func within(dir, p string) bool {
 	return p == dir || strings.HasPrefix(p, dir+"/")
 }
 
-// guestMounts moves the guest's mounts below GuestDir, to where resolve says
-// that their destination is once the symbolic links of the image are followed
-// inside the image.
-func guestMounts(mounts []specs.Mount, resolve func(string) (string, error)) ([]specs.Mount, error) {
-	moved := make([]specs.Mount, 0, len(mounts))
+// resolverMounts are the mounts for a guest that looks names up itself: it may
+// read what the container engine wrote for it.
+func resolverMounts(engine []specs.Mount) []specs.Mount {
+	var mounts []specs.Mount
+	for _, m := range engine {
+		if m.Destination == "/etc/hosts" || m.Destination == "/etc/resolv.conf" {
+			m.Options = []string{"rbind", "ro", "nosuid", "nodev", "noexec"}
+			mounts = append(mounts, m)
+		}
+	}
+	return mounts
+}
+
+// guestMounts moves the guest's mounts below GuestDir, to where the symbolic
+// links of the image lead inside the image, and lists the directories among
+// them: the guest is to find each under the name that the user gave it, and an
+// engine would not follow an absolute link.
+func guestMounts(mounts []specs.Mount, c Container) (moved []specs.Mount, dirs []Directory, err error) {
 	for _, m := range mounts {
-		resolved, err := resolve(m.Destination)
+		resolved, err := c.Resolve(m.Destination)
 		if err != nil {
-			return nil, fmt.Errorf("mount at %s: %w", m.Destination, err)
+			return nil, nil, fmt.Errorf("mount at %s: %w", m.Destination, err)
 		}
 		resolved = path.Clean("/" + resolved)
 		if resolved == "/" {
-			return nil, fmt.Errorf("%w: nothing can be mounted at %s, which is the root of the guest", ErrInvalid, m.Destination)
+			return nil, nil, fmt.Errorf("%w: nothing can be mounted at %s, which is the root of the guest", ErrInvalid, m.Destination)
 		}
-		m.Destination = path.Join(GuestDir, resolved)
+		dir := Directory{Path: path.Join(GuestDir, resolved), Name: m.Destination}
+		// What separates the two on the engine's command line is in neither.
+		if (!isBind(m) || c.IsDirectory(m.Source)) && !strings.Contains(dir.Path+dir.Name, "::") {
+			dirs = append(dirs, dir)
+		}
+		m.Destination = dir.Path
 		moved = append(moved, m)
 	}
-	return moved, nil
+	return moved, dirs, nil
+}
+
+func isBind(m specs.Mount) bool {
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
 // NeedsRootfs reports whether Rewrite will call Container.Resolve, for which
 // the image's files must be mounted.
 func NeedsRootfs(spec *specs.Spec) bool {
-	_, guest := splitMounts(spec.Mounts)
-	return len(guest) > 0
+	engine, guest := splitMounts(spec.Mounts)
+	return len(guest)+len(resolverMounts(engine)) > 0
 }

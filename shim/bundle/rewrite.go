@@ -18,13 +18,30 @@ type Container struct {
 	Engine string
 	// Code is the precompiled component, to mount at CodePath.
 	Code string
-	// Args and Env are the engine's process.
-	Args, Env []string
+	// Process returns the arguments and environment of the engine's process
+	// for a guest that has these directories besides its root.
+	Process func(dirs []Directory) (args, env []string)
+	// Network says that the guest may use the container's network, for which
+	// it gets the files of a resolver.
+	Network bool
+	// NoConnections says that no connection may be made from the container:
+	// it can only be connected to.
+	NoConnections bool
 	// BindsLowPort says that the engine listens on a port under 1024.
 	BindsLowPort bool
 	// Resolve follows the symbolic links of a path inside the image's files
 	// and returns the path, inside the image's files, that it stands for.
 	Resolve func(destination string) (string, error)
+	// IsDirectory tells what a bind mount's source is.
+	IsDirectory func(source string) bool
+}
+
+// Directory is a directory that is mounted in the guest.
+type Directory struct {
+	// Path is where it is in the container.
+	Path string
+	// Name is where the user wanted it to be in the guest.
+	Name string
 }
 
 // Rewrite makes a native container's config one that runs the engine. What it
@@ -35,7 +52,10 @@ type Container struct {
 // no symbolic link of the image can put anything in their place.
 func Rewrite(spec *specs.Spec, c Container) error {
 	engine, guest := splitMounts(spec.Mounts)
-	guest, err := guestMounts(guest, c.Resolve)
+	if c.Network {
+		guest = append(guest, resolverMounts(engine)...)
+	}
+	guest, dirs, err := guestMounts(guest, c)
 	if err != nil {
 		return err
 	}
@@ -53,10 +73,14 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	})
 	spec.Root = &specs.Root{Path: c.Root, Readonly: true}
 	process := spec.Process
-	process.Args, process.Env, process.Cwd = c.Args, c.Env, "/"
+	process.Args, process.Env = c.Process(dirs)
+	process.Cwd = "/"
 	process.CommandLine = ""
 	process.NoNewPrivileges = true
 	process.Capabilities = capabilities(process.Capabilities, c.BindsLowPort)
+	if c.NoConnections {
+		spec.Linux.Seccomp = withoutConnect(spec.Linux.Seccomp)
+	}
 	return nil
 }
 

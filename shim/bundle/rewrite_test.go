@@ -28,10 +28,23 @@ func links(destination string) (string, error) {
 	return destination, nil
 }
 
+// process is what the engine runs in these tests: it has a flag for each
+// directory.
+func process(dirs []bundle.Directory) (args, env []string) {
+	args = []string{"/engine/wasmtime", "run"}
+	for _, d := range dirs {
+		args = append(args, "--dir", d.Path+"::"+d.Name)
+	}
+	return append(args, "/engine/component.cwasm"), []string{"A=b"}
+}
+
 func container(rootfs string) bundle.Container {
 	return bundle.Container{
 		Root: "/bundle/engine-root", Rootfs: rootfs, Engine: "/state/engines/0123", Code: "/content/blobs/sha256/4567",
-		Args: []string{"/engine/wasmtime", "run", "/engine/component.cwasm"}, Env: []string{"A=b"}, Resolve: links,
+		Process: process, Resolve: links,
+		IsDirectory: func(source string) bool {
+			return !strings.HasSuffix(source, "hosts") && !strings.HasSuffix(source, "resolv.conf")
+		},
 	}
 }
 
@@ -49,6 +62,7 @@ func TestRewrite(t *testing.T) {
 			}
 			c := container(spec.Root.Path)
 			c.BindsLowPort = filepath.Base(dir) == "low-port"
+			c.Network, c.NoConnections = filepath.Base(dir) == "kubernetes", filepath.Base(dir) == "docker"
 			if err := bundle.Rewrite(spec, c); err != nil {
 				t.Fatal(err)
 			}

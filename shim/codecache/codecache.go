@@ -5,6 +5,7 @@ package codecache
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"fmt"
 	"io"
@@ -23,16 +24,20 @@ import (
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
+	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
 )
 
 const (
-	// labelCode, followed by the beginning of an engine's digest, is the
-	// label of a Wasm blob that holds the digest of the code which that
-	// engine made of it. containerd's garbage collector reads it as a
-	// reference.
+	// labelCode, followed by a variant, is the label of a Wasm blob that
+	// holds the digest of the code which was made of it so. containerd's
+	// garbage collector reads it as a reference.
 	labelCode = "containerd.io/gc.ref.content.wasmfile."
+
+	// labelSeal, followed by a variant, is the label of a Wasm blob that
+	// holds the seal of that code.
+	labelSeal = "io.github.wasmfile.code.seal."
 
 	// labelStart is the label of a Wasm blob that says how it starts, so
 	// that it is parsed once: startCommand or startHTTP.
@@ -52,118 +57,154 @@ type Cache struct {
 	Engine *engine.Engine
 	// State is the shim's own directory.
 	State string
+	// Limits are those of a compilation.
+	Limits engine.CompileLimits
 	// Run runs the compiler.
 	Run engine.Runner
 }
 
-// Code is a component that is ready to run.
-type Code struct {
-	// Path is the file of the host that holds the machine code.
-	Path string
+// Open returns the cache of the host's engine, which it installs below state
+// when it is new.
+func Open(ctx context.Context, blobs image.Blobs, state string, limits engine.CompileLimits, run engine.Runner) (*Cache, error) {
+	executable, err := engine.Find()
+	if err != nil {
+		return nil, err
+	}
+	installed, err := engine.Install(ctx, state, executable, bundle.CodeName, run)
+	if err != nil {
+		return nil, err
+	}
+	return &Cache{Blobs: blobs, Engine: installed, State: state, Limits: limits, Run: run}, nil
+}
+
+// Component is a Wasm layer of which is known what it is.
+type Component struct {
+	Layer ocispec.Descriptor
 	// Component tells a component from a core module.
 	Component bool
 	// HTTP says that it handles HTTP requests and has no start of its own.
 	HTTP bool
+
+	labels map[string]string
 }
 
-// Get returns the code of a Wasm layer, compiling it when the engine has not
-// done so yet or when what it made is gone or damaged. scratch is a directory
-// of the container, for content that containerd does not keep in files.
-func (c *Cache) Get(ctx context.Context, layer ocispec.Descriptor, scratch string) (*Code, error) {
-	if code, err := c.lookup(ctx, layer, scratch); code != nil || err != nil {
-		return code, err
+// Inspect says what a Wasm layer is: by what is remembered of it, else by its
+// content. scratch is a directory for content that containerd does not keep in
+// files.
+func (c *Cache) Inspect(ctx context.Context, layer ocispec.Descriptor, scratch string) (*Component, error) {
+	found := &Component{Layer: layer}
+	if err := c.look(ctx, found); err != nil {
+		return nil, err
 	}
-	unlock, err := lock(ctx, filepath.Join(c.State, "locks"), layer.Digest.Encoded())
+	if start, kind := found.labels[labelStart], found.labels[artifact.AnnotationKind]; start != "" && kind != "" {
+		found.Component, found.HTTP = kind == string(wasm.KindComponent), start == startHTTP
+		return found, nil
+	}
+	file, err := c.Blobs.File(ctx, layer, scratch)
 	if err != nil {
-		return nil, fmt.Errorf("wait for the compilation of %s: %w", artifact.Name(layer), err)
+		return nil, fmt.Errorf("component %s: %w", artifact.Name(layer), err)
 	}
-	defer unlock()
-	if code, err := c.lookup(ctx, layer, scratch); code != nil || err != nil {
-		return code, err
+	info, err := wasm.ParseFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("component %s: %w", artifact.Name(layer), err)
 	}
-	return c.compile(ctx, layer, scratch)
+	found.Component, found.HTTP = info.Kind == wasm.KindComponent, info.ServesHTTP() && !info.RunsAsCommand()
+	return found, nil
 }
 
-func (c *Cache) label() string { return labelCode + c.Engine.Digest[:16] }
-
-// lookup returns nil when the layer has to be compiled.
-func (c *Cache) lookup(ctx context.Context, layer ocispec.Descriptor, scratch string) (*Code, error) {
+// look reads the labels of a component's blob.
+func (c *Cache) look(ctx context.Context, component *Component) error {
+	layer := component.Layer
 	info, err := c.Blobs.Store.Content.Info(ctx, layer.Digest)
 	if errdefs.IsNotFound(err) {
-		return nil, fmt.Errorf("containerd has no content %s of component %s: pull the image again: %w", layer.Digest, artifact.Name(layer), err)
+		return fmt.Errorf("containerd has no content %s of component %s: pull the image again: %w", layer.Digest, artifact.Name(layer), err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up component %s: %w", artifact.Name(layer), err)
+		return fmt.Errorf("look up component %s: %w", artifact.Name(layer), err)
 	}
-	start, kind := info.Labels[labelStart], info.Labels[artifact.AnnotationKind]
-	if start == "" || kind == "" {
-		return nil, nil
-	}
-	code, err := digest.Parse(info.Labels[c.label()])
-	if err != nil {
-		return nil, nil //nolint:nilerr // No code yet, or a label that nobody can use.
-	}
-	path, err := c.Blobs.File(ctx, ocispec.Descriptor{Digest: code}, scratch)
-	if err != nil {
-		log.G(ctx).WithError(err).WithField("component", layer.Digest).Warn("stored code cannot be used, compiling again")
-		return nil, c.discard(ctx, code)
-	}
-	return &Code{Path: path, Component: kind == string(wasm.KindComponent), HTTP: start == startHTTP}, nil
-}
-
-// discard removes code that is damaged. containerd would otherwise take the
-// damaged file for the new code, whose digest is the same, so it is made to
-// collect its garbage, which a synchronous deletion does.
-func (c *Cache) discard(ctx context.Context, code digest.Digest) error {
-	store := c.Blobs.Store
-	if err := store.Content.Delete(ctx, code); err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
-	lease, err := store.Leases.Create(ctx, leases.WithRandomID(), leases.WithExpiration(leaseExpiry))
-	if err != nil {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
-	if err := store.Leases.Delete(ctx, lease, leases.SynchronousDelete); err != nil {
-		return fmt.Errorf("remove damaged code %s: %w", code, err)
-	}
+	component.labels = info.Labels
 	return nil
 }
 
-func (c *Cache) compile(ctx context.Context, layer ocispec.Descriptor, scratch string) (_ *Code, err error) {
-	name := artifact.Name(layer)
-	component, err := c.Blobs.File(ctx, layer, scratch)
-	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+// Code returns the file of the host that holds the code of a component for an
+// engine that is given these flags. It compiles the component when that was
+// not done yet, and when what was made is gone, damaged, or not this host's
+// own. Whoever needs the same code meanwhile waits for it.
+func (c *Cache) Code(ctx context.Context, component *Component, flags []string, scratch string) (string, error) {
+	if path, err := c.lookup(ctx, component, flags, scratch); path != "" || err != nil {
+		return path, err
 	}
-	info, err := wasm.ParseFile(component)
+	layer := component.Layer
+	unlock, err := lock(ctx, filepath.Join(c.State, "locks"), layer.Digest.Encoded())
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+		return "", fmt.Errorf("wait for the compilation of %s: %w", artifact.Name(layer), err)
 	}
-	file, remove, err := c.Engine.Compile(ctx, filepath.Join(c.State, "work"), component, c.Run)
+	defer unlock()
+	if err := c.look(ctx, component); err != nil {
+		return "", err
+	}
+	if path, err := c.lookup(ctx, component, flags, scratch); path != "" || err != nil {
+		return path, err
+	}
+	return c.compile(ctx, component, flags, scratch)
+}
+
+// lookup returns no path when the component has to be compiled.
+func (c *Cache) lookup(ctx context.Context, component *Component, flags []string, scratch string) (string, error) {
+	variant := c.variant(flags)
+	code, err := digest.Parse(component.labels[labelCode+variant])
+	if err != nil {
+		return "", nil //nolint:nilerr // No code yet, or a label that nobody can use.
+	}
+	logger := log.G(ctx).WithField("component", component.Layer.Digest)
+	seal, err := c.seal(component.Layer.Digest, variant, code)
+	if err != nil {
+		return "", err
+	}
+	if !hmac.Equal([]byte(seal), []byte(component.labels[labelSeal+variant])) {
+		logger.Warn("stored code is not from here, compiling again")
+		return "", nil
+	}
+	path, err := c.Blobs.File(ctx, ocispec.Descriptor{Digest: code}, scratch)
+	if err != nil {
+		logger.WithError(err).Warn("stored code cannot be used, compiling again")
+		return "", nil
+	}
+	return path, nil
+}
+
+func (c *Cache) compile(ctx context.Context, component *Component, flags []string, scratch string) (_ string, err error) {
+	name := artifact.Name(component.Layer)
+	source, err := c.Blobs.File(ctx, component.Layer, scratch)
+	if err != nil {
+		return "", fmt.Errorf("component %s: %w", name, err)
+	}
+	file, remove, err := c.Engine.Compile(ctx, engine.Compilation{
+		Dir: filepath.Join(c.State, "work"), Component: source, Flags: flags, Limits: c.Limits,
+	}, c.Run)
 	defer func() { err = errors.Join(err, remove()) }()
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+		return "", fmt.Errorf("component %s: %w", name, err)
 	}
-	start := startCommand
-	if info.ServesHTTP() && !info.RunsAsCommand() {
-		start = startHTTP
-	}
-	desc, err := c.store(ctx, layer, file, map[string]string{
-		labelStart: start, artifact.AnnotationKind: string(info.Kind),
-	})
+	desc, err := c.store(ctx, component, c.variant(flags), file)
 	if err != nil {
-		return nil, fmt.Errorf("keep the code of component %s: %w", name, err)
+		return "", fmt.Errorf("keep the code of component %s: %w", name, err)
 	}
 	path, err := c.Blobs.File(ctx, desc, scratch)
-	if err != nil {
-		// A damaged file that another namespace of containerd holds on to.
-		log.G(ctx).WithError(err).WithField("component", layer.Digest).Warn("stored code cannot be used, giving the container its own")
-		path = filepath.Join(scratch, desc.Digest.Encoded())
-		if err := copyFile(path, file); err != nil {
-			return nil, fmt.Errorf("keep the code of component %s: %w", name, err)
-		}
+	if err == nil {
+		return path, nil
 	}
-	return &Code{Path: path, Component: info.Kind == wasm.KindComponent, HTTP: start == startHTTP}, nil
+	// What is kept under this digest is damaged, and containerd takes it for
+	// what it was given now.
+	if path, err = c.Blobs.Repair(desc, file); err == nil {
+		return path, nil
+	}
+	log.G(ctx).WithError(err).WithField("component", component.Layer.Digest).Warn("stored code cannot be used, giving the container its own")
+	path = filepath.Join(scratch, desc.Digest.Encoded())
+	if err := copyFile(path, file); err != nil {
+		return "", fmt.Errorf("keep the code of component %s: %w", name, err)
+	}
+	return path, nil
 }
 
 func copyFile(target, source string) (err error) {
@@ -182,7 +223,7 @@ func copyFile(target, source string) (err error) {
 
 // store puts code into the content store and labels its component with it. A
 // lease keeps the code from being collected before the label refers to it.
-func (c *Cache) store(ctx context.Context, layer ocispec.Descriptor, file string, labels map[string]string) (desc ocispec.Descriptor, err error) {
+func (c *Cache) store(ctx context.Context, component *Component, variant, file string) (desc ocispec.Descriptor, err error) {
 	store := c.Blobs.Store
 	lease, err := store.Leases.Create(ctx, leases.WithRandomID(), leases.WithExpiration(leaseExpiry))
 	if err != nil {
@@ -206,32 +247,45 @@ func (c *Cache) store(ctx context.Context, layer ocispec.Descriptor, file string
 		return desc, err
 	}
 	ref := "wasmfile-code-" + desc.Digest.Encoded()
-	err = content.WriteBlob(ctx, store.Content, ref, f, desc, content.WithLabels(map[string]string{labelCodeOf: layer.Digest.String()}))
-	if err != nil {
+	of := map[string]string{labelCodeOf: component.Layer.Digest.String()}
+	if err := content.WriteBlob(ctx, store.Content, ref, f, desc, content.WithLabels(of)); err != nil {
 		return desc, fmt.Errorf("write %s: %w", desc.Digest, err)
 	}
-	labels[c.label()] = desc.Digest.String()
-	return desc, c.relabel(ctx, layer, labels)
+	return desc, c.relabel(ctx, component, variant, desc.Digest)
 }
 
-// relabel sets labels of a layer's blob, and takes away those that refer to
-// the code of other engines, which is of no more use once the engine changed.
-func (c *Cache) relabel(ctx context.Context, layer ocispec.Descriptor, labels map[string]string) error {
-	info, err := c.Blobs.Store.Content.Info(ctx, layer.Digest)
+// relabel sets the labels of a component's blob that concern new code, and
+// takes away those that refer to the code of other makers, which is of no more
+// use.
+func (c *Cache) relabel(ctx context.Context, component *Component, variant string, code digest.Digest) error {
+	seal, err := c.seal(component.Layer.Digest, variant, code)
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", layer.Digest, err)
+		return err
 	}
-	for key := range info.Labels {
-		if _, set := labels[key]; !set && strings.HasPrefix(key, labelCode) {
-			labels[key] = ""
+	labels := map[string]string{
+		labelCode + variant: code.String(), labelSeal + variant: seal,
+		labelStart: startCommand, artifact.AnnotationKind: string(wasm.KindModule),
+	}
+	if component.HTTP {
+		labels[labelStart] = startHTTP
+	}
+	if component.Component {
+		labels[artifact.AnnotationKind] = string(wasm.KindComponent)
+	}
+	for key := range component.labels {
+		for _, prefix := range []string{labelCode, labelSeal} {
+			if rest, ok := strings.CutPrefix(key, prefix); ok && !strings.HasPrefix(rest, c.maker()+".") {
+				labels[key] = ""
+			}
 		}
 	}
 	fields := make([]string, 0, len(labels))
 	for key := range labels {
 		fields = append(fields, "labels."+key)
 	}
-	if _, err := c.Blobs.Store.Content.Update(ctx, content.Info{Digest: layer.Digest, Labels: labels}, fields...); err != nil {
-		return fmt.Errorf("label %s: %w", layer.Digest, err)
+	digest := component.Layer.Digest
+	if _, err := c.Blobs.Store.Content.Update(ctx, content.Info{Digest: digest, Labels: labels}, fields...); err != nil {
+		return fmt.Errorf("label %s: %w", digest, err)
 	}
 	return nil
 }

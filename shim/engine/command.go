@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,14 +26,45 @@ type Command struct {
 	// Func is the export to call instead of the component's own start.
 	Func string
 	// Component tells a component from a core module; it matters to Func and
-	// Network.
+	// HTTPClient.
 	Component bool
-	// HTTP is the address to serve the component on; not valid for a
-	// command.
-	HTTP netip.AddrPort
-	// Network gives the guest sockets, name lookup and, if it is a component,
-	// outgoing HTTP.
-	Network bool
+	// Preopens are directories of the guest besides its root, each mounted
+	// there by itself.
+	Preopens []Preopen
+	// Flags are the engine's options, those of the code included.
+	Flags []string
+	// HTTPClient gives a component requests by wasi:http. A server has them
+	// in any case.
+	HTTPClient bool
+	// Sockets gives the guest sockets and name lookup.
+	Sockets bool
+	// Server is for a component that is served; its address is not valid for
+	// a command.
+	Server Server
+}
+
+// Preopen is a directory of the container that the guest has under a name.
+type Preopen struct {
+	Dir, Name string
+}
+
+// Server says how to serve a component.
+type Server struct {
+	// Addr is where to listen.
+	Addr netip.AddrPort
+	// Requests and Connections are the most at one time.
+	Requests, Connections uint64
+	// Reuse is how many requests one instance gets.
+	Reuse uint64
+}
+
+func (s Server) flags() []string {
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return []string{
+		"--addr", s.Addr.String(), "--no-logging-prefix", "-S", "cli",
+		"--max-concurrent-requests", number(s.Requests), "--max-concurrent-connections", number(s.Connections),
+		"--max-instance-reuse-count", number(s.Reuse), "--max-instance-concurrent-reuse-count", "1",
+	}
 }
 
 // Process returns the arguments and the environment of the engine's process.
@@ -43,17 +75,21 @@ type Command struct {
 // that the engine's libraries would act on: they go by value.
 func (e *Engine) Process(c Command) (args, env []string) {
 	args = e.program(c.EngineDir)
-	if c.HTTP.IsValid() {
-		args = append(args, "serve", "--addr", c.HTTP.String(), "--no-logging-prefix", "-S", "cli")
+	if c.Server.Addr.IsValid() {
+		args = append(append(args, "serve"), c.Server.flags()...)
 	} else {
 		args = append(args, "run")
 	}
 	args = append(args, "-C", "cache=n", "--allow-precompiled", "--dir", c.GuestDir+"::/")
-	if c.Network {
+	for _, p := range c.Preopens {
+		args = append(args, "--dir", p.Dir+"::"+p.Name)
+	}
+	args = append(args, c.Flags...)
+	if c.Sockets {
 		args = append(args, "-S", "inherit-network,allow-ip-name-lookup")
-		if c.Component { // the engine refuses to start a core module with it
-			args = append(args, "-S", "http")
-		}
+	}
+	if c.HTTPClient && c.Component { // the engine refuses to start a core module with it
+		args = append(args, "-S", "http")
 	}
 	guestEnv := c.Env
 	if cwd := path.Clean("/" + c.Cwd); cwd != "/" {
@@ -63,7 +99,7 @@ func (e *Engine) Process(c Command) (args, env []string) {
 	var flags []string
 	flags, env = passEnv(guestEnv)
 	args = append(args, flags...)
-	if c.HTTP.IsValid() {
+	if c.Server.Addr.IsValid() {
 		return append(args, c.Code), env
 	}
 	if len(c.Args) > 0 {
@@ -72,7 +108,9 @@ func (e *Engine) Process(c Command) (args, env []string) {
 	return append(args, c.start()...), env
 }
 
-// start is the end of a command's arguments: what to call, and with what.
+// start is the end of a command's arguments: what to call, and with what. The
+// arguments of a component's function are values in WAVE, of a core module's
+// they are numbers; the engine reads both.
 func (c Command) start() []string {
 	var rest []string
 	if len(c.Args) > 0 {
@@ -83,7 +121,7 @@ func (c Command) start() []string {
 	}
 	call := c.Func
 	if c.Component && !strings.Contains(call, "(") {
-		call += "()"
+		call, rest = call+"("+strings.Join(rest, ", ")+")", nil
 	}
 	return append([]string{"--invoke", call, c.Code}, rest...)
 }

@@ -65,14 +65,22 @@ func TestProcess(t *testing.T) {
 		{
 			"network",
 			engine.Engine{},
-			with(func(c *engine.Command) { c.Network, c.Component = true, true }),
+			with(func(c *engine.Command) { c.Sockets, c.HTTPClient, c.Component = true, true, true }),
 			run + "-S inherit-network,allow-ip-name-lookup -S http /engine/c.cwasm", "",
 		},
 		{
 			"network of a core module, which can have no HTTP",
 			engine.Engine{},
-			with(func(c *engine.Command) { c.Network = true }),
+			with(func(c *engine.Command) { c.Sockets, c.HTTPClient = true, true }),
 			run + "-S inherit-network,allow-ip-name-lookup /engine/c.cwasm", "",
+		},
+		{
+			"directories and options",
+			engine.Engine{},
+			with(func(c *engine.Command) {
+				c.Preopens, c.Flags = []engine.Preopen{{Dir: "/guest/run/x", Name: "/var/run/x"}}, []string{"-W", "gc=y"}
+			}),
+			"/engine/wasmtime run -C cache=n --allow-precompiled --dir /guest::/ --dir /guest/run/x::/var/run/x -W gc=y /engine/c.cwasm", "",
 		},
 		{
 			"an export of a component",
@@ -87,6 +95,12 @@ func TestProcess(t *testing.T) {
 			run + `--invoke hi("you") /engine/c.cwasm`, "",
 		},
 		{
+			"an export of a component with arguments of its own",
+			engine.Engine{},
+			with(func(c *engine.Command) { c.Args, c.Func, c.Component = []string{"m#hi", `"you"`, "[1, 2]"}, "hi", true }),
+			run + `--argv0 m#hi --invoke hi("you", [1, 2]) /engine/c.cwasm`, "",
+		},
+		{
 			"an export of a module",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func = []string{"m#add", "1", "2"}, "add" }),
@@ -96,9 +110,11 @@ func TestProcess(t *testing.T) {
 			"HTTP",
 			engine.Engine{},
 			with(func(c *engine.Command) {
-				c.HTTP, c.Args = netip.MustParseAddrPort("0.0.0.0:80"), []string{"http", "x"}
+				c.Server = engine.Server{Addr: netip.MustParseAddrPort("0.0.0.0:80"), Requests: 2, Connections: 3, Reuse: 1}
+				c.Args = []string{"http", "x"}
 			}),
-			"/engine/wasmtime serve --addr 0.0.0.0:80 --no-logging-prefix -S cli -C cache=n --allow-precompiled --dir /guest::/ /engine/c.cwasm", "",
+			"/engine/wasmtime serve --addr 0.0.0.0:80 --no-logging-prefix -S cli --max-concurrent-requests 2 --max-concurrent-connections 3 " +
+				"--max-instance-reuse-count 1 --max-instance-concurrent-reuse-count 1 -C cache=n --allow-precompiled --dir /guest::/ /engine/c.cwasm", "",
 		},
 	}
 	for _, c := range cases {

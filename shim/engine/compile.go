@@ -15,40 +15,64 @@ import (
 	"github.com/wasmfile/wasmfile/shim/confine"
 )
 
-// Limits of one compilation. A component of 100 MB needs about a quarter of
-// them.
 const (
-	compileMemory   = 8 << 30
-	compileCPU      = 20 * 60
-	compileWall     = 5 * time.Minute
 	compileFileSize = 4 << 30
 	maxMessage      = 16 << 10
 
 	workPrefix = "compile-"
+	// workExpiry is how old the directory of a compilation is that nobody
+	// waits for any more.
+	workExpiry = time.Hour
 )
+
+// CompileLimits are those of one compilation.
+type CompileLimits struct {
+	// Memory is the most address space, in bytes.
+	Memory uint64
+	// CPU is the most processor time, in whole seconds.
+	CPU time.Duration
+	// Wall is the longest that it may take.
+	Wall time.Duration
+}
+
+// DefaultCompileLimits are for components of some hundred megabytes.
+func DefaultCompileLimits() CompileLimits {
+	return CompileLimits{Memory: 8 << 30, CPU: 20 * time.Minute, Wall: 5 * time.Minute}
+}
 
 // ErrCompile is returned when the engine refuses a component; its message is
 // in the error.
 var ErrCompile = errors.New("the component cannot be compiled")
+
+// Compilation is what to compile, and how.
+type Compilation struct {
+	// Dir is where the work is done.
+	Dir string
+	// Component is a file of the host that everyone may read.
+	Component string
+	// Flags are the engine's that decide about the code.
+	Flags []string
+	// Limits are the compiler's.
+	Limits CompileLimits
+}
 
 // Runner runs a command to its end and returns its exit status. It is a
 // parameter because a process that reaps all children, as a shim does, cannot
 // use os/exec as it is.
 type Runner func(ctx context.Context, cmd *exec.Cmd) (status int, err error)
 
-// Compile compiles the component in a file of the host, which must be
-// readable by everyone, and returns the path of the machine code, in a new
-// directory below dir. The caller removes that directory with the returned
+// Compile returns the path of the machine code of a component, in a new
+// directory below c.Dir. The caller removes that directory with the returned
 // function, which is never nil.
 //
 // The compiler reads what anyone may have written, so it runs confined.
-func (e *Engine) Compile(ctx context.Context, dir, component string, run Runner) (code string, remove func() error, err error) {
+func (e *Engine) Compile(ctx context.Context, c Compilation, run Runner) (code string, remove func() error, err error) {
 	remove = func() error { return nil }
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return "", remove, err
 	}
-	sweep(dir)
-	work, err := os.MkdirTemp(dir, workPrefix+"*")
+	sweep(c.Dir)
+	work, err := os.MkdirTemp(c.Dir, workPrefix+"*")
 	if err != nil {
 		return "", remove, err
 	}
@@ -58,31 +82,52 @@ func (e *Engine) Compile(ctx context.Context, dir, component string, run Runner)
 		return "", remove, err
 	}
 	const engineDir, input, outDir, output = "/engine", "/component.wasm", "/out", "component.cwasm"
-	args := append(e.program(engineDir), "compile", "-C", "cache=n", input, "-o", path.Join(outDir, output))
+	args := append(e.program(engineDir), "compile", "-C", "cache=n")
+	args = append(append(args, c.Flags...), input, "-o", path.Join(outDir, output))
 	cmd, err := confine.Command(confine.Spec{
-		Root: root, Args: args, Memory: compileMemory, FileSize: compileFileSize, CPUSeconds: compileCPU,
+		Root: root, Args: args, Memory: c.Limits.Memory, FileSize: compileFileSize, CPUSeconds: uint64(c.Limits.CPU.Seconds()),
 		Mounts: []confine.Mount{
 			{Source: e.Dir, Target: engineDir, Directory: true},
-			{Source: component, Target: input},
+			{Source: c.Component, Target: input},
 			{Source: out, Target: outDir, Directory: true, Writable: true},
 		},
 	})
 	if err != nil {
 		return "", remove, err
 	}
-	message := &boundedBuffer{limit: maxMessage}
-	cmd.Stdout, cmd.Stderr = message, message
-	ctx, cancel := context.WithTimeout(ctx, compileWall)
-	defer cancel()
-	status, err := run(ctx, cmd)
-	if err != nil {
-		return "", remove, fmt.Errorf("run the compiler: %w", err)
-	}
-	if status != 0 {
-		return "", remove, fmt.Errorf("%w: exit status %d: %s", ErrCompile, status, strings.TrimSpace(message.String()))
+	if err := c.run(ctx, cmd, run); err != nil {
+		return "", remove, err
 	}
 	return filepath.Join(out, output), remove, nil
 }
+
+// run runs the compiler, and says of one that was stopped by what.
+func (c Compilation) run(ctx context.Context, cmd *exec.Cmd, run Runner) error {
+	message := &boundedBuffer{limit: maxMessage}
+	cmd.Stdout, cmd.Stderr = message, message
+	limited, cancel := context.WithTimeout(ctx, c.Limits.Wall)
+	defer cancel()
+	status, err := run(limited, cmd)
+	const stopped = "%w: it was stopped because %s: a component that is meant to take that much is allowed to by the section [compile] of the shim's configuration"
+	said := strings.TrimSpace(message.String())
+	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf(stopped, ErrCompile, "it took more than "+c.Limits.Wall.String())
+	case err != nil:
+		return fmt.Errorf("run the compiler: %w", err)
+	case status == 0:
+		return nil
+	case status == killedStatus:
+		return fmt.Errorf(stopped, ErrCompile, "it took more than "+c.Limits.CPU.String()+" of processor time, or more memory than the host has")
+	case strings.Contains(said, "memory allocation of") || strings.Contains(said, "Cannot allocate memory"):
+		return fmt.Errorf(stopped, ErrCompile, fmt.Sprintf("it took more than %d MiB of memory", c.Limits.Memory>>20))
+	}
+	return fmt.Errorf("%w: exit status %d: %s", ErrCompile, status, said)
+}
+
+// killedStatus is the exit status of a process that SIGKILL ended, as the
+// kernel ends one that is over its limit of processor time.
+const killedStatus = 128 + 9
 
 // sweep removes what compilations left behind whose shim was killed. It is
 // only tidying: what cannot be removed now is tried again next time.
@@ -93,7 +138,7 @@ func sweep(dir string) {
 	}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > 2*compileWall {
+		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > workExpiry {
 			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 	}

@@ -176,7 +176,7 @@ func TestLibraryErrors(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
-	old := time.Now().Add(-3 * compileWall)
+	old := time.Now().Add(-2 * workExpiry)
 	for name, age := range map[string]time.Time{workPrefix + "old": old, workPrefix + "new": time.Now(), "other": old} {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, age, age)); err != nil {

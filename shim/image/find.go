@@ -57,6 +57,20 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 	return c.settle(ctx, b, target)
 }
 
+// Named returns the Wasm of the image with a name. It returns an error that
+// matches errdefs.ErrNotFound when there is no such image, and
+// artifact.ErrNoWasm for one without Wasm.
+func Named(ctx context.Context, b Blobs, name string) (*Wasm, error) {
+	target, err := b.Store.named(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if target.Digest == "" {
+		return nil, fmt.Errorf("image %s: %w: pull it first", name, errdefs.ErrNotFound)
+	}
+	return fromManifest(ctx, b, target, "")
+}
+
 // annotationKubernetes is on every container of Kubernetes' CRI plugin.
 const annotationKubernetes = "io.kubernetes.cri.container-type"
 
@@ -134,6 +148,12 @@ func (s *Store) imageOf(ctx context.Context, containerID string) (ocispec.Descri
 	if name == "" {
 		return ocispec.Descriptor{}, nil
 	}
+	return s.named(ctx, name)
+}
+
+// named is the descriptor that an image's name stands for, zero when there is
+// no such image.
+func (s *Store) named(ctx context.Context, name string) (ocispec.Descriptor, error) {
 	got, err := s.images.Get(ctx, &imagesapi.GetImageRequest{Name: name})
 	if errdefs.IsNotFound(errgrpc.ToNative(err)) {
 		return ocispec.Descriptor{}, nil

@@ -124,11 +124,46 @@ func (b Blobs) File(ctx context.Context, desc ocispec.Descriptor, dir string) (s
 	return path, errors.Join(verify(f, r, desc), f.Close(), r.Close())
 }
 
-func (b Blobs) open(d digest.Digest) (*os.File, error) {
+// Repair puts the content of a file, which desc describes, in the place of a
+// blob of containerd's directory that is damaged, whole or not at all, and returns
+// the blob's path. containerd itself would refuse to write what it has already.
+func (b Blobs) Repair(desc ocispec.Descriptor, file string) (_ string, err error) {
+	path, err := b.path(desc.Digest)
+	if err != nil {
+		return "", err
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	// Beside containerd's blobs, on the same file system, where containerd
+	// looks for none.
+	out, err := os.CreateTemp(filepath.Join(b.Root, contentPlugin), "wasmfile-")
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(out.Name()))
+	}
+	return path, os.Rename(out.Name(), path)
+}
+
+func (b Blobs) path(d digest.Digest) (string, error) {
 	if err := d.Validate(); err != nil {
+		return "", err
+	}
+	if b.Root == "" {
+		return "", errors.New("containerd's content is not on a local disk")
+	}
+	return filepath.Join(b.Root, contentPlugin, "blobs", d.Algorithm().String(), d.Encoded()), nil
+}
+
+func (b Blobs) open(d digest.Digest) (*os.File, error) {
+	path, err := b.path(d)
+	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(b.Root, contentPlugin, "blobs", d.Algorithm().String(), d.Encoded())
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 // rpcError is an error of this shim's as the answer to a request: with the
@@ -28,9 +29,9 @@ func rpcCode(err error) codes.Code {
 	case errors.Is(err, errOptions), errors.As(err, &noMatch), errors.As(err, &format),
 		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
 		return codes.InvalidArgument
-	case errors.Is(err, image.ErrNotListed):
+	case errors.Is(err, image.ErrNotListed), errors.Is(err, policy.ErrDenied):
 		return codes.PermissionDenied
-	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, policy.ErrFile), errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
 		return codes.FailedPrecondition
 	}
 	return codes.Unknown

@@ -24,6 +24,9 @@ type guest struct {
 	serves bool
 	// drain is how long a server may finish what it serves.
 	drain time.Duration
+	// component is what the guest is called.
+	component string
+	traps     *trapReport
 
 	mu    sync.Mutex
 	asked unix.Signal

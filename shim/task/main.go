@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"io"
+	"os"
 
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	runctask "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
@@ -16,6 +17,7 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/version"
 	"github.com/wasmfile/wasmfile/shim/confine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/precompile"
 )
 
 // RuntimeName is the name by which containerd knows the shim: containerd
@@ -27,6 +29,9 @@ const RuntimeName = "io.containerd.wasmfile.v1"
 func Main(args []string, stderr io.Writer) int {
 	if len(args) > 1 && args[1] == confine.Argument {
 		return confine.Main(args, stderr)
+	}
+	if len(args) > 1 && args[1] == precompile.Argument {
+		return precompile.Main(args, os.Stdout, stderr)
 	}
 	// What the library prints for --version.
 	containerdversion.Version, containerdversion.Revision = version.Version, version.Commit

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -15,6 +16,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 // preparer makes the bundle of a WebAssembly container one that runs the
@@ -52,18 +54,14 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err != nil || found == nil {
 		return nil, err
 	}
-	drain, err := bundle.HTTPDrain(spec.Annotations)
+	chosen, err := p.choose(ctx, dirs, blobs, spec, found)
 	if err != nil {
 		return nil, err
 	}
-	code, command, err := p.code(ctx, dirs, blobs, spec, found)
-	if err != nil {
+	if err := rewrite(r, spec, chosen); err != nil {
 		return nil, err
 	}
-	if err := rewrite(r, spec, code, command); err != nil {
-		return nil, err
-	}
-	return &guest{bundle: r.Bundle, serves: code.HTTP, drain: drain}, nil
+	return &guest{bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name}, nil
 }
 
 // forContainerd gives a request's namespace to the calls to containerd that
@@ -76,16 +74,25 @@ func forContainerd(ctx context.Context) (context.Context, error) {
 	return namespaces.WithNamespace(ctx, ns), nil
 }
 
-// program is compiled code with the engine that compiled it.
+// program is a component that is ready to run: its code, the engine that made
+// it, what the engine is told, and what the container gets.
 type program struct {
-	*codecache.Code
-	engine *engine.Engine
+	name     string
+	code     string
+	engine   *engine.Engine
+	command  engine.Command
+	settings policy.Settings
 }
 
-// code chooses the component that the container's process names, has it
-// compiled, and says how the engine is to run it.
-func (p *preparer) code(ctx context.Context, d directories, b image.Blobs, spec *specs.Spec, found *image.Wasm) (*program, engine.Command, error) {
-	var none engine.Command
+func (p *program) serves() bool { return p.command.Server.Addr.IsValid() }
+
+// choose chooses the component that the container's process names, decides
+// what it gets, and has it compiled for that.
+func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spec *specs.Spec, found *image.Wasm) (*program, error) {
+	allowed, err := policy.Load()
+	if err != nil {
+		return nil, err
+	}
 	var arg0 string
 	args := bundle.WithoutInit(spec.Process.Args)
 	if len(args) > 0 {
@@ -93,50 +100,79 @@ func (p *preparer) code(ctx context.Context, d directories, b image.Blobs, spec 
 	}
 	entry, err := artifact.Select(found.Layers, arg0)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
-	executable, err := engine.Find()
+	cache, err := codecache.Open(ctx, b, d.state, allowed.Compile, runReaped)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
-	installed, err := engine.Install(ctx, d.state, executable, bundle.CodeName, runReaped)
+	component, err := cache.Inspect(ctx, entry.Layer, d.bundle)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
-	cache := codecache.Cache{Blobs: b, Engine: installed, State: d.state, Run: runReaped}
-	code, err := cache.Get(ctx, entry.Layer, d.bundle)
-	if err != nil {
-		return nil, none, err
-	}
-	code.HTTP = code.HTTP && entry.Func == ""
-	command := engine.Command{
+	chosen := &program{name: artifact.Name(entry.Layer), engine: cache.Engine, command: engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
-		Func: entry.Func, Component: code.Component,
+		Func: entry.Func, Component: component.Component,
+	}}
+	serves := component.HTTP && entry.Func == ""
+	if err := chosen.settle(allowed, spec, found, serves); err != nil {
+		return nil, err
 	}
-	if command.Network, err = bundle.NetworkAllowed(spec.Annotations); err != nil {
-		return nil, none, err
+	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), d.bundle)
+	return chosen, err
+}
+
+// settle decides what the container gets.
+func (p *program) settle(allowed *policy.Policy, spec *specs.Spec, found *image.Wasm, serves bool) (err error) {
+	inPod := bundle.InPod(spec.Annotations) && !usesHostNetwork(spec)
+	p.settings, err = allowed.Settings(policy.Container{Annotations: spec.Annotations, Serves: serves, InPod: inPod})
+	if err != nil {
+		return err
 	}
-	if code.HTTP {
-		if command.HTTP, err = bundle.HTTPAddr(spec.Annotations, found.ExposedPorts); err != nil {
-			return nil, none, err
+	s := p.settings
+	p.command.Flags = s.Engine.Flags()
+	p.command.Sockets = s.Network == policy.NetworkAllow
+	p.command.HTTPClient = s.Network >= policy.NetworkHTTP && !serves
+	if !serves {
+		return nil
+	}
+	addr, err := bundle.HTTPAddr(spec.Annotations, found.ExposedPorts)
+	p.command.Server = engine.Server{Addr: addr, Requests: s.Requests, Connections: s.Connections, Reuse: s.Reuse}
+	return err
+}
+
+// usesHostNetwork reports whether a container has no network of its own, nor
+// that of a pod.
+func usesHostNetwork(spec *specs.Spec) bool {
+	for _, ns := range spec.Linux.Namespaces {
+		if ns.Type != specs.NetworkNamespace {
+			continue
 		}
+		if ns.Path == "" {
+			return false
+		}
+		theirs, err := os.Stat(ns.Path)
+		ours, ourErr := os.Stat("/proc/self/ns/net")
+		return err != nil || ourErr != nil || os.SameFile(theirs, ours)
 	}
-	return &program{code, installed}, command, nil
+	return true
 }
 
 // rewrite writes the config that runs the engine.
-func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program, command engine.Command) error {
+func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program) error {
 	root := filepath.Join(r.Bundle, "engine-root")
 	if err := bundle.MakeRoot(root); err != nil {
 		return fmt.Errorf("make the root of the engine: %w", err)
 	}
 	rootfs := rootfsOf(r, spec)
-	args, env := p.engine.Process(command)
+	addr := p.command.Server.Addr
 	container := bundle.Container{
-		Root: root, Rootfs: rootfs.path, Engine: p.engine.Dir, Code: p.Path, Args: args, Env: env,
-		BindsLowPort: command.HTTP.IsValid() && command.HTTP.Port() < 1024,
-		Resolve:      rootfs.resolve,
+		Root: root, Rootfs: rootfs.path, Engine: p.engine.Dir, Code: p.code,
+		Process: p.process, Resolve: rootfs.resolve, IsDirectory: isDirectory,
+		Network:       p.settings.Network == policy.NetworkAllow,
+		NoConnections: p.serves() && p.settings.Network == policy.NetworkDeny,
+		BindsLowPort:  p.serves() && addr.Port() < 1024,
 	}
 	change := func() error { return bundle.Rewrite(spec, container) }
 	if bundle.NeedsRootfs(spec) {
@@ -146,4 +182,18 @@ func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program, command
 		return err
 	}
 	return bundle.Write(r.Bundle, spec)
+}
+
+// process is the engine's for a guest with these directories.
+func (p *program) process(dirs []bundle.Directory) (args, env []string) {
+	command := p.command
+	for _, d := range dirs {
+		command.Preopens = append(command.Preopens, engine.Preopen{Dir: d.Path, Name: d.Name})
+	}
+	return p.engine.Process(command)
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

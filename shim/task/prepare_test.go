@@ -137,18 +137,18 @@ func TestLocate(t *testing.T) {
 	if err := os.Symlink("/var/lib/containerd/"+taskPlugin+"/default/c", filepath.Join(dir, "work")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(envState, "")
+	t.Setenv("WASMFILE_STATE", "")
 	p := &preparer{}
 	got, err := p.locate(t.Context(), dir)
 	want := directories{bundle: dir, containerd: "/var/lib/containerd", state: "/var/lib/containerd/io.containerd.wasmfile.v1"}
 	if err != nil || got != want {
 		t.Errorf("the directories are %+v, %v", got, err)
 	}
-	t.Setenv(envState, "/elsewhere")
+	t.Setenv("WASMFILE_STATE", "/elsewhere")
 	if got, err := p.locate(t.Context(), dir); err != nil || got.state != "/elsewhere" || got.containerd != want.containerd {
 		t.Errorf("with a state directory named they are %+v, %v", got, err)
 	}
-	t.Setenv(envState, "relative")
+	t.Setenv("WASMFILE_STATE", "relative")
 	if _, err := p.locate(t.Context(), dir); err == nil {
 		t.Error("a relative state directory was taken")
 	}

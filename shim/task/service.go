@@ -51,10 +51,16 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 	if g == nil {
 		return s.runc.Create(ctx, r)
 	}
+	if !g.serves { // Of a server, a trap ends one request, and the engine says so itself.
+		if g.traps, err = reportTraps(ctx, r, g.component); err != nil {
+			return nil, rpcError(err)
+		}
+	}
 	s.guests.add(r.ID, g)
 	created, err := s.runc.Create(ctx, r)
 	if err != nil {
 		s.guests.remove(r.ID)
+		g.traps.abandon()
 	}
 	return created, err
 }
@@ -114,6 +120,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	deleted, err := s.runc.Delete(ctx, r)
 	if err == nil && g != nil && r.ExecID == "" {
 		deleted.ExitStatus = g.status(deleted.ExitStatus)
+		g.traps.wait()
 	}
 	return deleted, err
 }

@@ -36,6 +36,7 @@ func (s *Sandbox) variables() []variable {
 		{"WASMFILE_FRONTEND", s.FrontendImage()},
 		{"DOCKERFILE_FRONTEND", s.Image("dockerfile")},
 		{"WASMFILE_ENGINE", s.tool("wasmtime")},
+		{"WASMFILE_CONFIG", s.path("etc", "shim.toml")},
 		{"GOLANG_IMAGE", s.Image("golang")},
 		{"BUSYBOX_IMAGE", s.Image("busybox")},
 	}
@@ -83,6 +84,7 @@ func (s *Sandbox) configureClients(ctx context.Context) error {
 		return err
 	}
 	for _, file := range []struct{ template, path string }{
+		{"shim.toml", "shim.toml"},
 		{"nerdctl.toml", "nerdctl.toml"},
 		{"crictl.yaml", "crictl.yaml"},
 		{"regctl.json", "regctl.json"},

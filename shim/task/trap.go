@@ -1,0 +1,181 @@
+package task
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/fifo"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// tailSize is how much of the end of a stream is looked at for what the
+	// engine says of a trap. Backtraces of more frames than fit are cut by
+	// the engine.
+	tailSize = 16 << 10
+
+	// endWait is how long the exit status may take to arrive after the end of
+	// a stream, and the end of a stream after the deletion.
+	endWait = 2 * time.Second
+
+	streamName = "guest-errors"
+)
+
+// trapReport stands between a command's standard error, or its terminal, and
+// the client that reads it, and adds one line when the guest has trapped: what
+// trapped, and where. The engine itself says so in a dozen lines.
+type trapReport struct {
+	// component is the name by which the line calls the guest.
+	component string
+	newline   string
+
+	from   io.ReadCloser
+	to     io.WriteCloser
+	keep   io.Closer // the client's end, open, so that the client may come and go
+	tail   []byte
+	status chan uint32
+	done   chan struct{}
+}
+
+// reportTraps changes a request so that its guest's traps are reported. It
+// returns nil where the client does not read a named pipe, such as a logging
+// program that runc starts: it gets what the engine says.
+func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component string) (_ *trapReport, err error) {
+	stream, newline := &r.Stderr, "\n"
+	if r.Terminal {
+		stream, newline = &r.Stdout, "\r\n"
+	}
+	if ok, err := fifo.IsFifo(*stream); err != nil || !ok || r.Stdout == r.Stderr {
+		return nil, nil //nolint:nilerr // Not a pipe, or not there: runc says best what is wrong.
+	}
+	t := &trapReport{component: component, newline: newline, status: make(chan uint32, 1), done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, t.close())
+		}
+	}()
+	// They live as long as the guest, not the request.
+	ctx = context.WithoutCancel(ctx)
+	if t.to, err = fifo.OpenFifo(ctx, *stream, unix.O_WRONLY, 0); err != nil {
+		return t, fmt.Errorf("open the stream of errors: %w", err)
+	}
+	if t.keep, err = fifo.OpenFifo(ctx, *stream, unix.O_RDONLY, 0); err != nil {
+		return t, fmt.Errorf("open the stream of errors: %w", err)
+	}
+	own := filepath.Join(r.Bundle, streamName)
+	if t.from, err = fifo.OpenFifo(ctx, own, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600); err != nil {
+		return t, fmt.Errorf("make a stream of errors: %w", err)
+	}
+	*stream = own
+	go t.copy()
+	return t, nil
+}
+
+// copy passes the stream on until it ends.
+func (t *trapReport) copy() {
+	defer close(t.done)
+	defer t.close() //nolint:errcheck // Nobody is left to be told.
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := t.from.Read(buffer)
+		if n > 0 {
+			t.tail = append(t.tail, buffer[:n]...)
+			t.tail = t.tail[max(0, len(t.tail)-tailSize):]
+			_, _ = t.to.Write(buffer[:n]) // A client that is gone must not stop the guest.
+		}
+		if err != nil {
+			break
+		}
+	}
+	select {
+	case status := <-t.status:
+		if line := describeTrap(t.tail, t.component); status != 0 && line != "" {
+			_, _ = io.WriteString(t.to, line+t.newline)
+		}
+	case <-time.After(endWait):
+	}
+}
+
+func (t *trapReport) close() error {
+	var errs []error
+	for _, c := range []io.Closer{t.from, t.to, t.keep} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// exited tells the status of the guest, once. It may be called for nil.
+func (t *trapReport) exited(status uint32) {
+	if t == nil {
+		return
+	}
+	select {
+	case t.status <- status:
+	default:
+	}
+}
+
+// wait waits until the client has the whole stream, of a guest that was
+// deleted. It may be called for nil.
+func (t *trapReport) wait() {
+	if t == nil {
+		return
+	}
+	t.exited(0) // of a guest that never ran
+	select {
+	case <-t.done:
+	case <-time.After(endWait):
+	}
+}
+
+// abandon ends the report of a guest that could not be created, whose stream
+// nobody may ever have opened. It may be called for nil.
+func (t *trapReport) abandon() {
+	if t == nil {
+		return
+	}
+	t.exited(0)
+	_ = t.from.Close()
+}
+
+var (
+	trapFrame = regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
+	trapCause = regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`)
+)
+
+const backtraceHeader = "error while executing at wasm backtrace:"
+
+// describeTrap makes one line of what the engine says of a trap: a backtrace,
+// whose first frame is where, and the causes, until an empty line. It is empty
+// when the engine says nothing of one.
+func describeTrap(said []byte, component string) string {
+	begin := bytes.LastIndex(said, []byte(backtraceHeader))
+	if begin < 0 {
+		return ""
+	}
+	_, report, _ := strings.Cut(string(said[begin:]), "\n")
+	where, causes := "", []string(nil)
+	for line := range strings.Lines(report) {
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+		if frame := trapFrame.FindStringSubmatch(line); frame != nil {
+			if where == "" {
+				where = " in " + frame[2] + " at " + frame[1]
+			}
+		} else if cause := trapCause.FindStringSubmatch(line); cause != nil {
+			causes = append(causes, cause[1])
+		}
+	}
+	return fmt.Sprintf("wasmfile: component %s trapped%s: %s", component, where, strings.Join(causes, ": "))
+}

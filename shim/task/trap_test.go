@@ -1,0 +1,105 @@
+package task
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/fifo"
+	"golang.org/x/sys/unix"
+)
+
+const overflow = `Error: failed to run main module ` + "`/engine/component.cwasm`" + `
+
+Caused by:
+    0: failed to invoke ` + "`run`" + ` function
+    1: error while executing at wasm backtrace:
+           0:     0x3f - <unknown>!inner
+           1:     0x43 - <unknown>!main
+    2: memory fault at wasm address 0x10000 in linear memory of size 0x10000
+    3: wasm trap: out of bounds memory access
+
+Stack backtrace:
+   0: <unknown>
+`
+
+func TestDescribeTrap(t *testing.T) {
+	cases := map[string]string{
+		"":                                  "",
+		"panic: something of the guest's\n": "",
+		overflow:                            "wasmfile: component app trapped in inner at 0x3f: memory fault at wasm address 0x10000 in linear memory of size 0x10000: out of bounds memory access",
+		"    1: error while executing at wasm backtrace:\n    0:     0x2b - Main!<wasm function 0>\n    2: wasm trap: wasm `unreachable` instruction executed\n": "wasmfile: component app trapped in Main!<wasm function 0> at 0x2b: wasm `unreachable` instruction executed",
+	}
+	for said, want := range cases {
+		if got := describeTrap([]byte(said), "app"); got != want {
+			t.Errorf("%q becomes %q, not %q", said, got, want)
+		}
+	}
+}
+
+// The client gets every byte of the stream, and a line more when the guest
+// trapped.
+func TestReportTraps(t *testing.T) {
+	for _, c := range []struct {
+		status   uint32
+		terminal bool
+		end      string
+	}{{134, false, "out of bounds memory access\n"}, {134, true, "out of bounds memory access\r\n"}, {0, false, overflow[len(overflow)-10:]}} {
+		dir := t.TempDir()
+		client := filepath.Join(dir, "client")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		reader, err := fifo.OpenFifo(ctx, client, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client, Terminal: c.terminal}
+		if c.terminal {
+			r.Stdout, r.Stderr = client, ""
+		}
+		report, err := reportTraps(ctx, r, "app")
+		if err != nil || report == nil || r.Stderr == client || r.Stdout == client {
+			t.Fatalf("report %v, error %v, request %v", report, err, r)
+		}
+		guest, err := os.OpenFile(r.Stderr+r.Stdout, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Repeat("x", 3*tailSize) + "\n" + overflow
+		go func() {
+			_, _ = io.WriteString(guest, said)
+			_ = guest.Close()
+			report.exited(c.status)
+		}()
+		got, err := io.ReadAll(reader)
+		if err != nil || !strings.HasPrefix(string(got), said) || !strings.HasSuffix(string(got), c.end) {
+			t.Errorf("status %d: %d bytes of %d, the end is %q, %v", c.status, len(got), len(said), got[max(0, len(got)-300):], err)
+		}
+		if c.status == 0 && len(got) != len(said) {
+			t.Errorf("a guest that succeeded said %d bytes, the client got %d", len(said), len(got))
+		}
+		report.wait()
+	}
+}
+
+// What is no pipe is left to runc.
+func TestNothingToReport(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{"", "binary:///usr/bin/logger?x", file, "/nothing/here"} {
+		r := &taskapi.CreateTaskRequest{Bundle: t.TempDir(), Stderr: stream, Stdout: "other"}
+		report, err := reportTraps(t.Context(), r, "app")
+		if report != nil || err != nil || r.Stderr != stream {
+			t.Errorf("%q gives %v, %v", stream, report, err)
+		}
+		report.exited(1)
+		report.wait()
+	}
+}
