@@ -12,39 +12,19 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
-// target is what the target's stages are made of.
-type target struct {
-	// base is what they are FROM in the end, and from are the lines of that.
-	base string
-	from []parser.Range
-	// commands are their instructions, those of the base first.
-	commands []instructions.Command
-}
-
-func (f *File) findTarget(stages []instructions.Stage, chain []int, base string) {
-	f.target.base = base
-	for _, i := range slices.Backward(chain) {
-		if f.target.from == nil {
-			f.target.from = stages[i].Location
-		}
-		f.target.commands = append(f.target.commands, stages[i].Commands...)
-	}
-}
-
 // CheckCNCF returns an error at the first instruction of the target that says
 // something for which there is no place in an artifact of the form cncf.
 func (f *File) CheckCNCF() error {
-	if f.target.base != "scratch" {
-		err := fmt.Errorf("form cncf holds one component and nothing of a base image, so %s would be lost: write FROM scratch and COMPONENT --from=%s, or use form oci", f.target.base, f.target.base)
-		return parser.WithLocation(err, f.target.from)
+	if f.Base != nil {
+		err := fmt.Errorf("form cncf holds one component and nothing of a base image, so %s would be lost: write FROM scratch and COMPONENT --from=%s, or use form oci", f.baseName, f.baseName)
+		return parser.WithLocation(err, f.Base)
 	}
-	for _, c := range f.target.commands {
-		location := c.Location()
-		if f.extensionAt(location) != nil {
+	for _, i := range f.Instructions {
+		if i.Command == nil { // an ANNOTATION
 			continue
 		}
-		if err := f.checkCNCFCommand(c); err != nil {
-			return parser.WithLocation(err, location)
+		if err := f.checkCNCFCommand(i.Command); err != nil {
+			return parser.WithLocation(err, i.Location)
 		}
 	}
 	return nil

@@ -90,7 +90,8 @@ type File struct {
 	// they take effect; ENTRYPOINT and CMD are among them.
 	Instructions []Instruction
 
-	target     target
+	// baseName is what is written in Base, variables replaced.
+	baseName   string
 	text       []byte
 	lines      []string
 	escape     rune

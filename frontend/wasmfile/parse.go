@@ -111,10 +111,9 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	if len(chain) > 0 && base != noImage {
-		f.Base = stages[chain[len(chain)-1]].Location
+		f.Base, f.baseName = stages[chain[len(chain)-1]].Location, base
 	}
 	f.findProcess(stages, chain)
-	f.findTarget(stages, chain, base)
 	f.findInstructions(stages, chain)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
 	return f, err
