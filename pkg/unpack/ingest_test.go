@@ -46,7 +46,7 @@ func contentService(t *testing.T) (context.Context, contentapi.ContentClient, co
 	}
 	t.Cleanup(func() { db.Close() })
 	store := metadata.NewDB(db, blobs, nil).ContentStore()
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(16<<20), grpc.StreamInterceptor(
+	server := grpc.NewServer(grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(16<<20), grpc.StreamInterceptor(
 		func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			// The server logs what its clients are told too.
 			logger := logrus.New()
