@@ -7,57 +7,7 @@ import (
 	"strings"
 )
 
-// payload is the size of the component that is pulled, in bytes.
-const payload = 50 << 20
-
 func registry() string { return os.Getenv("REGISTRY") }
-
-// pulls compares what moves the same bytes: oras into a layout, and nerdctl
-// with an ordinary image, which it also unpacks.
-func (b bench) pulls() ([]result, error) {
-	dir, err := b.context("pull", payload)
-	if err != nil {
-		return nil, err
-	}
-	artifact, image := registry()+"/bench/artifact:latest", registry()+"/bench/image:latest"
-	layout := filepath.Join(b.dir, "layout")
-	for _, args := range [][]string{
-		build(dir, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", artifact},
-		build(dir, "Dockerfile", builtin, "type=image,push=true,name="+image, "--platform", "linux/amd64", "--provenance=false"),
-	} {
-		if err := b.command(args); err != nil {
-			return nil, err
-		}
-	}
-	target := filepath.Join(b.dir, "pulled")
-	ours := side{
-		name:    "nerdctl wasm pull",
-		command: []string{"nerdctl", "wasm", "pull", "-q", artifact},
-		clean:   [][]string{{"nerdctl", "rmi", "-f", artifact}, {"ctr", "content", "prune", "references"}},
-	}
-	var results []result
-	for _, c := range []struct {
-		what string
-		peer side
-	}{
-		{"pull, 50 MB", side{
-			name: "oras cp", command: []string{"oras", "cp", "--no-tty", "--from-plain-http", "--to-oci-layout", artifact, target + ":latest"},
-			clean: [][]string{{"rm", "-rf", target}},
-		}},
-		{"pull, 50 MB", side{
-			name: "nerdctl pull, an image", command: []string{"nerdctl", "pull", "-q", image},
-			clean: [][]string{{"nerdctl", "rmi", "-f", image}, {"ctr", "content", "prune", "references"}},
-		}},
-	} {
-		r, err := b.compare(c.what, ours, c.peer)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, r)
-	}
-	return results, nil
-}
 
 // runs compares with a native program that prints a line, by the same tool.
 func (b bench) runs() ([]result, error) {

@@ -3,8 +3,8 @@ package action
 import (
 	"fmt"
 	"slices"
+	"strings"
 
-	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -13,14 +13,17 @@ import (
 
 // checkPulled returns an error that matches unpack.ErrIncomplete when the
 // component that a container starts was left out of the pull.
-func checkPulled(image *unpack.Image, o types.ContainerCreateOptions) error {
+func checkPulled(image *unpack.Image, o RunOptions) error {
 	if len(image.Missing) == 0 {
 		return nil
 	}
 	config := image.Artifact.Config.Config
 	process := slices.Concat(config.Entrypoint, config.Cmd)
-	if o.EntrypointChanged {
-		process = o.Entrypoint
+	if o.Create.EntrypointChanged {
+		process = o.Create.Entrypoint
+	}
+	if component, _, ok := strings.Cut(o.Invoke, "#"); ok {
+		process = []string{component}
 	}
 	if len(process) == 0 { // an argument chooses
 		return fmt.Errorf("%s: %w: component %s was left out when it was pulled", image.Record.Name, unpack.ErrIncomplete, artifact.Name(image.Missing[0]))

@@ -161,7 +161,7 @@ func existing(ctx context.Context, client *containerd.Client, raw string, o RunO
 		err = fmt.Errorf("%w: %w", unpack.ErrIncomplete, err)
 	}
 	if err == nil {
-		err = checkPulled(image, o.Create)
+		err = checkPulled(image, o)
 	}
 	return image, err
 }

@@ -58,7 +58,7 @@ func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	if !errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("read %s from the content store: %w", desc.Digest, err)
 	}
-	encoded, err := artifact.ReadDocument(ctx, d.source, desc)
+	encoded, err := artifact.ReadDocument(ctx, artifact.FetcherFunc(d.open), desc)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +66,14 @@ func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	defer d.mu.Unlock()
 	d.kept[desc.Digest] = encoded
 	return io.NopCloser(bytes.NewReader(encoded)), nil
+}
+
+// open opens a document of the source, which may be cut.
+func (d *documents) open(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	if desc.Size <= 0 { // its end is where it ends
+		return d.source.Fetch(ctx, desc)
+	}
+	return &resuming{ctx: ctx, source: d.source, desc: desc}, nil
 }
 
 // fetched reports whether a document came from the source.

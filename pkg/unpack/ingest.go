@@ -28,7 +28,7 @@ const (
 
 	// lockWait is how long to wait first for somebody who writes the same
 	// blob; it doubles up to maxLockWait.
-	lockWait, maxLockWait = 5 * time.Millisecond, 200 * time.Millisecond
+	lockWait, maxLockWait = 10 * time.Millisecond, 200 * time.Millisecond
 )
 
 // ingest writes one blob into containerd's content store. It speaks the store's
@@ -135,16 +135,24 @@ func (i *ingest) write(r io.Reader, written func(offset int64)) error {
 			written(i.offset)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, i.settle(sent))
 		}
 	}
+	if err := i.settle(sent); err != nil {
+		return err
+	}
+	written(i.offset)
+	return atEnd(r, i.desc)
+}
+
+// settle waits until the store has what was sent, which it keeps then.
+func (i *ingest) settle(sent int64) error {
 	for i.offset < sent {
 		if err := i.answer(); err != nil {
 			return fmt.Errorf("store %s: %w", i.desc.Digest, err)
 		}
 	}
-	written(i.offset)
-	return atEnd(r, i.desc)
+	return nil
 }
 
 // atEnd returns an error when a blob goes on after its size.

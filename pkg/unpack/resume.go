@@ -93,12 +93,12 @@ func (r *resuming) again(cause error) error {
 		_ = r.Close() // it is broken already
 	}
 	var network net.Error
-	short := errors.Is(cause, io.EOF)
-	lost := errors.Is(cause, io.ErrUnexpectedEOF) || r.began && errors.As(cause, &network)
+	short := cause == io.EOF // a wrapped one is a connection's
+	lost := errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF) || r.began && errors.As(cause, &network)
 	switch {
 	case r.ctx.Err() != nil:
 		return r.ctx.Err()
-	case r.cuts < maxCuts && (short || lost):
+	case lost && r.cuts < maxCuts:
 	case short:
 		return fmt.Errorf("%s: %w: %d bytes instead of %d", r.desc.Digest, artifact.ErrSizeMismatch, r.offset, r.desc.Size)
 	case lost:

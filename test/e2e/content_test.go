@@ -20,6 +20,8 @@ type recorder struct {
 	*httptest.Server
 	mu      sync.Mutex
 	fetched []string
+	// onRequest, when it is not nil, sees every request.
+	onRequest func(*http.Request)
 }
 
 func newRecorder(t *testing.T) *recorder {
@@ -30,6 +32,11 @@ func newRecorder(t *testing.T) *recorder {
 		if req.Method == http.MethodGet && (strings.Contains(req.URL.Path, "/blobs/") || strings.Contains(req.URL.Path, "/manifests/")) {
 			r.mu.Lock()
 			r.fetched = append(r.fetched, req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:])
+			r.mu.Unlock()
+		}
+		if r.onRequest != nil {
+			r.mu.Lock()
+			r.onRequest(req)
 			r.mu.Unlock()
 		}
 		proxy.ServeHTTP(w, req)

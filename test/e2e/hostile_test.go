@@ -25,6 +25,7 @@ const (
 type hostile struct {
 	blobs    map[string][]byte // by digest
 	manifest []byte
+	layers   []descriptor
 }
 
 type descriptor struct {
@@ -53,7 +54,7 @@ func (h *hostile) artifact(t *testing.T, layers ...descriptor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.manifest = manifest
+	h.manifest, h.layers = manifest, layers
 }
 
 func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
