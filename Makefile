@@ -72,7 +72,7 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 	@$(IN_SANDBOX) go -C test/e2e test -count=1 -timeout 30m -v ./...
 
 .PHONY: test-scale
-test-scale: sandbox-up ## Tests of 2,000 components run, 200 lines, and a gigabyte: minutes
+test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, and 200 containers at once: minutes
 	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge' .
 
 .PHONY: lint

@@ -149,13 +149,17 @@ func (s *session) terminal(ctx context.Context) error {
 		return fmt.Errorf("make the terminal raw: %w", err)
 	}
 	detached := make(chan struct{})
-	task, err := s.terminalTask(ctx, con, detached)
+	keys := &signalKeys{Console: con, ctx: context.WithoutCancel(ctx)}
+	task, err := s.terminalTask(ctx, keys, detached)
 	if err != nil {
 		return adviseTask(err, s.options.Create.Runtime)
 	}
 	exited, err := s.begin(ctx, task)
 	if err != nil {
 		return err
+	}
+	if s.options.Create.Runtime == DefaultRuntime {
+		keys.deliverTo(task)
 	}
 	stop := s.takeSignals(ctx, task)
 	defer stop()
@@ -202,6 +206,8 @@ func (s *session) start(ctx context.Context, task containerd.Task) error {
 	if err := task.Start(ctx); err != nil {
 		return adviseTask(err, s.options.Create.Runtime)
 	}
+	// It runs, and a signal that comes now is its own.
+	ctx = context.WithoutCancel(ctx)
 	if _, restarts := s.labels[restart.PolicyLabel]; restarts {
 		if err := containerutil.UpdateStatusLabel(ctx, s.container, containerd.Running); err != nil {
 			return fmt.Errorf("label the container: %w", err)
@@ -216,12 +222,16 @@ func (s *session) start(ctx context.Context, task containerd.Task) error {
 // takeSignals sends signals on to the guest, and only then lets go of the ones
 // that interrupted the setup.
 func (s *session) takeSignals(ctx context.Context, task containerd.Task) (stop func()) {
+	interrupted := ctx.Err() != nil // by a signal since the guest started
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGPIPE) // writes fail instead
 	if s.options.Create.SigProxy {
 		signal.Notify(signals, forwarded...)
 	}
 	s.options.Ready()
+	if interrupted {
+		signals <- syscall.SIGTERM
+	}
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		for received := range signals {

@@ -139,8 +139,8 @@ func TestDispatch(t *testing.T) {
 
 // TestHelpTeaches: given --help, every verb has an example.
 func TestHelpTeaches(t *testing.T) {
-	for _, verb := range []string{"run", "pull", "push", "build", "inspect"} {
-		if out := must(t, "nerdctl", "wasm", verb, "--help"); !strings.Contains(out, "Examples:") {
+	for _, verb := range []string{"run", "create", "pull", "push", "build", "inspect", "ps", "images", "history", "diff", "convert", "save", "load", "import", "export", "prune", "system check"} {
+		if out := must(t, append(append([]string{"nerdctl", "wasm"}, strings.Fields(verb)...), "--help")...); !strings.Contains(out, "Examples:") {
 			t.Errorf("%s --help has no examples:\n%s", verb, out)
 		}
 	}

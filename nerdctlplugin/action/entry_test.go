@@ -1,0 +1,82 @@
+package action
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// made is an artifact with components of these names, whose digests are of the
+// names too, or of what follows an "=".
+func made(names ...string) *artifact.Artifact {
+	a := &artifact.Artifact{}
+	for _, name := range names {
+		name, content, ok := strings.Cut(name, "=")
+		if !ok {
+			content = name
+		}
+		layer := ocispec.Descriptor{
+			MediaType: artifact.MediaTypeComponentLayer, Digest: ocispec.DescriptorEmptyJSON.Digest.Algorithm().FromString(content),
+			Size: int64(len(content)), Annotations: map[string]string{ocispec.AnnotationTitle: name},
+		}
+		a.Manifest.Layers = append(a.Manifest.Layers, layer)
+	}
+	return a
+}
+
+// TestInvokeChoosesTheEntrypoint: given what --invoke says, the entrypoint is
+// the component and the call.
+func TestInvokeChoosesTheEntrypoint(t *testing.T) {
+	for _, c := range []struct {
+		invoke, entrypoint string
+		names              []string
+		want               string // empty for an error
+	}{
+		{"f", "", []string{"a.wasm"}, "a.wasm#f"},
+		{"f", "b", []string{"a.wasm", "b.wasm"}, "b.wasm#f"},
+		{"f", "b#g", []string{"a.wasm", "b.wasm"}, "b.wasm#f"},
+		{"a#f(1)", "b", []string{"a.wasm", "b.wasm"}, "a.wasm#f(1)"},
+		{`f("a#b")`, "b", []string{"a.wasm", "b.wasm"}, `b.wasm#f("a#b")`},
+		{"f", "", []string{"a.wasm", "b.wasm"}, ""},
+		{"c#f", "", []string{"a.wasm", "b.wasm"}, ""},
+		{"", "b", []string{"a.wasm", "b.wasm"}, "b"},
+	} {
+		a := made(c.names...)
+		var o RunOptions
+		o.Invoke = c.invoke
+		if c.entrypoint != "" {
+			o.Create.Entrypoint, o.Create.EntrypointChanged = []string{c.entrypoint}, true
+		}
+		err := invoke(a, &o)
+		if (err != nil) != (c.want == "") || err == nil && !slices.Equal(o.Create.Entrypoint, []string{c.want}) {
+			t.Errorf("%s of %v: %v, %v; it has to be %q", c.invoke, c.names, o.Create.Entrypoint, err, c.want)
+		}
+	}
+}
+
+func TestHostEnvDoesNotReplaceTheImages(t *testing.T) {
+	got := hostEnv([]string{"A=1", "B=2", "=odd"}, []string{"B=image"})
+	if !slices.Equal(got, []string{"A=1"}) {
+		t.Errorf("the guest gets %v", got)
+	}
+}
+
+// TestRunwasiRunsOneComponent: given an artifact of several components, a shim
+// of runwasi is refused; ours, and one with a format of its own, are not.
+func TestRunwasiRunsOneComponent(t *testing.T) {
+	two := made("a.wasm", "b.wasm")
+	if err := checkRuntime(two, "io.containerd.wasmtime.v1"); err == nil || !strings.Contains(err.Error(), "a.wasm, b.wasm") {
+		t.Errorf("the error is %v", err)
+	}
+	for runtime, a := range map[string]*artifact.Artifact{
+		DefaultRuntime: two, "io.containerd.spin.v2": two, "io.containerd.wasmtime.v1": made("a.wasm"),
+	} {
+		if err := checkRuntime(a, runtime); err != nil {
+			t.Errorf("%s: %v", runtime, err)
+		}
+	}
+}

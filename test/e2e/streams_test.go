@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestSlowReader: given a reader that takes its time, 100 MB of output arrive
+// whole.
+func TestSlowReader(t *testing.T) {
+	const size = 100 << 20
+	file := filepath.Join(t.TempDir(), "big")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sha256.New()
+	if _, err := io.CopyN(io.MultiWriter(out, want), pattern{}, size); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "nerdctl", append([]string{"wasm"}, wasmRun("--net", "none", "-v", file+":/big:ro", probe(t, "component"), "read", "/big")[2:]...)...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got, n := sha256.New(), int64(0)
+	for {
+		read, err := io.CopyN(got, stdout, 8<<20)
+		n += read
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := cmd.Wait(); err != nil || n != size || string(got.Sum(nil)) != string(want.Sum(nil)) {
+		t.Errorf("%d bytes of %d, %v", n, size, err)
+	}
+}
+
+// pattern is bytes without an end.
+type pattern struct{}
+
+func (pattern) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(i * 7)
+	}
+	return len(p), nil
+}
+
+// TestReaderGoesAway: given a reader that stops in the middle, run ends soon,
+// and leaves nothing behind.
+func TestReaderGoesAway(t *testing.T) {
+	name := unique("gone")
+	line := strings.Join(wasmRun("--net", "none", "--name", name, "-i", probe(t, "component"), "cat"), " ")
+	start := time.Now()
+	if r := try(t, "sh", "-c", "yes | "+line+" | head -c 1000 >/dev/null"); r.code != 0 {
+		t.Errorf("exit code %d: %s", r.code, r.all())
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	eventually(t, 10*time.Second, "that the container is removed", func() bool {
+		return try(t, "nerdctl", "ps", "-aq", "--filter", "name="+name).stdout == ""
+	})
+}
+
+// TestStdinClosed: given a standard input that is closed, or ends before the
+// guest starts, the guest sees its end.
+func TestStdinClosed(t *testing.T) {
+	run := strings.Join(wasmRun("--net", "none", "-i", probe(t, "component"), "cat"), " ")
+	for _, line := range []string{run + " <&-", run + " </dev/null", "true | " + run, "printf x | " + run} {
+		if r := try(t, "timeout", "60", "sh", "-c", line); r.code != 0 {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.all())
+		}
+	}
+}
+
+// TestManyRuns: given 200 runs of one artifact at once, all succeed, each with
+// its own output, and nothing is left.
+func TestManyRuns(t *testing.T) {
+	atScale(t)
+	const count, parallel = 200, 20
+	ref := probe(t, "component")
+	namespace := unique("many")
+	defer removeNamespace(t, namespace)
+	_, wasm := inNamespace(namespace)
+	must(t, append(wasm, "pull", "-q", ref)...)
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i := range count {
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			want := fmt.Sprintf("run %d\n", i)
+			args := append(append([]string{}, wasm...), "run", "--rm", "--net", "none", ref, "echo", "run", fmt.Sprint(i))
+			if r := try(t, args...); r.code != 0 || r.stdout != want {
+				t.Errorf("run %d: exit code %d, %q, %q", i, r.code, r.stdout, r.stderr)
+			}
+		})
+	}
+	group.Wait()
+	must(t, "ctr", "-n", namespace, "images", "rm", "--sync", ref)
+	eventually(t, 20*time.Second, "that the garbage is collected", func() bool {
+		return try(t, "ctr", "-n", namespace, "content", "ls", "-q").stdout == ""
+	})
+	nothingLeft(t, namespace)
+}
