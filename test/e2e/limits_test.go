@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,12 +25,30 @@ func annotated(pairs string) []string {
 // with a way to ask it.
 func serve(t *testing.T, annotations string) (name, address string, ask func(path string) (int, string)) {
 	t.Helper()
-	ref := publishGuest(t, "web")
+	return serveGuest(t, "web", annotations)
+}
+
+func serveGuest(t *testing.T, guest, annotations string) (name, address string, ask func(path string) (int, string)) {
+	t.Helper()
+	ref := publishGuest(t, guest)
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	name, address = unique("web"), "127.0.0.1:"+freePort(t)
 	args := append([]string{"nerdctl", "wasm", "run", "-d", "-q", "--name", name, "--net", "host"}, annotated("http.addr="+address+" "+annotations)...)
 	must(t, append(args, ref)...)
-	ask = func(path string) (int, string) { return get("http://" + address + path) }
+	// A connection that stays open would be waited for when the server is to end.
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ask = func(path string) (int, string) {
+		response, err := client.Get("http://" + address + path)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return response.StatusCode, string(body)
+	}
 	// What a probe of Kubernetes or Docker does.
 	eventually(t, 20*time.Second, "an answer", func() bool {
 		connection, err := net.Dial("tcp", address)
@@ -56,6 +75,22 @@ func TestServerDefaults(t *testing.T) {
 	}
 	if log := must(t, "sh", "-c", "nerdctl logs "+name+" 2>&1"); !strings.Contains(log, "unreachable") {
 		t.Errorf("the log does not say what trapped: %q", log)
+	}
+}
+
+// TestServerOfNewestWASI: given a component of WASI 0.3 that handles HTTP, it is
+// served, a trap ends one request, and it ends well when it is asked to.
+func TestServerOfNewestWASI(t *testing.T) {
+	name, _, ask := serveGuest(t, "web3", "http.timeout=5s http.requests=2")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	for path, want := range map[string]int{"/": 200, "/trap": 500, "/other": 200} {
+		if status, _ := ask(path); status != want {
+			t.Errorf("%s gives %d, not %d", path, status, want)
+		}
+	}
+	stopsInTime(t, "nerdctl", "stop", name)
+	if code := must(t, "nerdctl", "inspect", "--format", "{{.State.ExitCode}}", name); code != "0" {
+		t.Errorf("exit code %s", code)
 	}
 }
 

@@ -15,7 +15,8 @@ func inPlugin(ref, annotations string, args ...string) []string {
 // choose among what it describes, and has no more.
 func TestEngineConfigurations(t *testing.T) {
 	pages, wide, spin, config := publishGuest(t, "pages"), publishGuest(t, "wide"), probe(t, "module"), publishGuest(t, "config")
-	for _, ref := range []string{pages, wide, spin, config} {
+	store := publishGuest(t, "store")
+	for _, ref := range []string{pages, wide, spin, config, store} {
 		must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	}
 	fails(t, []string{"page sizes"}, inPlugin(pages, "")...)
@@ -42,6 +43,10 @@ timeout = "500ms"
 config = true
 config-var = { colour = "blue" }
 
+[engine-config.kept.wasi]
+keyvalue = true
+keyvalue-in-memory-data = { colour = "blue" }
+
 [engine-config.all.wasm]
 gc = true
 threads = true
@@ -53,7 +58,7 @@ memory64 = true
 	must(t, inPlugin(pages, "engine-config=pages")...)
 	fails(t, []string{"page sizes"}, inPlugin(pages, "")...)
 	fails(t, []string{"wide"}, inPlugin(wide, "engine-config=narrow")...)
-	fails(t, []string{"engine-config", "all, blue, hurried, metered, narrow, pages"}, inPlugin(wide, "engine-config=other")...)
+	fails(t, []string{"engine-config", "all, blue, hurried, kept, metered, narrow, pages"}, inPlugin(wide, "engine-config=other")...)
 	for configuration, cause := range map[string]string{"metered": "all fuel consumed by WebAssembly", "hurried": "interrupt"} {
 		r := try(t, inPlugin(spin, "engine-config="+configuration, "spin")...)
 		if r.code != 134 || !strings.Contains(r.stderr, "wasmfile: component guest.wasm trapped in ") || !strings.Contains(r.stderr, ": "+cause+"\n") {
@@ -63,6 +68,8 @@ memory64 = true
 	must(t, inPlugin(spin, "engine-config=all", "args")...)
 	must(t, inPlugin(config, "engine-config=blue")...)
 	fails(t, []string{"wasi:config"}, inPlugin(config, "")...)
+	must(t, inPlugin(store, "engine-config=kept")...)
+	fails(t, []string{"wasi:keyvalue"}, inPlugin(store, "engine-config=blue")...)
 
 	must(t, inPlugin(spin, "memory=120MiB", "alloc", "20")...)
 	fails(t, []string{"out of memory"}, inPlugin(spin, "memory=64MiB", "alloc", "100")...)
