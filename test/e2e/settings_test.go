@@ -142,3 +142,30 @@ func TestExports(t *testing.T) {
 		}
 	}
 }
+
+// TestTerminalOfEachClient: given a terminal, the guest's output, its exit code and the
+// report of a trap come through it.
+func TestTerminalOfEachClient(t *testing.T) {
+	ref := probe(t, "module")
+	for _, client := range clients {
+		t.Run(client.name, func(t *testing.T) {
+			client.pull(t, ref)
+			in := func(args ...string) result {
+				line := strings.Join(client.run(ref, []string{"-t"}, args...), " ")
+				r := try(t, "script", "--quiet", "--return", "--command", line, "/dev/null")
+				// Each terminal on the way may put a carriage return.
+				r.stdout = strings.ReplaceAll(r.stdout, "\r", "")
+				return r
+			}
+			if r := in("args", "a", "b"); r.code != 0 || !strings.HasSuffix(r.stdout, "a\nb\n") {
+				t.Errorf("exit code %d, %q", r.code, r.all())
+			}
+			if r := in("exit", "7"); r.code != 7 {
+				t.Errorf("exit code %d, %q", r.code, r.all())
+			}
+			if r := in("trap"); r.code != 134 || !strings.Contains(r.stdout, "\nwasmfile: component guest.wasm trapped in ") {
+				t.Errorf("exit code %d, %q", r.code, r.all())
+			}
+		})
+	}
+}

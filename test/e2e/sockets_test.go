@@ -137,3 +137,24 @@ func TestPodNetwork(t *testing.T) {
 		}
 	}
 }
+
+// TestImagesCannotWiden: given an image whose annotations and labels ask for
+// the network, its guest does not have it.
+func TestImagesCannotWiden(t *testing.T) {
+	port := echoes(t)
+	ref := publishDir(t, "greedy", write(t, map[string]string{
+		"guest.wasm": string(guest(t, "net")),
+		"Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n" +
+			"ANNOTATION io.github.wasmfile.network=allow\nLABEL io.github.wasmfile.network=allow\n",
+	}))
+	for _, client := range clients {
+		client.pull(t, ref)
+		flags := []string{"--net", "host"}
+		if client.name == "ctr" {
+			flags = []string{"--net-host"}
+		}
+		if r := try(t, client.run(ref, flags, "tcp", port)...); r.code != 134 {
+			t.Errorf("%s: exit code %d, %s", client.name, r.code, r.all())
+		}
+	}
+}
