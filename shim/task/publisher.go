@@ -37,7 +37,7 @@ func (p publisher) Publish(ctx context.Context, topic string, event events.Event
 // command reads when the shim itself is gone.
 func (p publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit) {
 	actual := e.ExitStatus
-	g.traps.exited(actual)
+	g.traps.finish(actual)
 	e.ExitStatus = g.status(actual)
 	if e.ExitStatus == actual {
 		return

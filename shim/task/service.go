@@ -109,6 +109,7 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 	g := s.guests.get(r.ID)
 	exit, err := s.runc.Wait(ctx, r)
 	if err == nil && g != nil && r.ExecID == "" {
+		g.traps.finish(exit.ExitStatus)
 		exit.ExitStatus = g.status(exit.ExitStatus)
 	}
 	return exit, err
@@ -119,8 +120,8 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	g := s.guests.get(r.ID) // Publishing the deletion forgets it.
 	deleted, err := s.runc.Delete(ctx, r)
 	if err == nil && g != nil && r.ExecID == "" {
+		g.traps.finish(deleted.ExitStatus)
 		deleted.ExitStatus = g.status(deleted.ExitStatus)
-		g.traps.wait()
 	}
 	return deleted, err
 }

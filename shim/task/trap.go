@@ -23,7 +23,8 @@ const (
 	tailSize = 16 << 10
 
 	// endWait is how long the exit status may take to arrive after the end of
-	// a stream, and the end of a stream after the deletion.
+	// a stream, and the end of a stream, which a client may have stopped
+	// reading, after the exit status.
 	endWait = 2 * time.Second
 
 	streamName = "guest-errors"
@@ -114,8 +115,10 @@ func (t *trapReport) close() error {
 	return errors.Join(errs...)
 }
 
-// exited tells the status of the guest, once. It may be called for nil.
-func (t *trapReport) exited(status uint32) {
+// finish tells the status of the guest, and waits until the stream has ended
+// in the client's pipe: a client closes its end as soon as it has heard of the
+// status. It may be called often, and for nil.
+func (t *trapReport) finish(status uint32) {
 	if t == nil {
 		return
 	}
@@ -123,15 +126,6 @@ func (t *trapReport) exited(status uint32) {
 	case t.status <- status:
 	default:
 	}
-}
-
-// wait waits until the client has the whole stream, of a guest that was
-// deleted. It may be called for nil.
-func (t *trapReport) wait() {
-	if t == nil {
-		return
-	}
-	t.exited(0) // of a guest that never ran
 	select {
 	case <-t.done:
 	case <-time.After(endWait):
@@ -144,8 +138,8 @@ func (t *trapReport) abandon() {
 	if t == nil {
 		return
 	}
-	t.exited(0)
 	_ = t.from.Close()
+	t.finish(0)
 }
 
 var (

@@ -74,7 +74,7 @@ func TestReportTraps(t *testing.T) {
 		go func() {
 			_, _ = io.WriteString(guest, said)
 			_ = guest.Close()
-			report.exited(c.status)
+			report.finish(c.status)
 		}()
 		got, err := io.ReadAll(reader)
 		if err != nil || !strings.HasPrefix(string(got), said) || !strings.HasSuffix(string(got), c.end) {
@@ -83,7 +83,6 @@ func TestReportTraps(t *testing.T) {
 		if c.status == 0 && len(got) != len(said) {
 			t.Errorf("a guest that succeeded said %d bytes, the client got %d", len(said), len(got))
 		}
-		report.wait()
 	}
 }
 
@@ -99,7 +98,6 @@ func TestNothingToReport(t *testing.T) {
 		if report != nil || err != nil || r.Stderr != stream {
 			t.Errorf("%q gives %v, %v", stream, report, err)
 		}
-		report.exited(1)
-		report.wait()
+		report.finish(1)
 	}
 }

@@ -73,6 +73,8 @@ func ctrFlags(flags []string) []string {
 		case "-e":
 			i++
 			out = append(out, "--env", flags[i])
+		case "-t":
+			out = append(out, "--tty")
 		case "-i": // ctr always attaches standard input
 		default:
 			out = append(out, flags[i])

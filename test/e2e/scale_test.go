@@ -1,12 +1,18 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // atScale asks for the tests that take minutes.
@@ -108,4 +114,61 @@ func TestLargeFiles(t *testing.T) {
 	if got := len(layers(t, build{builder: buildkitBuilder(), dir: dir}.layout(t))); got != 2 {
 		t.Errorf("%d layers, not 2", got)
 	}
+}
+
+// TestLargeCompilations: given components of 50 MB, of code or of data, and
+// of many functions, they are compiled within the limits and run. It logs what
+// that takes.
+func TestLargeCompilations(t *testing.T) {
+	atScale(t)
+	t.Log("| module | MB | code MB | compile s | CPU s | memory MB | run s |")
+	for _, c := range []struct {
+		name   string
+		module func() []byte
+	}{
+		{"1,000 functions of 300 operations", func() []byte { return manyFunctions(1_000, 300) }},
+		{"10,000 functions of 300 operations", func() []byte { return manyFunctions(10_000, 300) }},
+		{"100,000 functions of 10 operations", func() []byte { return manyFunctions(100_000, 10) }},
+		{"55,000 functions of 300 operations", func() []byte { return manyFunctions(55_000, 300) }},
+		{"1 function, 50 MB of data", func() []byte { return withData(50 << 20) }},
+	} {
+		module := neverSeen(c.module())
+		size := float64(len(module)) / 1e6
+		ref, namespace, wasm, _ := pulled(t, module)
+		defer removeNamespace(t, namespace)
+		// What a process has at most counts what its parent had when it forked.
+		module = nil
+		debug.FreeOSMemory()
+		compile := wasm("precompile", ref)
+		begun := time.Now()
+		cmd := exec.Command(compile[0], compile[1:]...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		took := time.Since(begun)
+		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		var name string
+		var code int
+		if _, err := fmt.Sscanf(string(out), "%s %d", &name, &code); err != nil {
+			t.Fatalf("%q: %v", out, err)
+		}
+		begun = time.Now()
+		must(t, wasm("run", "--rm", "-q", "--net", "none", ref)...)
+		t.Logf("| %s | %.1f | %.1f | %.1f | %.1f | %d | %.1f |", c.name, size, float64(code)/1e6, took.Seconds(),
+			(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), usage.Maxrss>>10, time.Since(begun).Seconds())
+	}
+}
+
+// withData is a core module that does nothing, with a data segment of that many bytes.
+func withData(size int) []byte {
+	module := manyFunctions(0, 0)
+	// The memory is the third section; one that holds the data takes its place.
+	pages := binary.AppendUvarint(nil, uint64(size>>16)+1)
+	memory := append([]byte{1, 0}, pages...)
+	old := []byte{5, 3, 1, 0, 1}
+	module = bytes.Replace(module, old, append([]byte{5, byte(len(memory))}, memory...), 1)
+	segment := append([]byte{1, 0, 0x41, 0, 0x0b}, binary.AppendUvarint(nil, uint64(size))...)
+	data := append(segment, bytes.Repeat([]byte{7}, size)...)
+	return slices.Concat(module, []byte{11}, binary.AppendUvarint(nil, uint64(len(data))), data)
 }

@@ -13,11 +13,12 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
 
-//go:embed probe *.wat tools.mjs guests.go
+//go:embed probe *.wat *.wit tools.mjs guests.go
 var sources embed.FS
 
 const (
@@ -28,7 +29,11 @@ const (
 )
 
 // written are the guests that are written by hand, as text beside this file.
-var written = []string{"newest", "trap", "exit", "add"}
+var written = []string{"newest", "trap", "exit", "add", "wide", "pages"}
+
+// embedded are those of which the core module is written by hand, with the
+// world of the same name.
+var embedded = []string{"web", "config", "store", "net", "net3", "web3"}
 
 // packages are what is needed from npm: wasm-tools compiled to WebAssembly,
 // what it runs on, and the adapter. They are unpacked without their own
@@ -55,6 +60,13 @@ var (
 //     exit-with-code, which an engine must be told to offer. A component made
 //     by an adapter, as the probe is, can only end with 0 or 1.
 //   - add: a component that exports the function add and is no command
+//   - wide: a core module that needs wide arithmetic, and exports add
+//   - pages: a core module that needs memory pages of one byte
+//   - config, store: components of WASI 0.2 that succeed if there is something
+//     in wasi:config, wasi:keyvalue
+//   - net, net3: commands of WASI 0.2 and 0.3 that use the network
+//   - web: an HTTP component of WASI 0.2 that does what the path says
+//   - web3: an HTTP component of WASI 0.3 that answers without content
 func Build(ctx context.Context, cache string) (map[string]string, error) {
 	building.Lock()
 	defer building.Unlock()
@@ -70,7 +82,7 @@ func Build(ctx context.Context, cache string) (map[string]string, error) {
 		"probe.module":    filepath.Join(dir, "probe.module.wasm"),
 		"probe.component": filepath.Join(dir, "probe.component.wasm"),
 	}
-	for _, name := range written {
+	for _, name := range slices.Concat(written, embedded) {
 		paths[name] = filepath.Join(dir, name+".wasm")
 	}
 	if _, err := os.Stat(dir); err != nil {
@@ -138,6 +150,11 @@ func buildAll(ctx context.Context, cache, dir string) error {
 	}
 	for _, name := range written {
 		if err := tools.Parse(ctx, at(name+".wat"), at(name+".wasm")); err != nil {
+			return err
+		}
+	}
+	for _, name := range embedded {
+		if err := tools.Component(ctx, at(name+".wat"), at(name+".wit"), name, at(name+".wasm")); err != nil {
 			return err
 		}
 	}

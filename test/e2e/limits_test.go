@@ -1,0 +1,194 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// annotated are the flags for annotations of the shim: "name=value" without
+// the prefix of the names.
+func annotated(pairs string) []string {
+	var flags []string
+	for pair := range strings.FieldsSeq(pairs) {
+		flags = append(flags, "--annotation", "io.github.wasmfile."+pair)
+	}
+	return flags
+}
+
+// serve starts the guest web in the host's network and returns its address,
+// with a way to ask it.
+func serve(t *testing.T, annotations string) (name, address string, ask func(path string) (int, string)) {
+	t.Helper()
+	return serveGuest(t, "web", annotations)
+}
+
+func serveGuest(t *testing.T, guest, annotations string) (name, address string, ask func(path string) (int, string)) {
+	t.Helper()
+	ref := publishGuest(t, guest)
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	name, address = unique("web"), "127.0.0.1:"+freePort(t)
+	args := append([]string{"nerdctl", "wasm", "run", "-d", "-q", "--name", name, "--net", "host"}, annotated("http.addr="+address+" "+annotations)...)
+	must(t, append(args, ref)...)
+	// A connection that stays open would be waited for when the server is to end.
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ask = func(path string) (int, string) {
+		response, err := client.Get("http://" + address + path)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return response.StatusCode, string(body)
+	}
+	// What a probe of Kubernetes or Docker does.
+	eventually(t, 20*time.Second, "an answer", func() bool {
+		connection, err := net.Dial("tcp", address)
+		return err == nil && connection.Close() == nil
+	})
+	return name, address, ask
+}
+
+// TestServerDefaults: given a component that is served, each request has a
+// fresh instance with a limit of memory, and a trap is the end of one request.
+func TestServerDefaults(t *testing.T) {
+	name, _, ask := serve(t, "")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	for _, c := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"/", 200, "1"}, {"/", 200, "1"}, {"/trap", 500, ""}, {"/", 200, "1"}, {"/grow", 200, "memory"}, {"/", 200, "1"},
+	} {
+		if status, body := ask(c.path); status != c.status || c.body != "" && body != c.body {
+			t.Errorf("%s gives %d, %q, not %d, %q", c.path, status, body, c.status, c.body)
+		}
+	}
+	if log := must(t, "sh", "-c", "nerdctl logs "+name+" 2>&1"); !strings.Contains(log, "unreachable") {
+		t.Errorf("the log does not say what trapped: %q", log)
+	}
+}
+
+// TestServerOfNewestWASI: given a component of WASI 0.3 that handles HTTP, it is
+// served, a trap ends one request, and it ends well when it is asked to.
+func TestServerOfNewestWASI(t *testing.T) {
+	name, _, ask := serveGuest(t, "web3", "http.timeout=5s http.requests=2")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	for path, want := range map[string]int{"/": 200, "/trap": 500, "/other": 200} {
+		if status, _ := ask(path); status != want {
+			t.Errorf("%s gives %d, not %d", path, status, want)
+		}
+	}
+	stopsInTime(t, "nerdctl", "stop", name)
+	if code := must(t, "nerdctl", "inspect", "--format", "{{.State.ExitCode}}", name); code != "0" {
+		t.Errorf("exit code %s", code)
+	}
+}
+
+// TestServerLimits: given limits by annotations, the server keeps them, and
+// serves on.
+func TestServerLimits(t *testing.T) {
+	name, address, ask := serve(t, "http.timeout=1500ms memory=64MiB http.requests=1 http.connections=2 http.reuse=5")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	if _, first := ask("/"); first != "1" {
+		t.Errorf("the first request is the %s.", first)
+	}
+	if _, second := ask("/"); second != "2" {
+		t.Errorf("the second request is the %s.", second)
+	}
+	if status, body := ask("/grow"); status != 200 || body != "no memory" {
+		t.Errorf("100 MiB of 64 give %d, %q", status, body)
+	}
+	begun := time.Now()
+	client := http.Client{Timeout: 20 * time.Second}
+	response, err := client.Get("http://" + address + "/loop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if took := time.Since(begun); response.StatusCode != 500 || took < time.Second || took > 10*time.Second {
+		t.Errorf("a request without end gives %d after %s", response.StatusCode, took)
+	}
+	begun = time.Now()
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if response, err := client.Get("http://" + address + "/slow"); err != nil {
+				t.Error(err)
+			} else if response.Body.Close(); response.StatusCode != 200 {
+				t.Errorf("a request that waits for another gives %d", response.StatusCode)
+			}
+		})
+	}
+	both.Wait()
+	if took := time.Since(begun); took < 1900*time.Millisecond {
+		t.Errorf("two requests of a second each took %s, one at a time", took)
+	}
+	must(t, "nerdctl", "rm", "-f", name)
+}
+
+// TestServerDrains: given a request in flight, a server that is asked to end
+// takes no other, answers that one, and ends well.
+func TestServerDrains(t *testing.T) {
+	name, address, _ := serve(t, "http.drain=10s")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	answered := make(chan error, 1)
+	go func() {
+		client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Get("http://" + address + "/slow")
+		if err == nil {
+			response.Body.Close()
+		}
+		answered <- err
+	}()
+	time.Sleep(500 * time.Millisecond)
+	must(t, "nerdctl", "kill", "--signal", "TERM", name)
+	if status, body := get("http://" + address + "/"); status != 0 {
+		t.Errorf("a new request is answered by %d, %q", status, body)
+	}
+	if err := <-answered; err != nil {
+		t.Errorf("the request in flight: %v", err)
+	}
+	eventually(t, 5*time.Second, "its end", func() bool {
+		return must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 0"
+	})
+}
+
+// TestServerNetwork: given a component that makes requests of its own, it
+// reaches others unless the annotation denies it.
+func TestServerNetwork(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for annotations, want := range map[string]string{"": "reached", "network=http": "reached", "network=allow": "reached", "network=deny": "refused"} {
+		name, _, ask := serve(t, annotations)
+		if status, body := ask("/out?" + other.Listener.Addr().String()); status != 200 || body != want {
+			t.Errorf("%q: the other server is %q, not %q (%d)", annotations, body, want, status)
+		}
+		if status, body := ask("/"); status != 200 || body != "1" {
+			t.Errorf("%q: the server itself gives %d, %q", annotations, status, body)
+		}
+		must(t, "nerdctl", "rm", "-f", name)
+	}
+}
+
+// TestServerIsStopped: given a server and an idle connection to it, stop ends
+// it within its time to drain.
+func TestServerIsStopped(t *testing.T) {
+	name, address, _ := serve(t, "http.drain=1s")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	idle, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	stopsInTime(t, "nerdctl", "stop", name)
+}
