@@ -75,6 +75,11 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, and 200 containers at once: minutes
 	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge' .
 
+.PHONY: test-runwasi
+test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose build takes many minutes
+	@$(SANDBOX) runwasi
+	@$(IN_SANDBOX) WASMFILE_TEST_RUNWASI=1 go -C test/e2e test -count=1 -timeout 10m -v -run 'TestRunwasi' .
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \

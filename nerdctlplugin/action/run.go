@@ -187,6 +187,9 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
 		return nil, err
 	}
+	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create.Runtime); err != nil {
+		return nil, err
+	}
 	if o.EnvHost {
 		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
 	}

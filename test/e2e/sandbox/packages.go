@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
+type debianPackage struct{ name, provides string }
+
 // debianPackages are what is needed of the system: to build the tools (a
 // compiler, libseccomp for runc, and cargo) and the test guests (node and npm),
 // and to run. The package is there when its file is, or its command is in PATH from
 // wherever.
-var debianPackages = []struct{ name, provides string }{
+var debianPackages = []debianPackage{
 	{"gcc", "gcc"},
 	{"libc6-dev", "/usr/include/stdio.h"},
 	{"pkg-config", "pkg-config"},
@@ -43,8 +45,12 @@ func isInstalled(provides string) bool {
 
 // installPackages installs the Debian packages that are missing.
 func (s *Sandbox) installPackages(ctx context.Context) error {
+	return s.install(ctx, debianPackages)
+}
+
+func (s *Sandbox) install(ctx context.Context, packages []debianPackage) error {
 	var missing []string
-	for _, p := range debianPackages {
+	for _, p := range packages {
 		if !isInstalled(p.provides) {
 			missing = append(missing, p.name)
 		}

@@ -1,0 +1,119 @@
+package action
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+)
+
+// oneBlob is a content store that holds one blob.
+type oneBlob []byte
+
+func (b oneBlob) ReaderAt(_ context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+	if desc.Digest != digest.FromBytes(b) {
+		return nil, errdefs.ErrNotFound
+	}
+	return blobReader{bytes.NewReader(b)}, nil
+}
+
+type blobReader struct{ *bytes.Reader }
+
+func (blobReader) Close() error { return nil }
+
+// ofType makes an artifact of components of a media type.
+func ofType(mediaType string, names ...string) *artifact.Artifact {
+	a := twoComponents("a")
+	a.Manifest.Layers = nil
+	for _, name := range names {
+		a.Manifest.Layers = append(a.Manifest.Layers, ocispec.Descriptor{
+			MediaType: mediaType, Digest: digest.FromString(name), Size: 6,
+			Annotations: map[string]string{ocispec.AnnotationTitle: name},
+		})
+	}
+	return a
+}
+
+func TestRunwasiGetsOnlyWhatItRuns(t *testing.T) {
+	const ours, cncf, content = artifact.MediaTypeComponentLayer, artifact.MediaTypeWasm, "application/vnd.wasm.content.layer.v1+wasm"
+	bare := ofType(cncf, "a.wasm")
+	bare.Config.Platform = ocispec.Platform{}
+	application := ofType(content, "a.wasm", "b.wasm")
+	application.Manifest.Layers = append(application.Manifest.Layers, ocispec.Descriptor{MediaType: "application/vnd.fermyon.spin.application.v1+config"})
+	for name, c := range map[string]struct {
+		runtime  string
+		artifact *artifact.Artifact
+		says     []string // none when it is to run
+	}{
+		"ours":                          {DefaultRuntime, ofType(ours, "a.wasm", "b.wasm"), nil},
+		"one that nobody knows":         {"io.containerd.other.v1", ofType(content, "a.wasm", "b.wasm"), nil},
+		"runc's":                        {"io.containerd.runc.v2", ofType(ours, "a.wasm", "b.wasm"), nil},
+		"one component":                 {"io.containerd.wasmtime.v1", ofType(ours, "a.wasm"), nil},
+		"one of the CNCF's form":        {"io.containerd.wasmer.v1", ofType(cncf, "a.wasm"), nil},
+		"several":                       {"io.containerd.wasmtime.v1", ofType(ours, "a.wasm", "b.wasm"), []string{"io.containerd.wasmtime.v1", "runs one component", "a.wasm, b.wasm", "leave out --runtime"}},
+		"several, another engine":       {"io.containerd.wamr.v1", ofType(ours, "a.wasm", "b.wasm"), []string{"io.containerd.wamr.v1", "runs one component"}},
+		"a type that it does not read":  {"io.containerd.wasmedge.v1", ofType(content, "a.wasm"), []string{"a.wasm is of " + content, "convert --form oci"}},
+		"a config that says nothing":    {"io.containerd.wasmtime.v1", bare, []string{"architecture", "convert --form oci"}},
+		"spin, a type it does not read": {"io.containerd.spin.v2", ofType(ours, "a.wasm"), []string{"a.wasm is of " + ours, "convert --form cncf"}},
+		"spin, several":                 {"io.containerd.spin.v2", ofType(content, "a.wasm", "b.wasm"), []string{"a.wasm, b.wasm"}},
+		"spin, an application":          {"io.containerd.spin.v2", application, nil},
+		"spin, the CNCF's form":         {"io.containerd.spin.v2", ofType(cncf, "a.wasm"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := &unpack.Image{Record: images.Image{Name: "registry.example/x:1", Target: c.artifact.Descriptor}, Artifact: c.artifact}
+			checkRefusal(t, checkRuntime(t.Context(), nil, image, c.runtime), c.says)
+		})
+	}
+}
+
+func checkRefusal(t *testing.T, err error, says []string) {
+	t.Helper()
+	var advice *AdviceError
+	if isRefused := errors.As(err, &advice); isRefused != (len(says) > 0) || isRefused != (err != nil) {
+		t.Fatalf("the error is %v", err)
+	}
+	for _, text := range says {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%q does not say %q", err, text)
+		}
+	}
+}
+
+// The library looks for the image that the container was made of.
+func TestRunwasiNeedsAnImageThatItFinds(t *testing.T) {
+	a := ofType(artifact.MediaTypeComponentLayer, "a.wasm")
+	encoded, err := json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: []ocispec.Descriptor{a.Descriptor},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(encoded), Size: int64(len(encoded))}
+	other := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("of an image with a file"), Size: 8}
+	for name, c := range map[string]struct {
+		record images.Image
+		says   []string
+	}{
+		"a file":                     {images.Image{Name: localDomain + "app:1", Target: a.Descriptor}, []string{"a file is none", "nerdctl wasm load"}},
+		"an index":                   {images.Image{Name: "x:1", Target: index}, []string{"this is an index", "@" + a.Descriptor.Digest.String()}},
+		"an image with a .wasm file": {images.Image{Name: "x:1", Target: other}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := &unpack.Image{Record: c.record, Artifact: a}
+			checkRefusal(t, checkRuntime(t.Context(), oneBlob(encoded), image, "io.containerd.wasmtime.v1"), c.says)
+		})
+	}
+}
