@@ -64,19 +64,3 @@ func TestHostEnvDoesNotReplaceTheImages(t *testing.T) {
 		t.Errorf("the guest gets %v", got)
 	}
 }
-
-// TestRunwasiRunsOneComponent: given an artifact of several components, a shim
-// of runwasi is refused; ours, and one with a format of its own, are not.
-func TestRunwasiRunsOneComponent(t *testing.T) {
-	two := made("a.wasm", "b.wasm")
-	if err := checkRuntime(two, "io.containerd.wasmtime.v1"); err == nil || !strings.Contains(err.Error(), "a.wasm, b.wasm") {
-		t.Errorf("the error is %v", err)
-	}
-	for runtime, a := range map[string]*artifact.Artifact{
-		DefaultRuntime: two, "io.containerd.spin.v2": two, "io.containerd.wasmtime.v1": made("a.wasm"),
-	} {
-		if err := checkRuntime(a, runtime); err != nil {
-			t.Errorf("%s: %v", runtime, err)
-		}
-	}
-}

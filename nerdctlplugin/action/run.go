@@ -178,9 +178,6 @@ func adviseLocal(err error, raw string) error {
 
 // create makes the container by nerdctl's own package.
 func create(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (containerd.Container, error) {
-	if err := checkRuntime(image.Artifact, o.Create.Runtime); err != nil {
-		return nil, err
-	}
 	if err := invoke(image.Artifact, o); err != nil {
 		return nil, err
 	}
