@@ -16,6 +16,7 @@ import (
 
 const (
 	manifestType  = "application/vnd.oci.image.manifest.v1+json"
+	indexType     = "application/vnd.oci.image.index.v1+json"
 	configType    = "application/vnd.oci.image.config.v1+json"
 	componentType = "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm"
 )

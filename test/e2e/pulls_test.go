@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -256,5 +257,122 @@ func TestStoredContent(t *testing.T) {
 	must(t, in("--insecure-registry", "wasm", "push", "-q", ref, target)...)
 	if !slices.Equal(slices.Collect(maps.Keys(mounts)), []string{repository}) {
 		t.Errorf("the push mounted from %v, not from %s", mounts, repository)
+	}
+}
+
+// TestPullShows: given a pipe, a pull writes a line for each blob and for what
+// refers to the artifact; given a terminal, bars; and with -q neither.
+func TestPullShows(t *testing.T) {
+	h := honest(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			servedBlob(w, indexType, []byte(`{"schemaVersion":2,"mediaType":"`+indexType+`","manifests":[{"mediaType":"`+manifestType+
+				`","digest":"`+digest.FromString("sbom").String()+`","size":2048,"artifactType":"application/sbom\u001b[2J"}]}`))
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+	var namespaces []string
+	defer func() {
+		for _, namespace := range namespaces {
+			removeNamespace(t, namespace)
+		}
+	}()
+	pull := func(flags ...string) []string {
+		namespace := unique("shows")
+		namespaces = append(namespaces, namespace)
+		return append([]string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", ref}, flags...)
+	}
+	r := try(t, pull()...)
+	for _, layer := range h.layers {
+		if !strings.Contains(r.stderr, "wasm-"+layer.Digest+": done (") {
+			t.Errorf("no line for %s: %s", layer.Digest, r.stderr)
+		}
+	}
+	for _, text := range []string{digest.FromString("sbom").String(), `application/sbom\x1b[2J`, "2KiB"} {
+		if !strings.Contains(r.stderr, text) {
+			t.Errorf("the referrers lack %q: %s", text, r.stderr)
+		}
+	}
+	if strings.Contains(r.all(), "\x1b") {
+		t.Errorf("there are escape sequences in a pipe: %q", r.all())
+	}
+	if out := must(t, "script", "-qec", strings.Join(pull(), " "), "/dev/null"); !strings.Contains(out, "\x1b[") || !strings.Contains(out, "wasm-sha256:") {
+		t.Errorf("there are no bars on a terminal: %q", out)
+	}
+	if r := try(t, pull("-q")...); r.code != 0 || r.stdout != ref+"\n" || r.stderr != "" {
+		t.Errorf("-q says %q and %q", r.stdout, r.stderr)
+	}
+}
+
+// TestPullChoosesFromIndex: given an index with native and Wasm manifests, the
+// Wasm one is pulled and nothing of the others; --platform chooses, and what
+// cannot be chosen is listed.
+func TestPullChoosesFromIndex(t *testing.T) {
+	h := &hostile{blobs: make(map[string][]byte)}
+	probe := guest(t, "probe.component")
+	manifests := make(map[string]descriptor)
+	for _, name := range []string{"a", "b"} {
+		h.artifact(t, h.add(componentType, name+".wasm", neverSeen(probe)))
+		manifests[name] = h.add(manifestType, "", h.manifest)
+	}
+	native := h.add(manifestType, "", []byte(`{"schemaVersion":2}`)) // which nobody reads
+	on := func(d descriptor, os, architecture string) map[string]any {
+		return map[string]any{
+			"mediaType": d.MediaType, "digest": d.Digest, "size": d.Size,
+			"platform": map[string]string{"os": os, "architecture": architecture},
+		}
+	}
+	var index []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		last := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		switch {
+		case !strings.Contains(r.URL.Path, "/manifests/"):
+			h.ServeHTTP(w, r)
+		case last == "latest", last == digest.FromBytes(index).String():
+			servedBlob(w, indexType, index)
+		case h.blobs[last] != nil:
+			servedBlob(w, manifestType, h.blobs[last])
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	for name, c := range map[string]struct {
+		manifests []map[string]any
+		platform  string
+		want      string
+		says      []string
+	}{
+		"one beside a native one":  {[]map[string]any{on(native, "linux", "amd64"), on(manifests["a"], "wasip2", "wasm")}, "", "a", nil},
+		"the wanted one":           {[]map[string]any{on(manifests["a"], "wasip2", "wasm"), on(native, "linux", "amd64")}, "wasip2/wasm", "a", nil},
+		"two of the same platform": {[]map[string]any{on(manifests["a"], "wasip2", "wasm"), on(manifests["b"], "wasip2", "wasm")}, "", "", []string{manifests["a"].Digest, manifests["b"].Digest, "wasip2/wasm"}},
+		"none of that platform":    {[]map[string]any{on(native, "linux", "amd64"), on(manifests["a"], "wasip2", "wasm")}, "wasip1/wasm", "", []string{"linux/amd64", "wasip2/wasm"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var err error
+			if index, err = json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": c.manifests}); err != nil {
+				t.Fatal(err)
+			}
+			namespace := unique("index")
+			defer removeNamespace(t, namespace)
+			pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", server.Listener.Addr().String() + "/hostile/artifact:latest"}
+			if c.platform != "" {
+				pull = append(pull, "--platform", c.platform)
+			}
+			if c.says != nil {
+				fails(t, c.says, pull...)
+				nothingLeft(t, namespace)
+				return
+			}
+			must(t, pull...)
+			collectGarbage(t, namespace)
+			list := strings.Fields(must(t, "ctr", "-n", namespace, "content", "ls", "-q"))
+			if len(list) != 4 || !slices.Contains(list, manifests[c.want].Digest) {
+				t.Errorf("the store has %v: not index, manifest, config and layer", list)
+			}
+		})
 	}
 }
