@@ -56,6 +56,7 @@ pull without it fetches the rest.`,
 	flags.BoolVar(&o.Precompile, "precompile", false, "compile the components too, as nerdctl wasm precompile does")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
 	cmd.MarkFlagsMutuallyExclusive("all-components", "component")
+	cmd.MarkFlagsMutuallyExclusive("precompile", "component") // it compiles all of them
 	bindVerify(flags, &o.Verify)
 	return cmd
 }
