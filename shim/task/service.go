@@ -126,20 +126,11 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	return deleted, err
 }
 
-// Exec is refused for a WebAssembly container: there is no program inside it
-// but the component, and no shell.
-func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
-	if s.guests.get(r.ID) != nil {
-		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which has no programs to exec into: run its image again with another --entrypoint", r.ID)
-	}
-	return s.runc.Exec(ctx, r)
-}
-
 // Checkpoint is refused for a WebAssembly container: what would be restored
 // is an engine of the host's, at addresses that may mean something else then.
 func (s *Service) Checkpoint(ctx context.Context, r *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
 	if s.guests.get(r.ID) != nil {
-		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which cannot be checkpointed", r.ID)
+		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which cannot be checkpointed: stop it and run its image again", r.ID)
 	}
 	return s.runc.Checkpoint(ctx, r)
 }
