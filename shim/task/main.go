@@ -11,12 +11,14 @@ import (
 	"github.com/containerd/containerd/v2/pkg/shutdown"
 	"github.com/containerd/containerd/v2/plugins"
 	containerdversion "github.com/containerd/containerd/v2/version"
+	gorunc "github.com/containerd/go-runc"
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 
 	"github.com/wasmfile/wasmfile/pkg/version"
 	"github.com/wasmfile/wasmfile/shim/confine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/lifecycle"
 	"github.com/wasmfile/wasmfile/shim/precompile"
 )
 
@@ -65,6 +67,10 @@ func start(ic *plugin.InitContext) (any, error) {
 	runc, err := runctask.NewTaskService(ic.Context, publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
 	if err != nil {
 		return nil, err
+	}
+	gorunc.Monitor = lifecycle.Monitor{
+		ProcessMonitor: gorunc.Monitor,
+		Ours:           func(id string) bool { return living.get(id) != nil },
 	}
 	return newService(runc, living, &preparer{store: store}), nil
 }
