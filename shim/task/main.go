@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	runctask "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
@@ -72,5 +73,7 @@ func start(ic *plugin.InitContext) (any, error) {
 		ProcessMonitor: gorunc.Monitor,
 		Ours:           func(id string) bool { return living.get(id) != nil },
 	}
-	return newService(runc, living, &preparer{store: store}), nil
+	service := newService(runc, living, &preparer{store: store})
+	service.abandoned = time.AfterFunc(abandonedAfter, stop.Shutdown)
+	return service, nil
 }

@@ -27,7 +27,15 @@ type Service struct {
 	runc     taskapi.TTRPCTaskService
 	guests   *guests
 	preparer *preparer
+	// abandoned ends the shim unless it is asked for a container in time;
+	// nil for never.
+	abandoned *time.Timer
 }
+
+// abandonedAfter is how long a shim waits to be asked for its first
+// container. A containerd that is killed just after it has started a shim
+// knows nothing of it any more.
+const abandonedAfter = time.Minute
 
 // newService returns the service that changes runc's, which must publish
 // through a publisher that knows the same guests.
@@ -44,6 +52,9 @@ func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
 // Create prepares the bundle of a WebAssembly container, and has runc create
 // the container.
 func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+	if s.abandoned != nil {
+		s.abandoned.Stop()
+	}
 	g, err := s.preparer.prepare(ctx, r)
 	if err != nil {
 		return nil, rpcError(err)

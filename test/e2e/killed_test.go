@@ -153,7 +153,8 @@ func (c *ownContainerd) killOne(victim, id string) {
 func (c *ownContainerd) remove(id string, delay time.Duration) {
 	c.t.Helper()
 	var left []string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	// A shim of which containerd does not know ends by itself, after a minute.
+	for deadline := time.Now().Add(75 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		_, _ = untimed(c.ctr("tasks", "rm", "--force", id)...)
 		_, _ = untimed(c.ctr("containers", "rm", id)...)
 		if left = traces(c.t, []string{id}); len(left) == 0 {
