@@ -69,11 +69,11 @@ test-unit: ## Tests that need neither root nor a daemon
 
 .PHONY: test-e2e
 test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
-	@$(IN_SANDBOX) go -C test/e2e test -count=1 -timeout 30m -v ./...
+	@$(IN_SANDBOX) go -C test/e2e test -count=1 -p 1 -timeout 30m -v ./...
 
 .PHONY: test-scale
-test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, and 200 containers at once: minutes
-	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge' .
+test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, 200 containers at once, 300 pods, and 180 kills: minutes
+	@$(IN_SANDBOX) WASMFILE_TEST_SCALE=1 go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge|TestKilled' .
 
 .PHONY: test-runwasi
 test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose build takes many minutes

@@ -18,7 +18,7 @@ import (
 func main() {
 	rounds := flag.Int("n", 10, "rounds of each comparison; both sides run once in each")
 	report := flag.String("o", filepath.Join("docs", "performance.md"), "the file to write; with -only, nothing is written")
-	only := flag.String("only", "", "measure only these, comma-separated: builds, pulls, runs, requests, scale")
+	only := flag.String("only", "", "measure only these, comma-separated: builds, pulls, runs, containers, requests, scale")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -42,7 +42,7 @@ func run(ctx context.Context, rounds int, report, only string) error {
 	for _, group := range []struct {
 		name    string
 		measure func() ([]result, error)
-	}{{"builds", b.builds}, {"pulls", b.pulls}, {"runs", b.runs}, {"requests", b.requests}, {"scale", b.scale}} {
+	}{{"builds", b.builds}, {"pulls", b.pulls}, {"runs", b.runs}, {"containers", b.containers}, {"requests", b.requests}, {"scale", b.scale}} {
 		if only != "" && !slices.Contains(strings.Split(only, ","), group.name) {
 			continue
 		}

@@ -75,7 +75,13 @@ func (b bench) servers() (s served, stop func(), err error) {
 			return s, nil, err
 		}
 	}
-	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), "serve", "-S", "cli", "--no-logging-prefix", "--addr", s.peer, filepath.Join(example, "http.wasm"))
+	// With the flags of the container's, and a directory as the guest's root.
+	files := filepath.Join(b.dir, "files")
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		return s, nil, err
+	}
+	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), "serve", "-S", "cli", "--no-logging-prefix", "-C", "cache=n",
+		"--dir", files+"::/", "--addr", s.peer, filepath.Join(example, "http.wasm"))
 	stop = func() {
 		if engine.Process != nil {
 			_ = engine.Process.Kill()

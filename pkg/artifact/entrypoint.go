@@ -18,11 +18,21 @@ type Entry struct {
 }
 
 // Select chooses among an artifact's Wasm layers by a process's first
-// argument: the layer whose name, name without ".wasm", or digest it is, a
-// leading "/" ignored; "name#func" also names an export. A single layer is
-// chosen by any argument. It returns a NoMatchError when there are several
-// and none matches.
+// argument, as Named does. A single layer is chosen by any argument. It
+// returns a NoMatchError when there are several and none matches.
 func Select(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
+	entry, err := Named(layers, arg0)
+	if err != nil && len(layers) == 1 {
+		_, function, _ := strings.Cut(arg0, "#")
+		return Entry{Layer: layers[0], Func: function}, nil
+	}
+	return entry, err
+}
+
+// Named returns what a process's first argument names: the layer whose name,
+// name without ".wasm", or digest it is, a leading "/" ignored; "name#func"
+// also names an export. It returns a NoMatchError when it names none.
+func Named(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
 	name, function, _ := strings.Cut(strings.TrimPrefix(arg0, "/"), "#")
 	for _, matches := range []func(ocispec.Descriptor) bool{
 		func(l ocispec.Descriptor) bool { return name == Name(l) || name == l.Digest.String() },
@@ -31,9 +41,6 @@ func Select(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
 		if i := slices.IndexFunc(layers, matches); i >= 0 {
 			return Entry{Layer: layers[i], Func: function}, nil
 		}
-	}
-	if len(layers) == 1 {
-		return Entry{Layer: layers[0], Func: function}, nil
 	}
 	return Entry{}, &NoMatchError{Arg: arg0, Names: Names(layers)}
 }

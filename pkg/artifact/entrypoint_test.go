@@ -51,3 +51,19 @@ func TestSelect(t *testing.T) {
 		}
 	}
 }
+
+// What is named explicitly is never taken for another layer, however many
+// there are.
+func TestNamed(t *testing.T) {
+	only := []ocispec.Descriptor{layer(artifact.MediaTypeComponentLayer, "greet.wasm")}
+	entry, err := artifact.Named(only, "greet#run")
+	if err != nil || entry.Layer.Digest != only[0].Digest || entry.Func != "run" {
+		t.Errorf("greet#run names %+v, %v", entry, err)
+	}
+	for _, arg0 := range []string{"", "sh", "/bin/sh", "#run"} {
+		var noMatch *artifact.NoMatchError
+		if entry, err := artifact.Named(only, arg0); !errors.As(err, &noMatch) {
+			t.Errorf("%q names %+v, %v", arg0, entry, err)
+		}
+	}
+}

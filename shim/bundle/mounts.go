@@ -19,6 +19,9 @@ const (
 	// CodePath is the precompiled component. A file of that name must be in
 	// what is mounted at EngineDir.
 	CodePath = EngineDir + "/" + CodeName
+	// ExecDir holds the precompiled components of processes that are added
+	// to a running container.
+	ExecDir = "/exec"
 	// CodeName is CodePath's last element.
 	CodeName = "component.cwasm"
 )

@@ -72,16 +72,22 @@ func Rewrite(spec *specs.Spec, c Container) error {
 		{Destination: CodePath, Type: "bind", Source: c.Code, Options: readonly},
 	})
 	spec.Root = &specs.Root{Path: c.Root, Readonly: true}
-	process := spec.Process
-	process.Args, process.Env = c.Process(dirs)
-	process.Cwd = "/"
-	process.CommandLine = ""
-	process.NoNewPrivileges = true
-	process.Capabilities = capabilities(process.Capabilities, c.BindsLowPort)
+	args, env := c.Process(dirs)
+	RewriteProcess(spec.Process, args, env, c.BindsLowPort)
 	if c.NoConnections {
 		spec.Linux.Seccomp = withoutConnect(spec.Linux.Seccomp)
 	}
 	return nil
+}
+
+// RewriteProcess makes a native process the engine's, with its arguments and
+// environment. bindsLowPort is Container.BindsLowPort. User, limits and
+// terminal stay.
+func RewriteProcess(process *specs.Process, args, env []string, bindsLowPort bool) {
+	process.Args, process.Env, process.Cwd = args, env, "/"
+	process.CommandLine = ""
+	process.NoNewPrivileges = true
+	process.Capabilities = capabilities(process.Capabilities, bindsLowPort)
 }
 
 const capNetBindService = "CAP_NET_BIND_SERVICE"

@@ -10,7 +10,7 @@ import (
 // mount points and nothing else. They are all made here, because in a user
 // namespace the runtime may not make any.
 func MakeRoot(dir string) error {
-	for _, d := range append([]string{"", GuestDir, EngineDir, "/etc"}, engineDirs...) {
+	for _, d := range append([]string{"", GuestDir, EngineDir, ExecDir, "/etc"}, engineDirs...) {
 		path := filepath.Join(dir, d)
 		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err

@@ -15,6 +15,12 @@ import (
 	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
+// errNotRunning is returned for what needs a container that runs.
+var errNotRunning = errors.New("the container does not run")
+
+// errNoProgram is returned for an exec of what is not in the container.
+var errNoProgram = errors.New("nothing to run")
+
 // rpcError is an error of this shim's as the answer to a request: with the
 // code by which containerd's clients know whose fault it is, and the message
 // as it is, because people read it.
@@ -26,13 +32,14 @@ func rpcCode(err error) codes.Code {
 	var noMatch *artifact.NoMatchError
 	var format *wasm.FormatError
 	switch {
-	case errors.Is(err, errOptions), errors.As(err, &noMatch), errors.As(err, &format),
+	case errors.Is(err, errOptions), errors.Is(err, errNoProgram), errors.As(err, &noMatch), errors.As(err, &format),
 		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
 		return codes.InvalidArgument
 	case errors.Is(err, image.ErrNotListed), errors.Is(err, policy.ErrDenied):
 		return codes.PermissionDenied
-	case errors.Is(err, policy.ErrFile), errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errNotRunning), errors.Is(err, policy.ErrFile), errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
 		return codes.FailedPrecondition
 	}
-	return codes.Unknown
+	status, _ := status.FromError(err)
+	return status.Code()
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/image"
 )
 
 // killedStatus is the exit status of a process that SIGKILL ended.
@@ -27,9 +30,18 @@ type guest struct {
 	// component is what the guest is called.
 	component string
 	traps     *trapReport
+	// wasm is what may be run in it.
+	wasm *image.Wasm
+	// dirs are the directories that are mounted in it.
+	dirs []bundle.Directory
 
 	mu    sync.Mutex
 	asked unix.Signal
+
+	mounting sync.Mutex
+	// code is the machine code that is mounted in the container: from its
+	// file on the host to its file there.
+	code map[string]string
 }
 
 // translate returns the signal to send for one that was asked for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	runcmanager "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	runctask "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
@@ -11,12 +12,14 @@ import (
 	"github.com/containerd/containerd/v2/pkg/shutdown"
 	"github.com/containerd/containerd/v2/plugins"
 	containerdversion "github.com/containerd/containerd/v2/version"
+	gorunc "github.com/containerd/go-runc"
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 
 	"github.com/wasmfile/wasmfile/pkg/version"
 	"github.com/wasmfile/wasmfile/shim/confine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/lifecycle"
 	"github.com/wasmfile/wasmfile/shim/precompile"
 )
 
@@ -66,5 +69,11 @@ func start(ic *plugin.InitContext) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newService(runc, living, &preparer{store: store}), nil
+	gorunc.Monitor = lifecycle.Monitor{
+		ProcessMonitor: gorunc.Monitor,
+		Ours:           func(id string) bool { return living.get(id) != nil },
+	}
+	service := newService(runc, living, &preparer{store: store})
+	service.abandoned = time.AfterFunc(abandonedAfter, stop.Shutdown)
+	return service, nil
 }

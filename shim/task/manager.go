@@ -14,8 +14,11 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/shim"
+	"github.com/containerd/log"
 
 	"github.com/wasmfile/wasmfile/pkg/version"
+	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/lifecycle"
 )
 
 // manager is runc's, which starts shims, groups a pod's containers in one and
@@ -30,10 +33,33 @@ type manager struct {
 // it, and starting runc to hear so would be a good part of a container's cost.
 func (m manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
 	status, ok, err := deleted(ctx, id)
-	if err != nil || !ok {
-		return m.Shim.Stop(ctx, id)
+	if err == nil && ok {
+		return status, nil
+	}
+	if status, err = m.Shim.Stop(ctx, id); err != nil {
+		return status, err
+	}
+	if err := removeUnknown(id); err != nil {
+		log.G(ctx).WithError(err).WithField("container", id).Warn("cannot remove what runc left")
 	}
 	return status, nil
+}
+
+// removeUnknown removes the cgroups of a container that runc was about to
+// create when it was killed.
+func removeUnknown(id string) error {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	spec, err := bundle.Read(filepath.Join(filepath.Dir(cwd), id))
+	if errors.Is(err, bundle.ErrInvalid) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return lifecycle.RemoveCgroups(spec.Linux.CgroupsPath)
 }
 
 // deleted reports whether runc has no container of this ID any more, and how
@@ -47,8 +73,8 @@ func deleted(ctx context.Context, id string) (status shim.StopStatus, ok bool, e
 	if err != nil {
 		return status, false, err
 	}
-	bundle := filepath.Join(filepath.Dir(cwd), id)
-	options, err := runc.ReadOptions(bundle)
+	dir := filepath.Join(filepath.Dir(cwd), id)
+	options, err := runc.ReadOptions(dir)
 	if err != nil {
 		return status, false, err
 	}
@@ -59,11 +85,11 @@ func deleted(ctx context.Context, id string) (status shim.StopStatus, ok bool, e
 	if _, err := os.Lstat(filepath.Join(root, ns, id)); !errors.Is(err, fs.ErrNotExist) {
 		return status, false, err
 	}
-	exit, err := runc.ReadExitStatus(bundle)
+	exit, err := runc.ReadExitStatus(dir)
 	if err != nil {
 		return status, false, err
 	}
-	if err := mount.UnmountRecursive(filepath.Join(bundle, "rootfs"), 0); err != nil {
+	if err := mount.UnmountRecursive(filepath.Join(dir, "rootfs"), 0); err != nil {
 		return status, false, err
 	}
 	return shim.StopStatus{Pid: exit.Pid, ExitStatus: exit.Status, ExitedAt: exit.Timestamp}, true, nil

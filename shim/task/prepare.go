@@ -61,7 +61,10 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err := rewrite(r, spec, chosen); err != nil {
 		return nil, err
 	}
-	return &guest{bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name}, nil
+	return &guest{
+		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name,
+		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
+	}, nil
 }
 
 // forContainerd gives a request's namespace to the calls to containerd that
@@ -82,6 +85,9 @@ type program struct {
 	engine   *engine.Engine
 	command  engine.Command
 	settings policy.Settings
+	// dirs are the guest's directories besides its root, once the process was
+	// made.
+	dirs []bundle.Directory
 }
 
 func (p *program) serves() bool { return p.command.Server.Addr.IsValid() }
@@ -159,9 +165,12 @@ func usesHostNetwork(spec *specs.Spec) bool {
 	return true
 }
 
+// engineRoot is the directory of a bundle that is the container's root.
+func engineRoot(bundle string) string { return filepath.Join(bundle, "engine-root") }
+
 // rewrite writes the config that runs the engine.
 func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program) error {
-	root := filepath.Join(r.Bundle, "engine-root")
+	root := engineRoot(r.Bundle)
 	if err := bundle.MakeRoot(root); err != nil {
 		return fmt.Errorf("make the root of the engine: %w", err)
 	}
@@ -186,6 +195,7 @@ func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program) error {
 
 // process is the engine's for a guest with these directories.
 func (p *program) process(dirs []bundle.Directory) (args, env []string) {
+	p.dirs = dirs
 	command := p.command
 	for _, d := range dirs {
 		command.Preopens = append(command.Preopens, engine.Preopen{Dir: d.Path, Name: d.Name})

@@ -27,7 +27,15 @@ type Service struct {
 	runc     taskapi.TTRPCTaskService
 	guests   *guests
 	preparer *preparer
+	// abandoned ends the shim unless it is asked for a container in time;
+	// nil for never.
+	abandoned *time.Timer
 }
+
+// abandonedAfter is how long a shim waits to be asked for its first
+// container. A containerd that is killed just after it has started a shim
+// knows nothing of it any more.
+const abandonedAfter = time.Minute
 
 // newService returns the service that changes runc's, which must publish
 // through a publisher that knows the same guests.
@@ -44,6 +52,9 @@ func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
 // Create prepares the bundle of a WebAssembly container, and has runc create
 // the container.
 func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+	if s.abandoned != nil {
+		s.abandoned.Stop()
+	}
 	g, err := s.preparer.prepare(ctx, r)
 	if err != nil {
 		return nil, rpcError(err)
@@ -126,20 +137,11 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	return deleted, err
 }
 
-// Exec is refused for a WebAssembly container: there is no program inside it
-// but the component, and no shell.
-func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
-	if s.guests.get(r.ID) != nil {
-		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which has no programs to exec into: run its image again with another --entrypoint", r.ID)
-	}
-	return s.runc.Exec(ctx, r)
-}
-
 // Checkpoint is refused for a WebAssembly container: what would be restored
 // is an engine of the host's, at addresses that may mean something else then.
 func (s *Service) Checkpoint(ctx context.Context, r *taskapi.CheckpointTaskRequest) (*emptypb.Empty, error) {
 	if s.guests.get(r.ID) != nil {
-		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which cannot be checkpointed", r.ID)
+		return nil, status.Errorf(codes.Unimplemented, "container %s runs WebAssembly, which cannot be checkpointed: stop it and run its image again", r.ID)
 	}
 	return s.runc.Checkpoint(ctx, r)
 }

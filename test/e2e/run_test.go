@@ -328,7 +328,8 @@ func stopsInTime(t *testing.T, args ...string) {
 }
 
 func get(url string) (int, string) {
-	client := http.Client{Timeout: 2 * time.Second}
+	// A probe keeps no connection open, for which a server would wait.
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url)
 	if err != nil {
 		return 0, ""

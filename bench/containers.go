@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	wasmRuntime = "io.containerd.wasmfile.v1"
+
+	// groupAnnotation has containers of one value share a shim, as the
+	// containers of a pod do.
+	groupAnnotation = "io.containerd.runc.v2.group"
+
+	// containersPerRate is how many containers a rate is measured over.
+	containersPerRate = 32
+)
+
+// containers compares how many containers there can be: in a second, and in
+// memory.
+func (b bench) containers() ([]result, error) {
+	hello, web, native := registry()+"/bench/greet:latest", registry()+"/bench/http:latest", os.Getenv("BUSYBOX_IMAGE")
+	if err := b.publishExample("greet", hello); err != nil {
+		return nil, err
+	}
+	if err := b.publishExample("http", web); err != nil {
+		return nil, err
+	}
+	if err := b.command([]string{"nerdctl", "pull", "-q", native}); err != nil {
+		return nil, err
+	}
+	rates, err := b.rates(
+		[]string{"ctr", "run", "--rm", "--runtime", wasmRuntime, hello},
+		[]string{"ctr", "run", "--rm", native}, "echo", "Hello")
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := b.memory(
+		[]string{"ctr", "run", "-d", "--runtime", wasmRuntime, web},
+		[]string{"ctr", "run", "-d", native}, "httpd", "-f", "-p", "8080")
+	return append(rates, sizes...), err
+}
+
+// publishExample builds an example, pushes it and has containerd pull it.
+func (b bench) publishExample(example, ref string) error {
+	repo, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	layout := filepath.Join(b.dir, "example-"+example)
+	for _, args := range [][]string{
+		build(filepath.Join(repo, "examples", example), "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
+		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
+		{"nerdctl", "wasm", "pull", "-q", ref},
+	} {
+		if err := b.command(args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rates compares containers per second, by ctr, with some at once. Both
+// commands are without the container's ID; peerArgs come after it.
+func (b bench) rates(ours, peer []string, peerArgs ...string) ([]result, error) {
+	var results []result
+	for _, atOnce := range []int{1, 4, 16} {
+		what := fmt.Sprintf("containers per second, %d at once", atOnce)
+		fmt.Fprintf(os.Stderr, "bench: %s\n", what)
+		var rates [2][]float64
+		for round := range max(3, b.rounds/2) + 1 {
+			for i := range 2 {
+				if round%2 == 1 {
+					i = 1 - i
+				}
+				command, args := ours, []string(nil)
+				if i == 1 {
+					command, args = peer, peerArgs
+				}
+				rate, err := b.rate(atOnce, command, args)
+				if err != nil {
+					return nil, err
+				}
+				if round > 0 {
+					rates[i] = append(rates[i], rate)
+				}
+			}
+		}
+		results = append(results, summarize(what, "greet through `ctr run`", "native echo through `ctr run`", "containers/s", rates[0], rates[1]))
+	}
+	return results, nil
+}
+
+func (b bench) rate(atOnce int, command, args []string) (float64, error) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	failed := make(chan error, atOnce)
+	start := time.Now()
+	for range atOnce {
+		workers.Go(func() {
+			for n := next.Add(1); n <= containersPerRate; n = next.Add(1) {
+				id := fmt.Sprintf("bench-rate-%d", n)
+				if err := b.command(append(append(append([]string{}, command...), id), args...)); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	select {
+	case err := <-failed:
+		return 0, err
+	default:
+		return containersPerRate / time.Since(start).Seconds(), nil
+	}
+}
+
+// memory compares what a server that nobody asks for anything takes, with its
+// part of the shim: alone with a shim of its own, and several that share one.
+func (b bench) memory(ours, peer []string, peerArgs ...string) ([]result, error) {
+	var results []result
+	for _, count := range []int{1, 10, 100} {
+		what := fmt.Sprintf("memory of an idle server, %d in one shim", count)
+		fmt.Fprintf(os.Stderr, "bench: %s\n", what)
+		mine, err := b.proportional(count, ours, nil)
+		if err != nil {
+			return nil, err
+		}
+		theirs, err := b.proportional(count, peer, peerArgs)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, summarize(what, "http, served", "busybox httpd", "kB", []float64{mine}, []float64{theirs}))
+	}
+	return results, nil
+}
+
+// proportional starts containers that share a shim, and returns the
+// proportional set size, in kB, of the shim and what runs in them, for each.
+func (b bench) proportional(count int, command, args []string) (each float64, err error) {
+	// Flags come before the image.
+	grouped := append(append([]string{}, command[:len(command)-1]...), "--annotation", groupAnnotation+"=bench", command[len(command)-1])
+	var ids []string
+	defer func() {
+		for _, id := range ids {
+			if e := b.command([]string{"ctr", "tasks", "rm", "--force", id}); err == nil {
+				err = e
+			}
+			if e := b.command([]string{"ctr", "containers", "rm", id}); err == nil {
+				err = e
+			}
+		}
+	}()
+	for i := range count {
+		id := fmt.Sprintf("bench-memory-%d", i)
+		if err := b.command(append(append(grouped[:len(grouped):len(grouped)], id), args...)); err != nil {
+			return 0, err
+		}
+		ids = append(ids, id)
+	}
+	time.Sleep(3 * time.Second) // They have nothing to do.
+	listed, err := exec.CommandContext(b.ctx, "ctr", "tasks", "ls").Output()
+	if err != nil {
+		return 0, err
+	}
+	shims := make(map[string]bool)
+	total := 0
+	for line := range strings.SplitSeq(string(listed), "\n") {
+		words := strings.Fields(line)
+		if len(words) < 2 || !strings.HasPrefix(words[0], "bench-memory-") {
+			continue
+		}
+		size, parent, err := proportionalSetSize(words[1])
+		if err != nil {
+			return 0, err
+		}
+		total += size
+		shims[parent] = true
+	}
+	for shim := range shims {
+		size, _, err := proportionalSetSize(shim)
+		if err != nil {
+			return 0, err
+		}
+		total += size
+	}
+	return float64(total) / float64(count), nil
+}
+
+// proportionalSetSize is what a process takes, in kB, and its parent.
+func proportionalSetSize(pid string) (size int, parent string, err error) {
+	if size, err = field("/proc/"+pid+"/smaps_rollup", "Pss:"); err != nil {
+		return 0, "", err
+	}
+	ppid, err := field("/proc/"+pid+"/status", "PPid:")
+	return size, strconv.Itoa(ppid), err
+}
+
+// field is the number after a name in a file of /proc.
+func field(file, name string) (int, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == name {
+			return strconv.Atoi(words[1])
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", file, name)
+}

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Puts the shim and its engine on a node, and the runtime handler "wasmfile" into
+# containerd's configuration; or takes all away again.
+#
+#   install.sh install|uninstall
+#
+# HOST       where the node's root is mounted (/host)
+# BIN_DIR    a directory of containerd's PATH, on the node (/usr/local/bin)
+# CONFIG     containerd's configuration, on the node (/etc/containerd/config.toml)
+# RESTART    what restarts containerd, run on the node when the configuration has
+#            changed ("systemctl restart containerd"); empty for nothing
+set -eu
+
+host=${HOST:-/host}
+bin=$host${BIN_DIR:-/usr/local/bin}
+config=$host${CONFIG:-/etc/containerd/config.toml}
+restart=${RESTART-systemctl restart containerd}
+begin='# wasmfile: begin'
+end='# wasmfile: end'
+
+# without_ours is the configuration without what was added to it.
+without_ours() {
+	if [ -f "$config" ]; then
+		sed "/^$begin\$/,/^$end\$/d" "$config"
+	fi
+}
+
+# handler is what is added, for the configuration's version.
+handler() {
+	plugin=io.containerd.cri.v1.runtime
+	if grep -Eq '^ *version *= *2' "$config" 2>/dev/null; then
+		plugin=io.containerd.grpc.v1.cri
+	fi
+	printf '%s\n' "$begin" \
+		"[plugins.'$plugin'.containerd.runtimes.wasmfile]" \
+		"  runtime_type = 'io.containerd.wasmfile.v1'" \
+		"  pod_annotations = ['io.github.wasmfile.*']" \
+		"  container_annotations = ['io.github.wasmfile.*']" \
+		"$end"
+}
+
+# configure replaces the configuration, whole or not at all, and restarts
+# containerd when it is another one.
+configure() {
+	new=$(mktemp "$config.XXXXXX")
+	cat >"$new"
+	if [ -f "$config" ] && cmp -s "$new" "$config"; then
+		rm "$new"
+		return
+	fi
+	chmod 644 "$new"
+	mv "$new" "$config"
+	if [ -n "$restart" ]; then
+		# Containers go on: their shims are not containerd's children.
+		nsenter -t 1 -m -u -i -n -p -- sh -c "$restart"
+	fi
+}
+
+# place puts a file into the node's directory under its name in one step, so that a
+# container that starts meanwhile gets the old one or the new one.
+place() {
+	cp "$1" "$bin/.$(basename "$1").new"
+	chmod 755 "$bin/.$(basename "$1").new"
+	mv "$bin/.$(basename "$1").new" "$bin/$(basename "$1")"
+}
+
+case ${1-} in
+install)
+	mkdir -p "$bin" "$(dirname "$config")"
+	for file in /opt/wasmfile/*; do
+		place "$file"
+	done
+	if without_ours | grep -q 'runtimes\.wasmfile\]'; then
+		echo "install: $config has a handler wasmfile of its own, which is left alone"
+	elif [ -f "$config" ]; then
+		{ without_ours; handler; } | configure
+	else
+		{ echo 'version = 3'; handler; } | configure
+	fi
+	echo "install: done"
+	;;
+uninstall)
+	if [ -f "$config" ]; then
+		without_ours | configure
+	fi
+	rm -f "$bin/containerd-shim-wasmfile-v1" "$bin/wasmtime"
+	echo "uninstall: done; containers that run go on until they end"
+	;;
+*)
+	echo "usage: install.sh install|uninstall" >&2
+	exit 2
+	;;
+esac

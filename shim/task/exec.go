@@ -1,0 +1,170 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/image"
+)
+
+// maxProcessSize is the most bytes that the process of an Exec may have.
+const maxProcessSize = 1 << 20
+
+// Exec adds a process. In a WebAssembly container it is another component of
+// the same image, or an export of one, named by the first argument: there is
+// no other program inside it, and no shell.
+func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emptypb.Empty, error) {
+	g := s.guests.get(r.ID)
+	if g == nil {
+		return s.runc.Exec(ctx, r)
+	}
+	added, err := s.execInGuest(ctx, r, g)
+	if err != nil {
+		return nil, rpcError(fmt.Errorf("exec in container %s: %w", r.ID, err))
+	}
+	return s.runc.Exec(ctx, added)
+}
+
+// execInGuest returns the request that runs the engine in the container,
+// where runc gives it the container's namespaces, cgroups and seccomp filter.
+func (s *Service) execInGuest(ctx context.Context, r *taskapi.ExecProcessRequest, g *guest) (*taskapi.ExecProcessRequest, error) {
+	encoded := r.Spec.GetValue()
+	if len(encoded) > maxProcessSize {
+		return nil, fmt.Errorf("%w: the process has over %d bytes", bundle.ErrInvalid, maxProcessSize)
+	}
+	process := &specs.Process{}
+	if err := json.Unmarshal(encoded, process); err != nil {
+		return nil, fmt.Errorf("%w: process: %w", bundle.ErrInvalid, err)
+	}
+	p, err := s.preparer.prepareExec(ctx, process, g)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mountCode(ctx, r.ID, g, p.code, p.command.Code); err != nil {
+		return nil, err
+	}
+	if encoded, err = json.Marshal(process); err != nil {
+		return nil, fmt.Errorf("encode the process: %w", err)
+	}
+	added := proto.Clone(r).(*taskapi.ExecProcessRequest)
+	added.Spec.Value = encoded
+	return added, nil
+}
+
+// prepareExec makes a native process of the container one of the engine.
+func (p *preparer) prepareExec(ctx context.Context, process *specs.Process, g *guest) (*program, error) {
+	if err := named(g.wasm, process); err != nil {
+		return nil, err
+	}
+	ctx, err := forContainerd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := p.locate(ctx, g.bundle)
+	if err != nil {
+		return nil, err
+	}
+	// The container's own config, of which the annotations count.
+	spec, err := bundle.Read(g.bundle)
+	if err != nil {
+		return nil, err
+	}
+	spec.Process = process
+	chosen, err := p.choose(ctx, dirs, image.Blobs{Store: p.store, Root: dirs.containerd}, spec, g.wasm)
+	if err != nil {
+		return nil, err
+	}
+	if chosen.serves() {
+		return nil, fmt.Errorf("%w: %s handles HTTP and has no start of its own: call an export of it as %[2]s#func", errNoProgram, chosen.name)
+	}
+	chosen.command.Code = g.inside(chosen.code)
+	args, env := chosen.process(g.dirs)
+	bundle.RewriteProcess(process, args, env, false)
+	return chosen, nil
+}
+
+// named checks that a process's first argument names a component. Unlike the
+// start of a container, where the one component of an image is meant whatever
+// the argument, a person who types "sh" has to be told that there is none.
+func named(wasm *image.Wasm, process *specs.Process) error {
+	arg0 := ""
+	if len(process.Args) > 0 {
+		arg0 = process.Args[0]
+	}
+	if _, err := artifact.Named(wasm.Layers, arg0); err != nil {
+		return fmt.Errorf("%w: it runs WebAssembly and has no program %q: name a component, %s, or an export of one as NAME#func",
+			errNoProgram, arg0, strings.Join(artifact.Names(wasm.Layers), ", "))
+	}
+	return nil
+}
+
+// inside is where code of the host is, or is to be mounted, in the container.
+func (g *guest) inside(code string) string {
+	g.mounting.Lock()
+	defer g.mounting.Unlock()
+	if there, ok := g.code[code]; ok {
+		return there
+	}
+	return path.Join(bundle.ExecDir, filepath.Base(code)+".cwasm")
+}
+
+// mountCode mounts code of the host in a running container, once.
+func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, inside string) error {
+	g.mounting.Lock()
+	defer g.mounting.Unlock()
+	if _, ok := g.code[code]; ok {
+		return nil
+	}
+	pidfd, err := s.openInit(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	// The bundle's directory is the container's root, read-only there only.
+	point := filepath.Join(engineRoot(g.bundle), inside)
+	if err := os.WriteFile(point, nil, 0o444); err != nil {
+		return fmt.Errorf("make a mount point for code: %w", err)
+	}
+	if err := mountIn(pidfd, code, inside); err != nil {
+		return fmt.Errorf("mount the code of a component: %w", err)
+	}
+	g.code[code] = inside
+	return nil
+}
+
+// openInit returns a pidfd of the first process of a container that runs.
+func (s *Service) openInit(ctx context.Context, id string) (int, error) {
+	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: id})
+	if err != nil {
+		return -1, err
+	}
+	pidfd, err := unix.PidfdOpen(int(state.Pid), 0)
+	if err != nil {
+		return -1, errNotRunning
+	}
+	// What still runs now is what was opened, and not a later process that
+	// was given the same number.
+	state, err = s.runc.State(ctx, &taskapi.StateRequest{ID: id})
+	if err == nil && state.Status != tasktypes.Status_RUNNING && state.Status != tasktypes.Status_CREATED {
+		err = errNotRunning
+	}
+	if err != nil {
+		_ = unix.Close(pidfd)
+		return -1, err
+	}
+	return pidfd, nil
+}

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ownContainerd is a containerd of one test, which may kill it.
+type ownContainerd struct {
+	t            *testing.T
+	dir, address string
+	path         string // PATH
+	process      *exec.Cmd
+}
+
+// startContainerd starts a containerd with the sandbox's configuration, as
+// edit changes it, and with path in front of its PATH.
+func startContainerd(t *testing.T, path string, edit func(config string) string) *ownContainerd {
+	t.Helper()
+	sandbox := os.Getenv("SANDBOX_DIR")
+	text, err := os.ReadFile(filepath.Join(sandbox, "etc", "containerd.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &ownContainerd{t: t, dir: t.TempDir(), path: path + ":" + os.Getenv("PATH")}
+	c.address = filepath.Join(c.dir, "containerd.sock")
+	var config []string
+	for line := range strings.SplitSeq(string(text), "\n") {
+		switch key, _, _ := strings.Cut(line, " = "); key {
+		case "root":
+			line = `root = "` + filepath.Join(c.dir, "root") + `"`
+		case "state":
+			line = `state = "` + filepath.Join(c.dir, "state") + `"`
+		case "  address":
+			line = `  address = "` + c.address + `"`
+		}
+		config = append(config, line)
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, "config.toml"), []byte(edit(strings.Join(config, "\n"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.end)
+	c.start()
+	return c
+}
+
+// unchanged is no edit.
+func unchanged(config string) string { return config }
+
+func (c *ownContainerd) start() {
+	c.t.Helper()
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close()
+	c.process = exec.Command("containerd", "--config", filepath.Join(c.dir, "config.toml"))
+	c.process.Env = append(os.Environ(), "PATH="+c.path)
+	c.process.Stdout, c.process.Stderr = log, log
+	if err := c.process.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	eventually(c.t, 30*time.Second, "containerd's start", func() bool {
+		return exec.Command("ctr", "--address", c.address, "--connect-timeout", "1s", "version").Run() == nil
+	})
+}
+
+// kill ends it without a chance to tidy.
+func (c *ownContainerd) kill() {
+	_ = c.process.Process.Kill()
+	_ = c.process.Wait()
+}
+
+// end removes what the test left, and fails it for what cannot be removed.
+func (c *ownContainerd) end() {
+	for _, namespace := range []string{"default", "k8s.io"} {
+		ids, _ := exec.Command("ctr", "--address", c.address, "-n", namespace, "containers", "ls", "-q").Output()
+		for _, id := range strings.Fields(string(ids)) {
+			_, _ = untimed("ctr", "--address", c.address, "-n", namespace, "tasks", "rm", "--force", id)
+			if out, err := untimed("ctr", "--address", c.address, "-n", namespace, "containers", "rm", id); err != nil {
+				c.t.Errorf("remove container %s: %v: %s", id, err, out)
+			}
+		}
+	}
+	_ = c.process.Process.Signal(os.Interrupt)
+	_ = c.process.Wait()
+	if left := traces(c.t, []string{c.dir}); len(left) > 0 {
+		c.t.Errorf("left: %s", strings.Join(left, "\n"))
+	}
+	if c.t.Failed() {
+		text, _ := os.ReadFile(filepath.Join(c.dir, "log"))
+		lines := strings.Split(string(text), "\n")
+		c.t.Logf("containerd's log ends with\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	}
+}
+
+// ctr is a command line for it.
+func (c *ownContainerd) ctr(args ...string) []string {
+	return append([]string{"ctr", "--address", c.address}, args...)
+}
+
+func (c *ownContainerd) pull(ref string) {
+	c.t.Helper()
+	must(c.t, c.ctr("images", "pull", "--local", "--plain-http", "--platform", platform(ref), ref)...)
+}
+
+// run starts a container and returns the process of its first guest.
+func (c *ownContainerd) run(ref, id string, args ...string) (pid string) {
+	c.t.Helper()
+	must(c.t, append(c.ctr("run", "-d", "--runtime", runtimeName, ref, id), args...)...)
+	return c.task(id)[0]
+}
+
+// task is the process and the status of a container, nothing when it has no
+// task.
+func (c *ownContainerd) task(id string) []string {
+	c.t.Helper()
+	for line := range strings.SplitSeq(must(c.t, c.ctr("tasks", "ls")...), "\n") {
+		if words := strings.Fields(line); len(words) == 3 && words[0] == id {
+			return words[1:]
+		}
+	}
+	return []string{"", ""}
+}

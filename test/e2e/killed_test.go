@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"bytes"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestContainerdRestarts: given running guests, containerd can be killed and
+// started again: they go on, and it controls them as before.
+func TestContainerdRestarts(t *testing.T) {
+	two, web := publishTwo(t), publish(t, "http")
+	c := startContainerd(t, "", unchanged)
+	c.pull(two)
+	c.pull(web)
+	command, server := unique("command"), unique("server")
+	pids := map[string]string{command: c.run(two, command, "a", "sleep", "300"), server: c.run(web, server)}
+	c.kill()
+	for id, pid := range pids {
+		if _, err := os.Stat("/proc/" + pid); err != nil {
+			t.Errorf("%s did not survive: %v", id, err)
+		}
+	}
+	c.start()
+	for id, pid := range pids {
+		if got := c.task(id); got[0] != pid || got[1] != "RUNNING" {
+			t.Errorf("%s is now %v, it was %s", id, got, pid)
+		}
+	}
+	if r := try(t, c.ctr("tasks", "exec", "--exec-id", "e", command, "b")...); r.code != 7 {
+		t.Errorf("the exec ends with %d: %s", r.code, r.all())
+	}
+	for id, code := range map[string]string{command: "143", server: ""} {
+		must(t, c.ctr("tasks", "kill", "-s", "SIGTERM", id)...)
+		eventually(t, 10*time.Second, "the end of "+id, func() bool { return c.task(id)[1] == "STOPPED" })
+		if r := try(t, c.ctr("tasks", "rm", id)...); !strings.Contains(r.stderr, code) {
+			t.Errorf("%s: %s", id, r.all())
+		}
+		must(t, c.ctr("containers", "rm", id)...)
+		if left := traces(t, []string{id}); len(left) > 0 {
+			t.Errorf("left of %s: %v", id, left)
+		}
+	}
+}
+
+// TestShimIsReplaced: given a running guest, the shim's file can be replaced:
+// the old shim goes on, and the new one cleans up after it and runs others.
+func TestShimIsReplaced(t *testing.T) {
+	ref := publishTwo(t)
+	bin := t.TempDir()
+	shim, err := exec.LookPath("containerd-shim-wasmfile-v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(shim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := func(content []byte) {
+		t.Helper()
+		file := filepath.Join(bin, filepath.Base(shim))
+		if err := os.WriteFile(file+".new", content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	place(content)
+	c := startContainerd(t, bin, unchanged)
+	c.pull(ref)
+	before, after := unique("before"), unique("after")
+	c.run(ref, before, "a", "sleep", "300")
+	place(append(bytes.Clone(content), "another version"...))
+	c.run(ref, after, "a", "sleep", "300")
+	for _, id := range []string{before, after} {
+		if r := try(t, c.ctr("tasks", "exec", "--exec-id", "e", id, "b")...); r.code != 7 {
+			t.Errorf("%s: the exec ends with %d: %s", id, r.code, r.all())
+		}
+		must(t, c.ctr("tasks", "kill", "-s", "SIGTERM", id)...)
+		eventually(t, 10*time.Second, "the end of "+id, func() bool { return c.task(id)[1] == "STOPPED" })
+		must(t, c.ctr("tasks", "rm", id)...)
+		must(t, c.ctr("containers", "rm", id)...)
+		if left := traces(t, []string{id}); len(left) > 0 {
+			t.Errorf("left of %s: %v", id, left)
+		}
+	}
+}
+
+// TestKilledAtAnyPoint: given a shim, an engine or a containerd that is killed
+// at any point of a container's life, nothing is left of the container once
+// containerd is there again and was asked to remove it.
+func TestKilledAtAnyPoint(t *testing.T) {
+	ref := publishTwo(t)
+	rounds := 4
+	if os.Getenv("WASMFILE_TEST_SCALE") != "" {
+		rounds = 60
+	}
+	for _, victim := range []string{"shim", "engine", "containerd"} {
+		t.Run(victim, func(t *testing.T) {
+			c := startContainerd(t, "", unchanged)
+			c.pull(ref)
+			c.run(ref, "first", "a", "sleep", "300") // compiles
+			for range rounds {
+				id := unique("killed")
+				delay := time.Duration(rand.Intn(500)) * time.Millisecond
+				client := exec.Command(c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")[0],
+					c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")[1:]...)
+				if err := client.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(delay)
+				c.killOne(victim, id)
+				ended := make(chan error, 1)
+				go func() { ended <- client.Wait() }()
+				select {
+				case <-ended:
+				case <-time.After(5 * time.Second):
+					_ = client.Process.Kill()
+					<-ended
+				}
+				c.remove(id, delay)
+			}
+		})
+	}
+}
+
+// killOne kills the shim or the engine of a container, if it is there yet, or
+// containerd, which is started again.
+func (c *ownContainerd) killOne(victim, id string) {
+	c.t.Helper()
+	if victim == "containerd" {
+		c.kill()
+		c.start()
+		return
+	}
+	pattern := "containerd-shim-wasmfile-v1 .*-id " + id + " "
+	pids, _ := exec.Command("pgrep", "-f", pattern).Output()
+	if victim == "engine" && len(pids) > 0 {
+		pids, _ = exec.Command("pgrep", "-P", strings.Join(strings.Fields(string(pids)), ",")).Output()
+	}
+	for _, pid := range strings.Fields(string(pids)) {
+		_ = exec.Command("kill", "-9", pid).Run()
+	}
+}
+
+// remove removes a container, as a person would who finds it there.
+func (c *ownContainerd) remove(id string, delay time.Duration) {
+	c.t.Helper()
+	var left []string
+	// A shim of which containerd does not know ends by itself, after a minute.
+	for deadline := time.Now().Add(75 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		_, _ = untimed(c.ctr("tasks", "rm", "--force", id)...)
+		_, _ = untimed(c.ctr("containers", "rm", id)...)
+		if left = traces(c.t, []string{id}); len(left) == 0 {
+			return
+		}
+	}
+	c.t.Errorf("of a container of which something was killed after %s is left:\n%s", delay, strings.Join(left, "\n"))
+}
