@@ -77,8 +77,6 @@ func TestVerbsOfNerdctl(t *testing.T) {
 		{"--debug", "wasm", "start", name},
 		{"wasm", "kill", "-s", "KILL", name},
 		{"wasm", "container", "inspect", name},
-		{"wasm", "rename", name, name + "-2"},
-		{"wasm", "rename", name + "-2", name},
 	} {
 		must(t, append([]string{"nerdctl"}, args...)...)
 	}
