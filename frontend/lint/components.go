@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wasmfile/wasmfile/frontend/lint/host"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -39,6 +40,22 @@ func functions(info *wasm.Info) []string {
 		}
 	}
 	return names
+}
+
+// healthcheckWithoutComponent finds a HEALTHCHECK of a program that is no
+// component.
+func healthcheckWithoutComponent(c *components) []finding {
+	var found []finding
+	for _, i := range c.file.Instructions {
+		test := healthcheck(i)
+		if len(test) < 2 || test[0] != "CMD" {
+			continue
+		}
+		if _, err := artifact.Named(c.layers(), test[1]); err != nil {
+			found = append(found, at(c.file, i, test[1], fmt.Sprintf("no component is named %q, and there is no other program in the container: every check would fail; %s", test[1], healthcheckAdvice)))
+		}
+	}
+	return found
 }
 
 // componentNotStartable finds components that nobody can start and no other

@@ -58,15 +58,27 @@ func isWasmPath(source string) bool {
 	return strings.EqualFold(path.Ext(source), ".wasm")
 }
 
-func healthcheckWithoutExec(file *wasmfile.File, _ wasmfile.Form) []finding {
+// healthcheckInShell finds a HEALTHCHECK in shell form.
+func healthcheckInShell(file *wasmfile.File, _ wasmfile.Form) []finding {
 	var found []finding
 	for _, i := range file.Instructions {
-		c, ok := i.Command.(*instructions.HealthCheckCommand)
-		if ok && c.Health != nil && len(c.Health.Test) > 0 && c.Health.Test[0] != "NONE" {
-			found = append(found, at(file, i, "", "HEALTHCHECK needs a program to run in the container, which has the component only: every check would fail; check from outside, or write HEALTHCHECK NONE"))
+		if test := healthcheck(i); len(test) > 0 && test[0] == "CMD-SHELL" {
+			found = append(found, at(file, i, "", "HEALTHCHECK in shell form needs /bin/sh, which a Wasm artifact does not have: every check would fail; "+healthcheckAdvice))
 		}
 	}
 	return found
+}
+
+const healthcheckAdvice = `write HEALTHCHECK CMD ["component", "argument"], or HEALTHCHECK NONE`
+
+// healthcheck is what an instruction has checks execute: CMD or CMD-SHELL, and
+// the words; none when it is about something else.
+func healthcheck(i wasmfile.Instruction) []string {
+	c, ok := i.Command.(*instructions.HealthCheckCommand)
+	if !ok || c.Health == nil {
+		return nil
+	}
+	return c.Health.Test
 }
 
 // unusedShell finds a SHELL of the target that no RUN comes after. Those of

@@ -20,7 +20,7 @@ import (
 const pages = "https://github.com/wasmfile/wasmfile/blob/main/docs/rules/"
 
 // rule is one check. It looks at the instructions, or at the components when
-// they are known; the function for the other is nil.
+// they are known, or at both; a function that it does not have is nil.
 type rule struct {
 	name, page, description string
 	instructions            func(*wasmfile.File, wasmfile.Form) []finding

@@ -111,6 +111,16 @@ func (c *components) findEntry() (component int, function string) {
 		}
 		return -1, ""
 	}
+	layers := c.layers()
+	entry, err := artifact.Select(layers, process.Words()[0])
+	if err != nil {
+		return -1, ""
+	}
+	return slices.IndexFunc(layers, func(l ocispec.Descriptor) bool { return l.Digest == entry.Layer.Digest }), entry.Func
+}
+
+// layers stand for those of the components.
+func (c *components) layers() []ocispec.Descriptor {
 	layers := make([]ocispec.Descriptor, 0, len(c.all))
 	for _, r := range c.all {
 		layers = append(layers, ocispec.Descriptor{
@@ -118,11 +128,7 @@ func (c *components) findEntry() (component int, function string) {
 			Annotations: map[string]string{ocispec.AnnotationTitle: r.Name},
 		})
 	}
-	entry, err := artifact.Select(layers, process.Words()[0])
-	if err != nil {
-		return -1, ""
-	}
-	return slices.IndexFunc(layers, func(l ocispec.Descriptor) bool { return l.Digest == entry.Layer.Digest }), entry.Func
+	return layers
 }
 
 // at is a finding at the COMPONENT that brought component i.

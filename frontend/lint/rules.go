@@ -8,9 +8,10 @@ var rules = []rule{
 		instructions: wasmInFilesystem,
 	},
 	{
-		name: "HealthcheckWithoutExec", page: "healthcheck-without-exec.md",
-		description:  "A health check runs a program in the container, and there is none beside the component",
-		instructions: healthcheckWithoutExec,
+		name: "HealthcheckWithoutComponent", page: "healthcheck-without-component.md",
+		description:  "A health check runs a component of the artifact: there is no other program in the container",
+		instructions: healthcheckInShell,
+		components:   healthcheckWithoutComponent,
 	},
 	{
 		name: "UnusedShell", page: "unused-shell.md",

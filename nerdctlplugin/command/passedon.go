@@ -16,6 +16,7 @@ var passedOn = map[string]string{
 	"commit":    "Make an image of a container's changes",
 	"compose":   "Compose",
 	"events":    "Show events of containerd",
+	"exec":      "Run another component of the artifact in a container",
 	"info":      "Show what nerdctl knows of this machine",
 	"kill":      "Kill containers",
 	"login":     "Log in to a registry",
@@ -80,7 +81,6 @@ func addPassedOn(root *cobra.Command) {
 
 // refusedVerbs are nerdctl's commands that a Wasm container cannot obey.
 var refusedVerbs = map[string]string{
-	"exec":        "a Wasm container has one guest and nothing else that could be executed: run another container of the artifact, with --entrypoint for another component",
 	"healthcheck": noChecks,
 	"checkpoint":  "the engine's state cannot be saved and restored",
 	"search":      "registries are searched by their own means",

@@ -102,7 +102,7 @@ func TestRunRefuses(t *testing.T) {
 		"-a elsewhere":                 "STDIN, STDOUT and STDERR",
 		"--pull sometimes":             "always, missing or never",
 		"--init":                       "no processes",
-		"--health-cmd x":               "nothing else can be executed",
+		"--health-cmd x":               "check the port from outside",
 		"--rootfs":                     "-v",
 		"--systemd always":             "not WebAssembly",
 		"--userns me":                  "host",

@@ -30,7 +30,7 @@ type verdict struct {
 
 const (
 	noProcesses    = "a Wasm guest starts no processes, so there is nothing for an init process to do"
-	noChecks       = "nothing else can be executed in a Wasm container: check its port from outside"
+	noChecks       = "nerdctl has systemd start its health checks, and the containers of this plugin have no timers: check the port from outside, or the component by `nerdctl exec`"
 	noCapabilities = "WASI has nothing that a Linux capability would allow, and the guest's process has none"
 	noSharedMemory = "WASI has no shared memory"
 )

@@ -116,7 +116,7 @@ func TestCheckOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const text = "FROM scratch\nENV API_TOKEN=x\nHEALTHCHECK CMD [\"/x\"]\nCOMPONENT nothing.wasm\n"
+	const text = "FROM scratch\nENV API_TOKEN=x\nHEALTHCHECK CMD x\nCOMPONENT nothing.wasm\n"
 	const broken = "lint violation found for rules: "
 	cases := []struct {
 		name, text string
@@ -124,14 +124,14 @@ func TestCheckOptions(t *testing.T) {
 		says       string // empty: the build and the check succeed
 		check      bool
 	}{
-		{"an error in all", "# check=error=true\n" + text, nil, broken + "ComponentNotStartable, HealthcheckWithoutExec, SecretsUsedInArgOrEnv", true},
-		{"an error in a build: of the instructions before anything is built", "# check=error=true\n" + text, nil, broken + "HealthcheckWithoutExec, SecretsUsedInArgOrEnv", false},
-		{"an error of the components", "# check=error=true;skip=HealthcheckWithoutExec,SecretsUsedInArgOrEnv\n" + text, nil, broken + "ComponentNotStartable", false},
-		{"the same by a build argument", text, []string{"--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=HealthcheckWithoutExec,SecretsUsedInArgOrEnv;error=true"}, broken + "ComponentNotStartable", true},
+		{"an error in all", "# check=error=true\n" + text, nil, broken + "ComponentNotStartable, HealthcheckWithoutComponent, SecretsUsedInArgOrEnv", true},
+		{"an error in a build: of the instructions before anything is built", "# check=error=true\n" + text, nil, broken + "HealthcheckWithoutComponent, SecretsUsedInArgOrEnv", false},
+		{"an error of the components", "# check=error=true;skip=HealthcheckWithoutComponent,SecretsUsedInArgOrEnv\n" + text, nil, broken + "ComponentNotStartable", false},
+		{"the same by a build argument", text, []string{"--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=HealthcheckWithoutComponent,SecretsUsedInArgOrEnv;error=true"}, broken + "ComponentNotStartable", true},
 		{"all are skipped", "# check=skip=all;error=true\n" + text, nil, "", true},
 		{"skipped at the instruction", strings.NewReplacer(
 			"ENV", "# check=skip=SecretsUsedInArgOrEnv\nENV",
-			"HEALTHCHECK", "# check=skip=HealthcheckWithoutExec\nHEALTHCHECK",
+			"HEALTHCHECK", "# check=skip=HealthcheckWithoutComponent\nHEALTHCHECK",
 			"COMPONENT", "# check=skip=ComponentNotStartable\nCOMPONENT",
 		).Replace("# check=error=true\n" + text), nil, "", true},
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 )
 
@@ -28,19 +27,4 @@ func TestVolumeInstruction(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestHealthcheckInstruction: given HEALTHCHECK, the check fails in Docker,
-// because nothing can be executed beside the component: what the rule says.
-func TestHealthcheckInstruction(t *testing.T) {
-	ref := publishDir(t, "healthcheck", write(t, map[string]string{
-		"guest.wasm": string(guest(t, "probe.component")),
-		"Wasmfile":   "FROM scratch\nCOMPONENT guest.wasm\nHEALTHCHECK --interval=1s --retries=1 CMD [\"/guest.wasm\", \"echo\"]\n",
-	}))
-	must(t, "docker", "pull", "-q", "--platform", platform(ref), ref)
-	id := must(t, "docker", "run", "-d", "--runtime", runtimeName, "--platform", platform(ref), ref, "sleep", "60")
-	defer try(t, "docker", "rm", "-f", id)
-	eventually(t, commandTimeout/10, "the first check", func() bool {
-		return strings.Contains(must(t, "docker", "inspect", "-f", "{{.State.Health.Status}} {{.State.Running}}", id), "unhealthy true")
-	})
 }

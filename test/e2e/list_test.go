@@ -75,6 +75,7 @@ func TestVerbsOfNerdctl(t *testing.T) {
 		{"wasm", "unpause", name},
 		{"wasm", "stop", "-t", "5", name},
 		{"--debug", "wasm", "start", name},
+		{"wasm", "exec", name, "guest", "echo", "x"},
 		{"wasm", "kill", "-s", "KILL", name},
 		{"wasm", "container", "inspect", name},
 	} {
@@ -93,7 +94,7 @@ func TestVerbsOfNerdctl(t *testing.T) {
 	if got, want := try(t, "nerdctl", "wasm", "stop", "nothing"), try(t, "nerdctl", "stop", "nothing"); got.code != want.code || got.code == 0 {
 		t.Errorf("exit code %d, not %d", got.code, want.code)
 	}
-	fails(t, []string{"exec: ", "--entrypoint"}, "nerdctl", "wasm", "exec", name, "sh")
+	fails(t, []string{"checkpoint: "}, "nerdctl", "wasm", "checkpoint", "create", name, "c")
 }
 
 // TestEveryVerbIsThought: given the commands of the real nerdctl, each is ours,
