@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// runwasiRuntime is the shim of test/e2e/tools/runwasi, which prints what
+// runwasi's library finds.
+const runwasiRuntime = "io.containerd.runwasitest.v1"
+
+// withRunwasi asks for the tests whose shim takes long to build.
+func withRunwasi(t *testing.T) {
+	t.Helper()
+	if os.Getenv("WASMFILE_TEST_RUNWASI") == "" {
+		t.Skip("the shim takes minutes to build; run it by `make test-runwasi`")
+	}
+}
+
+// runwasiReport is what the shim prints.
+type runwasiReport struct {
+	Args, Envs []string
+	Func       string
+	Layers     []struct {
+		MediaType, Digest, Content string
+		Size                       int64
+	}
+	Runs, Error string // the digest of the component, or why there is none
+}
+
+func readReport(t *testing.T, r result) runwasiReport {
+	t.Helper()
+	var report runwasiReport
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatalf("exit code %d: %v\n%s", r.code, err, r.all())
+	}
+	return report
+}
+
+// TestRunwasiReads: given an artifact of each form, pulled by the plugin or by
+// ctr and run by either, runwasi's library hands over exactly its component.
+func TestRunwasiReads(t *testing.T) {
+	withRunwasi(t)
+	greet := filepath.Join(example("greet"), "greet.wasm")
+	sum := "sha256:" + fileSum(t, greet)
+	for form, wasmfile := range map[string]string{
+		"oci":  "FROM scratch\nCOMPONENT greet.wasm\nENV COLOUR=blue\nENTRYPOINT [\"greet\"]\nCMD [\"you\"]\n",
+		"cncf": "FROM scratch\nCOMPONENT greet.wasm\n",
+	} {
+		layout := build{dir: greetWith(t, wasmfile), flags: []string{"--build-arg", "WASMFILE_FORM=" + form}}.layout(t)
+		built := layers(t, layout)
+		ref := push(t, layout, "runwasi-"+form)
+		for _, puller := range []string{"nerdctl wasm", "ctr"} {
+			namespace := unique("runwasi")
+			t.Cleanup(func() { removeNamespace(t, namespace) })
+			_, wasm := inNamespace(namespace)
+			ctr := []string{"ctr", "-n", namespace}
+			if puller == "ctr" {
+				must(t, append(ctr, "image", "pull", "--plain-http", ref)...)
+			} else {
+				must(t, append(wasm, "pull", "-q", ref)...)
+			}
+			for runner, args := range map[string][]string{
+				"nerdctl wasm": append(slices.Clone(wasm), "run", "--rm", "-q", "--runtime", runwasiRuntime, ref),
+				"ctr":          append(ctr, "run", "--rm", "--runtime", runwasiRuntime, ref, unique("ctr")),
+			} {
+				t.Run(form+"/pulled by "+puller+"/run by "+runner, func(t *testing.T) {
+					report := readReport(t, try(t, args...))
+					if len(report.Layers) != 1 || report.Error != "" || report.Runs != sum || report.Func != "_start" {
+						t.Fatalf("it hands over %+v", report)
+					}
+					got := report.Layers[0]
+					if got.Digest != sum || got.Content != sum || got.Digest != built[0].Digest || got.MediaType != built[0].MediaType {
+						t.Errorf("it hands over %+v; built was %+v, of %s", got, built[0], sum)
+					}
+					want := []string{"greet", "you"}
+					if form == "cncf" {
+						want = []string{"greet.wasm"}
+					}
+					if !slices.Equal(report.Args, want) || (form == "oci") != slices.Contains(report.Envs, "COLOUR=blue") {
+						t.Errorf("arguments %q, environment %q", report.Args, report.Envs)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestRunwasiCannotRun: given what runwasi's library does not find or hands
+// over only in part, the plugin refuses it for runwasi's shims before there is
+// a container, with the reason.
+func TestRunwasiCannotRun(t *testing.T) {
+	withRunwasi(t)
+	greet := greetFile(t)
+	files := map[string]string{"greet.wasm": greet}
+	for name, c := range map[string]struct {
+		ref  string
+		says string // the plugin
+	}{
+		"several components":          {publishTwo(t), "runs one component, and this has 2: a.wasm, b.wasm"},
+		"an older type":               {pushFiles(t, files, "greet.wasm:application/vnd.wasm.content.layer.v1+wasm"), "architecture"},
+		"a config that says nothing":  {pushFiles(t, files, "greet.wasm:application/wasm"), "architecture"},
+		"a file":                      {filepath.Join(example("greet"), "greet.wasm"), "a file is none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			container := unique("refused")
+			fails(t, []string{c.says, "leave out --runtime"}, wasmRun("--name", container, "--runtime", "io.containerd.wasmtime.v1", c.ref)...)
+			if out := must(t, "ctr", "container", "ls", "-q"); strings.Contains(out, container) {
+				t.Errorf("there is a container: %s", out)
+			}
+			r := try(t, wasmRun("--runtime", runwasiRuntime, c.ref)...)
+			t.Logf("%d %s", r.code, r.all())
+		})
+	}
+}
