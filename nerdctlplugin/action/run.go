@@ -184,7 +184,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
 		return nil, err
 	}
-	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create.Runtime); err != nil {
+	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create); err != nil {
 		return nil, err
 	}
 	if o.EnvHost {

@@ -135,8 +135,8 @@ func writeJSON(ctx context.Context, store content.Ingester, mediaType string, va
 }
 
 // withContainerStore returns a client like the given one, whose containers are
-// recorded with the name of the image that the user gave, and without labels
-// that containerd would refuse for their length.
+// recorded with the name of the image that the user gave, with what their runtime
+// needs, and without labels that containerd would refuse for their length.
 func withContainerStore(client *containerd.Client, namespace, image string) (*containerd.Client, error) {
 	conn, ok := client.Conn().(*grpc.ClientConn)
 	if !ok {
@@ -161,6 +161,12 @@ type substitutingStore struct {
 func (s substitutingStore) Create(ctx context.Context, c containers.Container) (containers.Container, error) {
 	c.Image = s.image
 	c.Labels = maps.Clone(c.Labels)
+	if c.Runtime.Name != DefaultRuntime && c.Spec != nil {
+		var err error
+		if c.Spec, err = withPrestartHooks(c.Spec); err != nil {
+			return c, fmt.Errorf("hooks for runtime %s: %w", c.Runtime.Name, err)
+		}
+	}
 	// These come from the image's config; the shim reads annotations instead.
 	maps.DeleteFunc(c.Labels, func(key, value string) bool {
 		ours := key == artifact.AnnotationLayers || strings.HasPrefix(key, artifact.LabelComponentPrefix)

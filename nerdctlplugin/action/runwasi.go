@@ -2,12 +2,16 @@ package action
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/typeurl/v2"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -48,10 +52,14 @@ var runwasiShims = map[string]runwasiShim{
 // checkRuntime refuses what one of runwasi's shims could not run. They would
 // look for a file instead, or end with exit code 137, and in both cases say why
 // in containerd's log only.
-func checkRuntime(ctx context.Context, store content.Provider, image *unpack.Image, runtime string) error {
+func checkRuntime(ctx context.Context, store content.Provider, image *unpack.Image, o types.ContainerCreateOptions) error {
+	runtime := o.Runtime
 	shim, ok := runwasiShims[engineOf(runtime)]
 	if !ok {
 		return nil
+	}
+	if o.TTY {
+		return fmt.Errorf("-t: runtime %s has no terminals: leave out -t, or --runtime", runtime)
 	}
 	refused := func(advice, format string, args ...any) error {
 		err := fmt.Errorf("runtime %s cannot run %s: %w", runtime, image.Record.Name, fmt.Errorf(format, args...))
@@ -114,4 +122,32 @@ func engineOf(runtime string) string {
 		return ""
 	}
 	return parts[2]
+}
+
+// withPrestartHooks says that a container has no prestart hooks, by an empty
+// list. Of a container with hooks, as those by which nerdctl sets up networks,
+// runwasi's library takes that list for granted: without one it panics, and the
+// container is being created for ever. The runtime-spec's type would leave an
+// empty list out.
+func withPrestartHooks(encoded typeurl.Any) (typeurl.Any, error) {
+	var spec, hooks map[string]json.RawMessage
+	if err := json.Unmarshal(encoded.GetValue(), &spec); err != nil {
+		return nil, err
+	}
+	if len(spec["hooks"]) == 0 {
+		return encoded, nil
+	}
+	if err := json.Unmarshal(spec["hooks"], &hooks); err != nil {
+		return nil, err
+	}
+	if _, ok := hooks["prestart"]; ok || hooks == nil {
+		return encoded, nil
+	}
+	hooks["prestart"] = json.RawMessage("[]")
+	var err error
+	if spec["hooks"], err = json.Marshal(hooks); err != nil {
+		return nil, err
+	}
+	value, err := json.Marshal(spec)
+	return &anypb.Any{TypeUrl: encoded.GetTypeUrl(), Value: value}, err
 }

@@ -11,9 +11,11 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -73,7 +75,7 @@ func TestRunwasiGetsOnlyWhatItRuns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			image := &unpack.Image{Record: images.Image{Name: "registry.example/x:1", Target: c.artifact.Descriptor}, Artifact: c.artifact}
-			checkRefusal(t, checkRuntime(t.Context(), nil, image, c.runtime), c.says)
+			checkRefusal(t, checkRuntime(t.Context(), nil, image, types.ContainerCreateOptions{Runtime: c.runtime}), c.says)
 		})
 	}
 }
@@ -113,7 +115,32 @@ func TestRunwasiNeedsAnImageThatItFinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			image := &unpack.Image{Record: c.record, Artifact: a}
-			checkRefusal(t, checkRuntime(t.Context(), oneBlob(encoded), image, "io.containerd.wasmtime.v1"), c.says)
+			checkRefusal(t, checkRuntime(t.Context(), oneBlob(encoded), image, types.ContainerCreateOptions{Runtime: "io.containerd.wasmtime.v1"}), c.says)
 		})
+	}
+}
+
+func TestRunwasiHasNoTerminals(t *testing.T) {
+	image := &unpack.Image{Artifact: ofType(artifact.MediaTypeComponentLayer, "a.wasm")}
+	for runtime, refused := range map[string]bool{DefaultRuntime: false, "io.containerd.wasmtime.v1": true} {
+		err := checkRuntime(t.Context(), nil, image, types.ContainerCreateOptions{Runtime: runtime, TTY: true})
+		if (err != nil) != refused {
+			t.Errorf("%s: the error is %v", runtime, err)
+		}
+	}
+}
+
+// The library does not answer when there are hooks without such a list.
+func TestHooksHaveAListOfPrestartHooks(t *testing.T) {
+	for given, want := range map[string]string{
+		`{"ociVersion":"1.2.0"}`:                         `{"ociVersion":"1.2.0"}`,
+		`{"hooks":null}`:                                 `{"hooks":null}`,
+		`{"hooks":{"poststop":[{"path":"/n"}]},"x":{}}`:  `{"hooks":{"poststop":[{"path":"/n"}],"prestart":[]},"x":{}}`,
+		`{"hooks":{"prestart":[{"path":"/m"}]},"x":[1]}`: `{"hooks":{"prestart":[{"path":"/m"}]},"x":[1]}`,
+	} {
+		got, err := withPrestartHooks(&anypb.Any{TypeUrl: "a", Value: []byte(given)})
+		if err != nil || string(got.GetValue()) != want || got.GetTypeUrl() != "a" {
+			t.Errorf("%s becomes %v, %v", given, got, err)
+		}
 	}
 }
