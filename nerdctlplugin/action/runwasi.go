@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/log"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/typeurl/v2"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -60,6 +61,9 @@ func checkRuntime(ctx context.Context, store content.Provider, image *unpack.Ima
 	}
 	if o.TTY {
 		return fmt.Errorf("-t: runtime %s has no terminals: leave out -t, or --runtime", runtime)
+	}
+	if o.Detach {
+		log.G(ctx).Warnf("runtime %s does not know nerdctl's logging: `nerdctl logs` will show nothing", runtime)
 	}
 	refused := func(advice, format string, args ...any) error {
 		err := fmt.Errorf("runtime %s cannot run %s: %w", runtime, image.Record.Name, fmt.Errorf(format, args...))
