@@ -20,6 +20,10 @@ type publisher struct {
 // Publish implements events.Publisher.
 func (p publisher) Publish(ctx context.Context, topic string, event events.Event) error {
 	switch e := event.(type) {
+	case *eventsapi.TaskCreate:
+		if g := p.guests.get(e.ContainerID); g != nil && e.IO != nil {
+			e.IO.Stdout, e.IO.Stderr = g.traps.stream(e.IO.Stdout), g.traps.stream(e.IO.Stderr)
+		}
 	case *eventsapi.TaskExit:
 		if g := p.guests.get(e.ContainerID); g != nil && e.ID == e.ContainerID {
 			p.record(ctx, g, e)

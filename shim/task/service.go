@@ -111,6 +111,7 @@ func (s *Service) State(ctx context.Context, r *taskapi.StateRequest) (*taskapi.
 	state, err := s.runc.State(ctx, r)
 	if g := s.guests.get(r.ID); err == nil && g != nil && r.ExecID == "" {
 		state.ExitStatus = g.status(state.ExitStatus)
+		state.Stdout, state.Stderr = g.traps.stream(state.Stdout), g.traps.stream(state.Stderr)
 	}
 	return state, err
 }

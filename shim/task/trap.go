@@ -38,6 +38,10 @@ type trapReport struct {
 	component string
 	newline   string
 
+	// client is the path of the stream that the client made, own the one that
+	// the engine writes to in its place.
+	client, own string
+
 	from   io.ReadCloser
 	to     io.WriteCloser
 	keep   io.Closer // the client's end, open, so that the client may come and go
@@ -57,7 +61,7 @@ func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component st
 	if ok, err := fifo.IsFifo(*stream); err != nil || !ok || r.Stdout == r.Stderr {
 		return nil, nil //nolint:nilerr // Not a pipe, or not there: runc says best what is wrong.
 	}
-	t := &trapReport{component: component, newline: newline, status: make(chan uint32, 1), done: make(chan struct{})}
+	t := &trapReport{component: component, newline: newline, client: *stream, own: filepath.Join(r.Bundle, streamName), status: make(chan uint32, 1), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close())
@@ -71,13 +75,21 @@ func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component st
 	if t.keep, err = fifo.OpenFifo(ctx, *stream, unix.O_RDONLY, 0); err != nil {
 		return t, fmt.Errorf("open the stream of errors: %w", err)
 	}
-	own := filepath.Join(r.Bundle, streamName)
-	if t.from, err = fifo.OpenFifo(ctx, own, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600); err != nil {
+	if t.from, err = fifo.OpenFifo(ctx, t.own, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600); err != nil {
 		return t, fmt.Errorf("make a stream of errors: %w", err)
 	}
-	*stream = own
+	*stream = t.own
 	go t.copy()
 	return t, nil
+}
+
+// stream is what a client is told of a path: the stream that it made, which the
+// next one attaches to. It may be called for nil.
+func (t *trapReport) stream(path string) string {
+	if t != nil && path == t.own {
+		return t.client
+	}
+	return path
 }
 
 // copy passes the stream on until it ends.

@@ -78,7 +78,12 @@ func (term *terminal) output() string {
 
 func (term *terminal) shows(text string) {
 	term.t.Helper()
-	eventually(term.t, 30*time.Second, fmt.Sprintf("%q on the terminal, which shows %q", text, term.output()), func() bool {
+	term.t.Cleanup(func() {
+		if term.t.Failed() {
+			term.t.Logf("the terminal shows %q", term.output())
+		}
+	})
+	eventually(term.t, 30*time.Second, fmt.Sprintf("%q on the terminal", text), func() bool {
 		return strings.Contains(term.output(), text)
 	})
 }
