@@ -66,6 +66,14 @@ func step(t *testing.T, files map[string]string, spec assemble.Spec) assemble.Di
 	return dirs
 }
 
+func componentNames(report assemble.Report) []string {
+	var names []string
+	for _, c := range report.Components {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 func process(entrypoint []string, cmd ...string) dockerspec.DockerOCIImage {
 	var config dockerspec.DockerOCIImage
 	config.Config.Entrypoint, config.Config.Cmd = entrypoint, cmd
@@ -132,10 +140,7 @@ func TestMountedComponents(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, _ := readReport(t, dirs)
-	var names []string
-	for _, c := range report.Components {
-		names = append(names, c.Name)
-	}
+	names := componentNames(report)
 	if want := []string{"y.wasm", "z.wasm", "third"}; !slices.Equal(names, want) {
 		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
 	}
@@ -410,10 +415,7 @@ func TestExclude(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, _ := readReport(t, dirs)
-	var names []string
-	for _, c := range report.Components {
-		names = append(names, c.Name)
-	}
+	names := componentNames(report)
 	if want := []string{"a.wasm", "b_test.wasm", "app"}; !slices.Equal(names, want) {
 		t.Errorf("components %q, not %q (%v)", names, want, report.Problem)
 	}

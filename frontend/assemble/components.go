@@ -31,17 +31,11 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	var all []source
 	for i, spec := range specs {
 		ordinal := i + 1
-		excluded, err := patternmatcher.New(spec.Exclude)
-		if err != nil {
-			return nil, componentProblem(fmt.Sprintf("--exclude: %v", err), ordinal)
-		}
-		find := func() ([]source, error) {
-			return findOrdinal(filepath.Join(root, wasmfile.OrdinalDir(ordinal)), excluded, ordinal)
-		}
+		find := findCopied
 		if len(spec.Mounted) > 0 {
-			find = func() ([]source, error) { return findMounted(root, spec, ordinal) }
+			find = findMounted
 		}
-		found, err := find()
+		found, err := find(root, spec, ordinal)
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +53,14 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	return all, checkUnique(all)
 }
 
-// findOrdinal returns nothing when there is no file.
-func findOrdinal(dir string, excluded *patternmatcher.PatternMatcher, ordinal int) ([]source, error) {
+// findCopied finds the files where they were copied; it returns nothing when
+// there is none.
+func findCopied(root string, spec ComponentSpec, ordinal int) ([]source, error) {
+	excluded, err := patternmatcher.New(spec.Exclude)
+	if err != nil {
+		return nil, componentProblem(fmt.Sprintf("--exclude: %v", err), ordinal)
+	}
+	dir := filepath.Join(root, wasmfile.OrdinalDir(ordinal))
 	named, err := readDir(filepath.Join(dir, wasmfile.NamedDir))
 	if err != nil {
 		return nil, err
