@@ -101,7 +101,9 @@ func TestExport(t *testing.T) {
 		t.Errorf("b.wasm is another file: %v", err)
 	}
 	fails(t, []string{"a.wasm", "b.wasm"}, "nerdctl", "wasm", "export", two)
-	fails(t, []string{"guest.wasm", "no other"}, "nerdctl", "wasm", "export", probe(t, "component"), "other")
+	one := probe(t, "component")
+	must(t, "nerdctl", "wasm", "pull", "-q", one)
+	fails(t, []string{"guest.wasm", "no other"}, "nerdctl", "wasm", "export", one, "other")
 }
 
 // TestHistoryAndDiff: given two artifacts, history lists their layers and diff
