@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,16 +24,12 @@ type Dirs struct {
 }
 
 func (d Dirs) withDefaults() Dirs {
-	set := func(dir *string, standard string) {
-		if *dir == "" {
-			*dir = standard
-		}
+	return Dirs{
+		Input:      cmp.Or(d.Input, InputDir),
+		Components: cmp.Or(d.Components, ComponentsDir),
+		Spec:       cmp.Or(d.Spec, SpecDir),
+		Output:     cmp.Or(d.Output, OutputDir),
 	}
-	set(&d.Input, InputDir)
-	set(&d.Components, ComponentsDir)
-	set(&d.Spec, SpecDir)
-	set(&d.Output, OutputDir)
-	return d
 }
 
 // Run does the step: it writes the layout with a Report, and a summary of its

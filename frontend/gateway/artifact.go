@@ -83,13 +83,18 @@ type assembled struct {
 	manifest  *ocispec.Descriptor // nil when only a check was asked for
 }
 
-// assembled builds the target's stages, and the layout of them; for checkOnly
-// there is only the report.
-func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (*assembled, error) {
+// plan is what an assembly is made of.
+type plan struct {
+	files      llb.State
+	components *components
+	spec       assemble.Spec
+}
+
+// plan converts the file and looks for its components. Nothing is built yet.
+func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, checkOnly bool) (*plan, error) {
 	if err := b.checkInstructions(); err != nil {
 		return nil, err
 	}
-	options := b.convertOptions(ctx, target)
 	converted, err := b.convert(ctx, wasmfile.Artifact, options)
 	if err != nil {
 		return nil, err
@@ -100,17 +105,27 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 	if err := b.checkBase(converted.BaseImage); err != nil {
 		return nil, err
 	}
-	spec := b.spec(converted)
-	spec.CheckOnly = checkOnly
 	components, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	layout, steps, err := b.steps(ctx, converted.State, components, spec)
+	spec := b.spec(converted)
+	spec.CheckOnly = checkOnly
+	return &plan{converted.State, components, spec}, nil
+}
+
+// assembled builds the target's stages, and the layout of them; for checkOnly
+// there is only the report.
+func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnly bool) (*assembled, error) {
+	plan, err := b.plan(ctx, b.convertOptions(ctx, target), checkOnly)
 	if err != nil {
 		return nil, err
 	}
-	made, err := b.solve(ctx, steps, components)
+	layout, steps, err := b.steps(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	made, err := b.solve(ctx, steps, plan.components)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +134,8 @@ func (b *build) assembled(ctx context.Context, target ocispec.Platform, checkOnl
 }
 
 // steps are those that make a layout, and all that it needs.
-func (b *build) steps(ctx context.Context, files llb.State, components *components, spec assemble.Spec) (llb.State, *pb.Definition, error) {
-	layout, err := b.assembly(files, components, spec)
+func (b *build) steps(ctx context.Context, plan *plan) (llb.State, *pb.Definition, error) {
+	layout, err := b.assembly(plan)
 	if err != nil {
 		return layout, nil, err
 	}

@@ -18,9 +18,10 @@ import (
 )
 
 // assembly is the step that makes a layout of the files and the components.
-func (b *build) assembly(files llb.State, components *components, spec assemble.Spec) (llb.State, error) {
+func (b *build) assembly(plan *plan) (llb.State, error) {
 	host := b.ui.BuildPlatforms[0]
-	spec.Components = components.specs
+	spec := plan.spec
+	spec.Components = plan.components.specs
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return llb.State{}, fmt.Errorf("encode what to assemble: %w", err)
@@ -33,7 +34,7 @@ func (b *build) assembly(files llb.State, components *components, spec assemble.
 	if spec.CheckOnly {
 		name = "[artifact] check components"
 	}
-	if steps := components.steps(b.file.Components); steps != "" {
+	if steps := plan.components.steps(b.file.Components); steps != "" {
 		name = steps + ", " + name
 	}
 	created := llb.WithCreatedTime(time.Unix(0, 0))
@@ -45,10 +46,10 @@ func (b *build) assembly(files llb.State, components *components, spec assemble.
 		llb.WithCustomName(name),
 		llb.Platform(host),
 	)
-	if files.Output() != nil { // else there are none
-		options = append(options, llb.AddMount(assemble.InputDir, files, llb.Readonly))
+	if plan.files.Output() != nil { // else there are none
+		options = append(options, llb.AddMount(assemble.InputDir, plan.files, llb.Readonly))
 	}
-	return llb.Scratch().Run(append(options, components.mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
+	return llb.Scratch().Run(append(options, plan.components.mounts...)...).AddMount(assemble.OutputDir, llb.Scratch()), nil
 }
 
 // nativePath is what BuildKit puts into the environment of an image FROM

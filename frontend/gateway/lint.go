@@ -117,32 +117,21 @@ func (b *build) checkTarget(ctx context.Context, l *linter.Linter, target ocispe
 	if err := b.checkRequest(form == wasmfile.Image); err != nil {
 		return err
 	}
-	if err := b.checkInstructions(); err != nil {
-		return err
-	}
 	options := b.convertOptions(ctx, target)
 	options.Warn = nil // BuildKit has said all
-	converted, err := b.convert(ctx, wasmfile.Artifact, options)
+	plan, err := b.plan(ctx, options, true)
 	if err != nil {
 		return err
 	}
-	if err := b.checkBase(converted.BaseImage); err != nil {
-		return err
-	}
-	components, err := b.components(ctx, options)
-	if err != nil {
-		return err
-	}
-	spec := b.spec(converted)
-	spec.CheckOnly = true
-	_, steps, err := b.steps(ctx, llb.Scratch(), components, spec)
+	plan.files = llb.Scratch() // only components are checked
+	_, steps, err := b.steps(ctx, plan)
 	if err != nil {
 		return err
 	}
 	if runs, err := runsPrograms(steps); err != nil || runs {
 		return err
 	}
-	checked, err := b.solve(ctx, steps, components)
+	checked, err := b.solve(ctx, steps, plan.components)
 	if err != nil {
 		return err
 	}

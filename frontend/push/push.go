@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,18 +29,14 @@ type Dirs struct {
 }
 
 func (d Dirs) withDefaults() Dirs {
-	set := func(path *string, standard string) {
-		if *path == "" {
-			*path = standard
-		}
+	return Dirs{
+		Layout:       cmp.Or(d.Layout, LayoutDir),
+		Attestations: cmp.Or(d.Attestations, AttestationDir),
+		Spec:         cmp.Or(d.Spec, SpecDir),
+		Output:       cmp.Or(d.Output, OutputDir),
+		Config:       cmp.Or(d.Config, ConfigFile),
+		CA:           cmp.Or(d.CA, CAFile),
 	}
-	set(&d.Layout, LayoutDir)
-	set(&d.Attestations, AttestationDir)
-	set(&d.Spec, SpecDir)
-	set(&d.Output, OutputDir)
-	set(&d.Config, ConfigFile)
-	set(&d.CA, CAFile)
-	return d
 }
 
 // Run does the step: it pushes the artifact and its attestations to every

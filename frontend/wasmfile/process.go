@@ -23,27 +23,12 @@ type Process struct {
 	words   []string
 }
 
-// Word is where the first word is, when the text has it as it is; otherwise all
-// lines. Characters are counted from 0, in bytes.
+// Word is where the first word stands; see File.Word.
 func (p *Process) Word(f *File) []parser.Range {
 	if len(p.words) == 0 {
 		return p.Location
 	}
-	quoted, err := json.Marshal(p.words[0])
-	if err != nil {
-		return p.Location
-	}
-	for _, r := range p.Location {
-		for n := r.Start.Line; n <= r.End.Line && n <= len(f.lines); n++ {
-			if i := strings.Index(f.lines[n-1], string(quoted)); i >= 0 {
-				return []parser.Range{{
-					Start: parser.Position{Line: n, Character: i},
-					End:   parser.Position{Line: n, Character: i + len(quoted)},
-				}}
-			}
-		}
-	}
-	return p.Location
+	return f.Word(p.Location, p.words[0])
 }
 
 // findProcess finds what the target's stages say of the process to start.
