@@ -2,10 +2,12 @@ package action
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
@@ -57,20 +59,35 @@ func Save(ctx context.Context, references []string, o SaveOptions) (err error) {
 	})
 }
 
-// toFile has something written to a file, which is removed again when that
-// fails, or to out when there is no name.
+// toFile has something written to a file, or to out when there is no name. The
+// file gets its name when all is written: until then, and when that fails, an
+// older one of that name stays as it is.
 func toFile(name string, out io.Writer, write func(io.Writer) error) (err error) {
 	if name == "" || name == "-" {
 		return write(out)
 	}
-	file, err := os.Create(name)
+	if there, err := filepath.EvalSymlinks(name); err == nil {
+		name = there
+	}
+	info, err := os.Stat(name)
+	special := err == nil && !info.Mode().IsRegular() // a pipe or a device
+	path := name
+	if !special {
+		path = fmt.Sprintf("%s.%s.tmp", name, rand.Text()[:8])
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err = errors.Join(err, file.Close()); err != nil {
-			err = errors.Join(err, os.Remove(name))
-		}
-	}()
-	return write(file)
+	err = errors.Join(write(file), file.Close())
+	if special {
+		return err
+	}
+	if err == nil {
+		err = os.Rename(path, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
