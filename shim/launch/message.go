@@ -22,18 +22,18 @@ const debugLevel = -4
 
 func parseBootstrap(message []byte) (b bootstrap, ok bool) {
 	ok = eachField(message, func(f field) bool {
-		switch f.number {
-		case 1:
+		switch f.tag {
+		case 1<<3 | kindBytes:
 			b.id = string(f.bytes)
-		case 2:
+		case 2<<3 | kindBytes:
 			b.namespace = string(f.bytes)
-		case 3:
+		case 3<<3 | kindVarint:
 			b.debug = int32(f.varint) <= debugLevel
-		case 6:
+		case 6<<3 | kindBytes:
 			b.address = string(f.bytes)
-		case 8:
-			return eachField(f.bytes, func(f field) bool { return f.number != 1 || b.readExtension(f.bytes) })
-		case 9:
+		case 8<<3 | kindBytes:
+			return b.readExtension(f.bytes)
+		case 9<<3 | kindBytes:
 			b.socketDir = string(f.bytes)
 		}
 		return true
@@ -41,15 +41,20 @@ func parseBootstrap(message []byte) (b bootstrap, ok bool) {
 	return b, ok
 }
 
-// readExtension reads a google.protobuf.Any, which may be options for runc.
+// readExtension reads an Extension.
 func (b *bootstrap) readExtension(message []byte) bool {
+	return eachField(message, func(f field) bool { return f.tag != 1<<3|kindBytes || b.readOptions(f.bytes) })
+}
+
+// readOptions reads a google.protobuf.Any, which may be options for runc.
+func (b *bootstrap) readOptions(message []byte) bool {
 	var kind string
 	var options []byte
 	ok := eachField(message, func(f field) bool {
-		switch f.number {
-		case 1:
+		switch f.tag {
+		case 1<<3 | kindBytes:
 			kind = string(f.bytes)
-		case 2:
+		case 2<<3 | kindBytes:
 			options = f.bytes
 		}
 		return true
@@ -58,7 +63,7 @@ func (b *bootstrap) readExtension(message []byte) bool {
 		return ok
 	}
 	return eachField(options, func(f field) bool {
-		b.shimCgroup = b.shimCgroup || f.number == 3 && len(f.bytes) > 0
+		b.shimCgroup = b.shimCgroup || f.tag == 3<<3|kindBytes && len(f.bytes) > 0
 		return true
 	})
 }
@@ -96,9 +101,10 @@ const (
 	kindFixed32 = 5
 )
 
-// field is a field of a message: a number or bytes, according to its kind.
+// field is a field of a message: a number or bytes, according to its kind,
+// which are the last three bits of its tag.
 type field struct {
-	number uint64
+	tag    uint64
 	varint uint64
 	bytes  []byte
 }
@@ -112,7 +118,7 @@ func eachField(message []byte, f func(field) bool) bool {
 			return false
 		}
 		message = message[size:]
-		one := field{number: tag >> 3}
+		one := field{tag: tag}
 		switch tag & 7 {
 		case kindVarint:
 			if one.varint, size = binary.Uvarint(message); size <= 0 {
