@@ -17,6 +17,9 @@
 //	[compile]                   # limits of one compilation
 //	memory = "4GiB"
 //
+//	[shim]                      # how many shims there are
+//	share = "namespace"
+//
 // Everything in it may be left out, and so may the file.
 package policy
 
@@ -24,28 +27,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/shim/engine"
-)
-
-const (
-	// EnvFile is the environment variable, of containerd and so of the shim,
-	// that names the administrator's file.
-	EnvFile = "WASMFILE_CONFIG"
-
-	// DefaultFile is the administrator's file otherwise.
-	DefaultFile = "/etc/wasmfile/shim.toml"
-
-	maxFileSize = 1 << 20
+	"github.com/wasmfile/wasmfile/shim/policy/adminfile"
+	"github.com/wasmfile/wasmfile/shim/share"
 )
 
 // ErrFile is returned for an administrator's file that cannot be used: no
@@ -72,24 +61,15 @@ type file struct {
 		Time    string `toml:"time"`
 		CPUTime string `toml:"cpu-time"`
 	} `toml:"compile"`
+	// Shim is obeyed when a shim is started, before there is a container.
+	Shim share.Settings `toml:"shim"`
 }
 
-// Load reads the administrator's file: the one that EnvFile names, which must
-// be there, else DefaultFile if there is one. It returns an error that matches
-// ErrFile for one that cannot be read or understood whole, or that others than
-// root and the user of this process may write.
+// Load reads the administrator's file, where adminfile says it is. It returns
+// an error that matches ErrFile for one that cannot be read or understood whole,
+// or that others than root and the user of this process may write.
 func Load() (*Policy, error) {
-	path, named := os.LookupEnv(EnvFile)
-	if !named || path == "" {
-		path, named = DefaultFile, false
-	}
-	if !filepath.IsAbs(path) {
-		return nil, fmt.Errorf("%w: %s is %q: it must be an absolute path", ErrFile, EnvFile, path)
-	}
-	content, err := read(path)
-	if errors.Is(err, os.ErrNotExist) && !named {
-		return &Policy{Compile: engine.DefaultCompileLimits()}, nil
-	}
+	path, content, err := adminfile.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
@@ -98,25 +78,6 @@ func Load() (*Policy, error) {
 		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
 	}
 	return p, nil
-}
-
-func read(path string) (_ []byte, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFileSize {
-		return nil, fmt.Errorf("%s must be a file of at most %d bytes", path, maxFileSize)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && (info.Mode().Perm()&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid()) {
-		return nil, fmt.Errorf("%s must belong to root and be writable by nobody else: chown root, chmod go-w", path)
-	}
-	return io.ReadAll(io.LimitReader(f, maxFileSize))
 }
 
 func parse(content []byte) (*Policy, error) {
@@ -145,6 +106,9 @@ func parse(content []byte) (*Policy, error) {
 	}
 	if _, ok := p.limits[settingEngine]; ok {
 		return nil, fmt.Errorf("limits.%s: what it may name is what the file describes", settingEngine)
+	}
+	if err := f.Shim.Check(); err != nil {
+		return nil, fmt.Errorf("shim.%w", err)
 	}
 	return p, p.readCompile(f.Compile.Memory, f.Compile.Time, f.Compile.CPUTime)
 }

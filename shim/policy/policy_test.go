@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wasmfile/wasmfile/shim/engine"
+	"github.com/wasmfile/wasmfile/shim/policy/adminfile"
 )
 
 // administrator is a file with something of everything.
@@ -168,7 +169,7 @@ func TestFileErrors(t *testing.T) {
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "shim.toml")
-	t.Setenv(EnvFile, path)
+	t.Setenv(adminfile.Env, path)
 	if _, err := Load(); !errors.Is(err, ErrFile) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is named and is not there gives %v", err)
 	}
@@ -185,7 +186,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a file that others may write gives %v", err)
 	}
 	for _, named := range []string{dir, "relative.toml"} {
-		t.Setenv(EnvFile, named)
+		t.Setenv(adminfile.Env, named)
 		if _, err := Load(); !errors.Is(err, ErrFile) {
 			t.Errorf("%s gives %v", named, err)
 		}

@@ -65,6 +65,13 @@ func start(ic *plugin.InitContext) (any, error) {
 	stop := down.(shutdown.Service)
 	stop.RegisterCallback(func(context.Context) error { return store.Close() })
 	living := &guests{}
+	sharing, err := newShared(stop)
+	if err != nil {
+		return nil, err
+	}
+	if sharing != nil {
+		stop = sharing
+	}
 	runc, err := runctask.NewTaskService(ic.Context, publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
 	if err != nil {
 		return nil, err
@@ -74,6 +81,12 @@ func start(ic *plugin.InitContext) (any, error) {
 		Ours:           func(id string) bool { return living.get(id) != nil },
 	}
 	service := newService(runc, living, &preparer{store: store})
+	if service.shared = sharing; sharing != nil {
+		sharing.runc = runc
+		go sharing.endWhenUnused(ic.Context)
+		return service, nil
+	}
 	service.abandoned = time.AfterFunc(abandonedAfter, stop.Shutdown)
+	postponeGC()
 	return service, nil
 }

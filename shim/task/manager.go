@@ -9,10 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/containerd/containerd/api/types"
-	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/process"
-	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
-	"github.com/containerd/containerd/v2/core/mount"
-	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/log"
 
@@ -22,21 +18,16 @@ import (
 )
 
 // manager is runc's, which starts shims, groups a pod's containers in one and
-// cleans up after them, with our name and a shorter way to find that there is
-// nothing to clean up.
+// cleans up after them, with our name. It is asked for what package launch does
+// not do.
 type manager struct {
 	shim.Shim
 }
 
-// Stop cleans up after a container. containerd asks for it after every one,
-// and mostly the container was deleted properly: then runc knows nothing of
-// it, and starting runc to hear so would be a good part of a container's cost.
+// Stop cleans up after a container of which something may be left.
 func (m manager) Stop(ctx context.Context, id string) (shim.StopStatus, error) {
-	status, ok, err := deleted(ctx, id)
-	if err == nil && ok {
-		return status, nil
-	}
-	if status, err = m.Shim.Stop(ctx, id); err != nil {
+	status, err := m.Shim.Stop(ctx, id)
+	if err != nil {
 		return status, err
 	}
 	if err := removeUnknown(id); err != nil {
@@ -60,39 +51,6 @@ func removeUnknown(id string) error {
 		return err
 	}
 	return lifecycle.RemoveCgroups(spec.Linux.CgroupsPath)
-}
-
-// deleted reports whether runc has no container of this ID any more, and how
-// that one ended.
-func deleted(ctx context.Context, id string) (status shim.StopStatus, ok bool, err error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return status, false, err
-	}
-	ns, err := namespaces.NamespaceRequired(ctx)
-	if err != nil {
-		return status, false, err
-	}
-	dir := filepath.Join(filepath.Dir(cwd), id)
-	options, err := runc.ReadOptions(dir)
-	if err != nil {
-		return status, false, err
-	}
-	root := process.RuncRoot
-	if options != nil && options.Root != "" {
-		root = options.Root
-	}
-	if _, err := os.Lstat(filepath.Join(root, ns, id)); !errors.Is(err, fs.ErrNotExist) {
-		return status, false, err
-	}
-	exit, err := runc.ReadExitStatus(dir)
-	if err != nil {
-		return status, false, err
-	}
-	if err := mount.UnmountRecursive(filepath.Join(dir, "rootfs"), 0); err != nil {
-		return status, false, err
-	}
-	return shim.StopStatus{Pid: exit.Pid, ExitStatus: exit.Status, ExitedAt: exit.Timestamp}, true, nil
 }
 
 // Info describes the runtime: runc's features and options, our version.

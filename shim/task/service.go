@@ -30,6 +30,8 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
+	// shared is nil in a shim of one container or pod.
+	shared *shared
 }
 
 // abandonedAfter is how long a shim waits to be asked for its first
@@ -51,10 +53,12 @@ func (s *Service) RegisterTTRPC(server *ttrpc.Server) error {
 
 // Create prepares the bundle of a WebAssembly container, and has runc create
 // the container.
-func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
+func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *taskapi.CreateTaskResponse, err error) {
 	if s.abandoned != nil {
 		s.abandoned.Stop()
 	}
+	s.shared.begin(r)
+	defer func() { s.shared.created(r, err) }()
 	g, err := s.preparer.prepare(ctx, r)
 	if err != nil {
 		return nil, rpcError(err)
@@ -131,6 +135,9 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
 	g := s.guests.get(r.ID) // Publishing the deletion forgets it.
 	deleted, err := s.runc.Delete(ctx, r)
+	if err == nil && r.ExecID == "" {
+		s.shared.deleted(r.ID)
+	}
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)
 		deleted.ExitStatus = g.status(deleted.ExitStatus)

@@ -51,6 +51,15 @@ func TestContainerdRestarts(t *testing.T) {
 // TestShimIsReplaced: given a running guest, the shim's file can be replaced:
 // the old shim goes on, and the new one cleans up after it and runs others.
 func TestShimIsReplaced(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T, bin string) *ownContainerd{
+		"of one container": func(t *testing.T, bin string) *ownContainerd { return startContainerd(t, bin, unchanged) },
+		"shared":           startSharing,
+	} {
+		t.Run(name, func(t *testing.T) { replaceShim(t, start) })
+	}
+}
+
+func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContainerd) {
 	ref := publishTwo(t)
 	bin := t.TempDir()
 	shim, err := exec.LookPath("containerd-shim-wasmfile-v1")
@@ -72,12 +81,15 @@ func TestShimIsReplaced(t *testing.T) {
 		}
 	}
 	place(content)
-	c := startContainerd(t, bin, unchanged)
+	c := start(t, bin)
 	c.pull(ref)
 	before, after := unique("before"), unique("after")
 	c.run(ref, before, "a", "sleep", "300")
 	place(append(bytes.Clone(content), "another version"...))
 	c.run(ref, after, "a", "sleep", "300")
+	if got := c.shims(); len(got) != 2 {
+		t.Errorf("the shims of two executables: %v", got)
+	}
 	for _, id := range []string{before, after} {
 		if r := try(t, c.ctr("tasks", "exec", "--exec-id", "e", id, "b")...); r.code != 7 {
 			t.Errorf("%s: the exec ends with %d: %s", id, r.code, r.all())

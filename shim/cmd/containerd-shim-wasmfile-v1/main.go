@@ -7,6 +7,7 @@ package main
 import (
 	"os"
 
+	_ "github.com/wasmfile/wasmfile/shim/launch" // ends the process when it is for a start or a delete
 	"github.com/wasmfile/wasmfile/shim/task"
 )
 

@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// startSharing starts a containerd as startContainerd does, on a host whose
+// administrator has the containers of a namespace share a shim.
+func startSharing(t *testing.T, path string) *ownContainerd {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "shim.toml")
+	if err := os.WriteFile(file, []byte("[shim]\nshare = \"namespace\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("WASMFILE_CONFIG", file)
+	c := startContainerd(t, path, unchanged)
+	t.Cleanup(func() { // Before containerd, which the shims have to be known by, ends.
+		for _, pid := range c.shims() {
+			_ = exec.Command("kill", pid).Run()
+		}
+		eventually(t, 20*time.Second, "the end of the shims", func() bool { return len(c.shims()) == 0 })
+	})
+	return c
+}
+
+// shims are the processes of the shims that serve.
+func (c *ownContainerd) shims() []string {
+	out, _ := exec.Command("pgrep", "-f", "containerd-shim-wasmfile-v1 -namespace .* -address "+c.address+"$").Output()
+	return strings.Fields(string(out))
+}
+
+// TestSharedShim: given an administrator who wants it, containers that start and
+// end at the same time share a shim, which outlives containerd and, for a while,
+// its containers; those of a pod have their own.
+func TestSharedShim(t *testing.T) {
+	ref := publishTwo(t)
+	c := startSharing(t, "")
+	c.pull(ref)
+	first := unique("first")
+	pid := c.run(ref, first, "a", "sleep", "300")
+	shims := c.shims()
+	if len(shims) != 1 {
+		t.Fatalf("the shims of one container: %v", shims)
+	}
+	burst := func() {
+		t.Helper()
+		var clients sync.WaitGroup
+		for range 6 {
+			clients.Go(func() {
+				for range 4 {
+					args := c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("burst"), "b")
+					if out, err := untimed(args...); err == nil || err.Error() != "exit status 7" {
+						t.Errorf("a guest that ends with 7: %v: %s", err, out)
+					}
+				}
+			})
+		}
+		clients.Wait()
+		if got := c.shims(); !slices.Equal(got, shims) {
+			t.Errorf("the shims are %v, not %v", got, shims)
+		}
+	}
+	burst()
+	c.kill()
+	c.start()
+	if got := c.task(first); got[0] != pid || got[1] != "RUNNING" {
+		t.Errorf("%s is now %v, it was %s", first, got, pid)
+	}
+	burst()
+
+	group := unique("group")
+	must(t, c.ctr("run", "-d", "--runtime", runtimeName, "--annotation", "io.containerd.runc.v2.group=g", ref, group, "a", "sleep", "300")...)
+	if got := c.shims(); len(got) != 2 || !slices.Contains(got, shims[0]) {
+		t.Errorf("the shims with a group are %v, without %v", got, shims)
+	}
+	must(t, c.ctr("tasks", "rm", "--force", group)...)
+	must(t, c.ctr("tasks", "rm", "--force", first)...)
+	burst() // It has had no container for a moment.
+	if left := traces(t, []string{first, group, "burst-"}); len(left) > 0 {
+		t.Errorf("left: %s", strings.Join(left, "\n"))
+	}
+	eventually(t, 2*time.Minute, "the end of a shim without containers", func() bool { return len(c.shims()) == 0 })
+	try(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("late"), "b")...)
+	if got := c.shims(); len(got) != 1 {
+		t.Errorf("the shims of a container later: %v", got)
+	}
+}
+
+// TestSharedShimIsKilled: given a shared shim that is killed, its containers
+// are gone with it, whole, and others get another.
+func TestSharedShimIsKilled(t *testing.T) {
+	ref := publishTwo(t)
+	c := startSharing(t, "")
+	c.pull(ref)
+	var ids []string
+	for range 3 {
+		ids = append(ids, unique("killed"))
+		c.run(ref, ids[len(ids)-1], "a", "sleep", "300")
+	}
+	shims := c.shims()
+	if len(shims) != 1 {
+		t.Fatalf("the shims of three containers: %v", shims)
+	}
+	must(t, "kill", "-9", shims[0])
+	for _, id := range ids {
+		c.remove(id, 0)
+	}
+	after := unique("after")
+	c.run(ref, after, "a", "sleep", "300")
+	if got := c.shims(); len(got) != 1 || got[0] == shims[0] {
+		t.Errorf("the shims are %v, %v was killed", got, shims)
+	}
+	must(t, c.ctr("tasks", "rm", "--force", after)...)
+}
