@@ -19,9 +19,9 @@ IN_SANDBOX = eval "$$($(SANDBOX) env)" &&
 ## Build
 
 .PHONY: build
-build: ## Build the three binaries, static, into bin/
+build: ## Build the binaries, static, into bin/
 	@mkdir -p $(BIN)
-	$(GO_BUILD) -o $(BIN)/ ./frontend/cmd/wasmfile-frontend ./nerdctlplugin/cmd/nerdctl-wasm ./shim/cmd/containerd-shim-wasmfile-v1
+	$(GO_BUILD) -o $(BIN)/ ./frontend/cmd/wasmfile-frontend ./nerdctlplugin/cmd/nerdctl-wasm ./shim/cmd/containerd-shim-wasmfile-v1 ./shim/cmd/wasmfile-traces
 	@ln -sf nerdctl-wasm $(BIN)/nerdctl
 
 .PHONY: install
@@ -31,7 +31,7 @@ install: build ## Install binaries, link, completions and manual pages below $(D
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -m 755 $(BIN)/nerdctl-wasm $(BIN)/containerd-shim-wasmfile-v1 $(BIN)/wasmfile-frontend $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BIN)/nerdctl-wasm $(BIN)/containerd-shim-wasmfile-v1 $(BIN)/wasmfile-traces $(BIN)/wasmfile-frontend $(DESTDIR)$(PREFIX)/bin/
 	ln -sf ../../bin/nerdctl-wasm $(DESTDIR)$(PREFIX)/lib/wasmfile/nerdctl
 	$(BIN)/nerdctl-wasm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nerdctl-wasm
 	$(BIN)/nerdctl-wasm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_nerdctl-wasm

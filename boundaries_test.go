@@ -24,6 +24,7 @@ func TestImportBoundaries(t *testing.T) {
 		{"./frontend/...", []string{module + "nerdctlplugin", module + "shim", "github.com/containerd/nerdctl", "github.com/containerd/containerd/v2/client"}},
 		{"./nerdctlplugin/...", []string{module + "shim"}},
 		{"./shim/...", []string{module + "nerdctlplugin", module + "frontend", "github.com/containerd/nerdctl", "github.com/moby/buildkit"}},
+		{"./shim/cmd/containerd-shim-wasmfile-v1", []string{"go.opentelemetry.io/"}},
 		{"./pkg/...", []string{module + "frontend", module + "nerdctlplugin", module + "shim"}},
 	}
 	for _, rule := range rules {

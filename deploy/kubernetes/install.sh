@@ -83,7 +83,7 @@ uninstall)
 	if [ -f "$config" ]; then
 		without_ours | configure
 	fi
-	rm -f "$bin/containerd-shim-wasmfile-v1" "$bin/wasmtime"
+	rm -f "$bin/containerd-shim-wasmfile-v1" "$bin/wasmfile-traces" "$bin/wasmtime"
 	echo "uninstall: done; containers that run go on until they end"
 	;;
 *)

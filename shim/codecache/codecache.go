@@ -27,6 +27,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
 const (
@@ -175,6 +176,15 @@ func (c *Cache) lookup(ctx context.Context, component *Component, flags []string
 
 func (c *Cache) compile(ctx context.Context, component *Component, flags []string, scratch string) (_ string, err error) {
 	name := artifact.Name(component.Layer)
+	ctx, span := tracing.Begin(ctx, "compile")
+	span.Set(tracing.ComponentName, name)
+	span.Set(tracing.ComponentDigest, component.Layer.Digest.String())
+	defer func() {
+		if err != nil {
+			span.Fail("compile")
+		}
+		span.End()
+	}()
 	source, err := c.Blobs.File(ctx, component.Layer, scratch)
 	if err != nil {
 		return "", fmt.Errorf("component %s: %w", name, err)

@@ -26,6 +26,10 @@ var ErrNotListed = errors.New("not a layer of the container's image")
 type Wasm struct {
 	// Layers are the Wasm layers, in the manifest's order.
 	Layers []ocispec.Descriptor
+	// Image is the name of the image, empty when it is not known.
+	Image string
+	// Manifest is the digest of the image's manifest, empty when it is gone.
+	Manifest digest.Digest
 	// ExposedPorts are those of the image config, nil when that is not known.
 	ExposedPorts map[string]struct{}
 }
@@ -44,7 +48,7 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 	if err != nil {
 		return nil, err
 	}
-	target, err := b.Store.imageOf(ctx, containerID)
+	name, target, err := b.Store.imageOf(ctx, containerID)
 	if err != nil {
 		return nil, fmt.Errorf("find the image of container %s: %w", containerID, err)
 	}
@@ -54,7 +58,11 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 			c.manifest = ocispec.Descriptor{}
 		}
 	}
-	return c.settle(ctx, b, target)
+	found, err := c.settle(ctx, b, target)
+	if found != nil {
+		found.Image = name
+	}
+	return found, err
 }
 
 // Named returns the Wasm of the image with a name. It returns an error that
@@ -134,21 +142,22 @@ func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.De
 	return nil, notListed
 }
 
-// imageOf is the descriptor that a container's image name stands for, zero
-// when the container was made without one or the name was removed since.
-func (s *Store) imageOf(ctx context.Context, containerID string) (ocispec.Descriptor, error) {
+// imageOf is the name of a container's image, empty when it was made without
+// one, and the descriptor that the name stands for, zero when it was removed
+// since.
+func (s *Store) imageOf(ctx context.Context, containerID string) (name string, target ocispec.Descriptor, err error) {
 	record, err := s.containers.Get(ctx, &containersapi.GetContainerRequest{ID: containerID})
 	if errdefs.IsNotFound(errgrpc.ToNative(err)) {
-		return ocispec.Descriptor{}, nil
+		return "", ocispec.Descriptor{}, nil
 	}
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return "", ocispec.Descriptor{}, err
 	}
-	name := record.Container.Image
-	if name == "" {
-		return ocispec.Descriptor{}, nil
+	if name = record.Container.Image; name == "" {
+		return "", ocispec.Descriptor{}, nil
 	}
-	return s.named(ctx, name)
+	target, err = s.named(ctx, name)
+	return name, target, err
 }
 
 // named is the descriptor that an image's name stands for, zero when there is
@@ -181,7 +190,7 @@ func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descri
 	if err != nil {
 		return nil, err
 	}
-	return &Wasm{Layers: a.WasmLayers(), ExposedPorts: a.Config.Config.ExposedPorts}, nil
+	return &Wasm{Layers: a.WasmLayers(), Manifest: target.Digest, ExposedPorts: a.Config.Config.ExposedPorts}, nil
 }
 
 // choose returns the manifest of an index that has a digest, else the

@@ -13,7 +13,15 @@ import (
 
 // Start starts a created container or exec.
 func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
-	return s.runc.Start(ctx, r)
+	if r.ExecID != "" {
+		return s.runc.Start(ctx, r)
+	}
+	s.beginRun(ctx, r.ID)
+	started, err := s.runc.Start(ctx, r)
+	if g := s.guests.get(r.ID); err != nil && g != nil {
+		g.setRun(nil)
+	}
+	return started, err
 }
 
 // ResizePty sets the size of a terminal.

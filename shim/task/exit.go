@@ -4,10 +4,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
 // killedStatus is the exit status of a process that SIGKILL ended.
@@ -29,7 +31,9 @@ type guest struct {
 	drain time.Duration
 	// component is what the guest is called.
 	component string
-	traps     *trapReport
+	// digest is the component's.
+	digest digest.Digest
+	traps  *trapReport
 	// wasm is what may be run in it.
 	wasm *image.Wasm
 	// dirs are the directories that are mounted in it.
@@ -37,6 +41,8 @@ type guest struct {
 
 	mu    sync.Mutex
 	asked unix.Signal
+	// run is the span of its life, nil when none is recorded.
+	run *tracing.Span
 
 	mounting sync.Mutex
 	// code is the machine code that is mounted in the container: from its

@@ -9,6 +9,7 @@ import (
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -17,6 +18,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
 	"github.com/wasmfile/wasmfile/shim/policy"
+	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
 // preparer makes the bundle of a WebAssembly container one that runs the
@@ -54,6 +56,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err != nil || found == nil {
 		return nil, err
 	}
+	describeImage(tracing.FromContext(ctx), found.Image, found.Manifest.String())
 	chosen, err := p.choose(ctx, dirs, blobs, spec, found)
 	if err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	return &guest{
-		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name,
+		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name, digest: chosen.digest,
 		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }
@@ -81,6 +84,7 @@ func forContainerd(ctx context.Context) (context.Context, error) {
 // it, what the engine is told, and what the container gets.
 type program struct {
 	name     string
+	digest   digest.Digest
 	code     string
 	engine   *engine.Engine
 	command  engine.Command
@@ -108,6 +112,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err != nil {
 		return nil, err
 	}
+	describeComponent(tracing.FromContext(ctx), artifact.Name(entry.Layer), entry.Layer.Digest.String())
 	cache, err := codecache.Open(ctx, b, d.state, allowed.Compile, runReaped)
 	if err != nil {
 		return nil, err
@@ -116,7 +121,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err != nil {
 		return nil, err
 	}
-	chosen := &program{name: artifact.Name(entry.Layer), engine: cache.Engine, command: engine.Command{
+	chosen := &program{name: artifact.Name(entry.Layer), digest: entry.Layer.Digest, engine: cache.Engine, command: engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
 		Func: entry.Func, Component: component.Component,

@@ -43,6 +43,7 @@ func (p publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit) 
 	actual := e.ExitStatus
 	g.traps.finish(actual)
 	e.ExitStatus = g.status(actual)
+	g.endRun(e.ExitStatus, e.ExitedAt)
 	if e.ExitStatus == actual {
 		return
 	}

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
 var (
@@ -27,6 +29,8 @@ type Service struct {
 	runc     taskapi.TTRPCTaskService
 	guests   *guests
 	preparer *preparer
+	// traces is nil for none.
+	traces *tracing.Recorder
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
@@ -141,6 +145,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)
 		deleted.ExitStatus = g.status(deleted.ExitStatus)
+		g.endRun(deleted.ExitStatus, deleted.ExitedAt)
 	}
 	return deleted, err
 }
