@@ -130,7 +130,7 @@ func rootlessFiles(t *testing.T, u *rootlessUser) {
 
 func rootlessBackground(t *testing.T, u *rootlessUser) {
 	name := unique("rootless")
-	must(t, u.wasm("run", "-d", "-q", "--name", name, probe(t, "component"), "sleep", "300")...)
+	must(t, u.wasm("run", "-d", "-q", "--name", name, publishTwo(t), "sleep", "300")...)
 	defer try(t, u.wasm("rm", "-f", name)...)
 	pid := must(t, u.as("nerdctl", "inspect", "--format", "{{.State.Pid}}", name)...)
 	status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
@@ -142,12 +142,14 @@ func rootlessBackground(t *testing.T, u *rootlessUser) {
 			t.Errorf("its status has no %s:\n%s", want, status)
 		}
 	}
-	if out := must(t, u.wasm("ps", "--format", "{{.Names}} {{.Component}}")...); out != name+" guest.wasm" {
+	if out := must(t, u.wasm("ps", "--format", "{{.Names}} {{.Component}}")...); out != name+" a.wasm" {
 		t.Errorf("ps shows %q", out)
 	}
-	if out := must(t, u.wasm("exec", name, "guest", "args", "x")...); out != "x" {
+	if out := must(t, u.wasm("exec", name, "a", "args", "x")...); out != "x" {
 		t.Errorf("exec shows %q", out)
 	}
+	// The code of another component is mounted into the container first.
+	fails(t, []string{"exit code 7"}, u.wasm("exec", name, "b")...)
 	must(t, u.wasm("stop", name)...)
 	if out := must(t, u.as("nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name)...); out != "exited 143" {
 		t.Errorf("after stop it is %q", out)
