@@ -11,6 +11,8 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/clientutil"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/rootless"
 )
 
 // connect opens a client of containerd in the namespace. The context that it
@@ -20,10 +22,10 @@ func connect(ctx context.Context, global types.GlobalCommandOptions) (*container
 	if err != nil {
 		address := strings.TrimPrefix(global.Address, "unix://")
 		switch _, statErr := os.Stat(address); {
+		case rootless.Is():
+			err = advise(err, "start it again (`systemctl --user restart containerd`, or containerd-rootless.sh)")
 		case errors.Is(statErr, fs.ErrNotExist):
 			err = advise(err, "start it (`systemctl start containerd`), or say where it listens with --address or CONTAINERD_ADDRESS")
-		case errors.Is(statErr, fs.ErrPermission), os.Geteuid() != 0:
-			err = advise(err, "run this as root, or start a rootless containerd and use its address")
 		default:
 			err = advise(err, "is containerd running? see `systemctl status containerd`")
 		}

@@ -64,11 +64,7 @@ func precompile(ctx context.Context, name string, o PrecompileOptions) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("precompile %s: interrupted", name)
 	case errors.As(err, &exit):
-		message := strings.TrimSpace(said.String())
-		if os.Geteuid() != 0 {
-			return advise(errors.New(message), "run this as root: code is kept for all users of the host")
-		}
-		return errors.New(message)
+		return errors.New(strings.TrimSpace(said.String()))
 	case err != nil:
 		return fmt.Errorf("run %s: %w", shim, err)
 	}

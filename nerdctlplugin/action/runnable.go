@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -162,8 +163,11 @@ func (s substitutingStore) Create(ctx context.Context, c containers.Container) (
 	c.Image = s.image
 	c.Labels = maps.Clone(c.Labels)
 	if c.Runtime.Name != DefaultRuntime && c.Spec != nil {
-		var err error
-		if c.Spec, err = withPrestartHooks(c.Spec); err != nil {
+		reader, err := exec.LookPath("cat")
+		if err == nil {
+			c.Spec, err = withPrestartHook(c.Spec, reader)
+		}
+		if err != nil {
 			return c, fmt.Errorf("hooks for runtime %s: %w", c.Runtime.Name, err)
 		}
 	}

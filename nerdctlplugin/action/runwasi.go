@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/typeurl/v2"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -128,12 +129,14 @@ func engineOf(runtime string) string {
 	return parts[2]
 }
 
-// withPrestartHooks says that a container has no prestart hooks, by an empty
-// list. Of a container with hooks, as those by which nerdctl sets up networks,
-// runwasi's library takes that list for granted: without one it panics, and the
-// container is being created for ever. The runtime-spec's type would leave an
-// empty list out.
-func withPrestartHooks(encoded typeurl.Any) (typeurl.Any, error) {
+// withPrestartHook gives a container that has hooks, as those by which nerdctl
+// sets up networks, one more, of the kind prestart, that runs a program which only
+// reads its input. runwasi's library takes a list of that kind for granted: without
+// one it panics, and the container is being created for ever. An empty list would
+// do, but whoever reads and writes the config, as `nerdctl start`, leaves it out. The
+// program may not end before the library waits for it, which it says by the end of
+// the input: the shim reaps whatever has ended, and then there is nothing to wait for.
+func withPrestartHook(encoded typeurl.Any, program string) (typeurl.Any, error) {
 	var spec, hooks map[string]json.RawMessage
 	if err := json.Unmarshal(encoded.GetValue(), &spec); err != nil {
 		return nil, err
@@ -147,8 +150,10 @@ func withPrestartHooks(encoded typeurl.Any) (typeurl.Any, error) {
 	if _, ok := hooks["prestart"]; ok || hooks == nil {
 		return encoded, nil
 	}
-	hooks["prestart"] = json.RawMessage("[]")
 	var err error
+	if hooks["prestart"], err = json.Marshal([]specs.Hook{{Path: program}}); err != nil {
+		return nil, err
+	}
 	if spec["hooks"], err = json.Marshal(hooks); err != nil {
 		return nil, err
 	}

@@ -130,15 +130,15 @@ func TestRunwasiHasNoTerminals(t *testing.T) {
 	}
 }
 
-// The library does not answer when there are hooks without such a list.
-func TestHooksHaveAListOfPrestartHooks(t *testing.T) {
+// The library does not answer when there are hooks without one of this kind.
+func TestHooksHaveAPrestartHook(t *testing.T) {
 	for given, want := range map[string]string{
 		`{"ociVersion":"1.2.0"}`:                         `{"ociVersion":"1.2.0"}`,
 		`{"hooks":null}`:                                 `{"hooks":null}`,
-		`{"hooks":{"poststop":[{"path":"/n"}]},"x":{}}`:  `{"hooks":{"poststop":[{"path":"/n"}],"prestart":[]},"x":{}}`,
+		`{"hooks":{"poststop":[{"path":"/n"}]},"x":{}}`:  `{"hooks":{"poststop":[{"path":"/n"}],"prestart":[{"path":"/bin/cat"}]},"x":{}}`,
 		`{"hooks":{"prestart":[{"path":"/m"}]},"x":[1]}`: `{"hooks":{"prestart":[{"path":"/m"}]},"x":[1]}`,
 	} {
-		got, err := withPrestartHooks(&anypb.Any{TypeUrl: "a", Value: []byte(given)})
+		got, err := withPrestartHook(&anypb.Any{TypeUrl: "a", Value: []byte(given)}, "/bin/cat")
 		if err != nil || string(got.GetValue()) != want || got.GetTypeUrl() != "a" {
 			t.Errorf("%s becomes %v, %v", given, got, err)
 		}

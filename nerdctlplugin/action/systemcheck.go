@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os/user"
+	"strconv"
 	"text/tabwriter"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/containerd/nerdctl/v2/pkg/infoutil"
+	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/check"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/rootless"
 )
 
 // SystemCheckOptions are those of SystemCheck.
@@ -31,12 +35,15 @@ type SystemCheckOptions struct {
 // errutil.ExitCodeError with 1.
 func SystemCheck(ctx context.Context, o SystemCheckOptions) error {
 	options := check.Options{
-		Address: o.Global.Address, Snapshotter: o.Global.Snapshotter, CNIPath: o.Global.CNIPath, Nerdctl: dispatch.Nerdctl,
+		Address: o.Global.Address, Snapshotter: o.Global.Snapshotter, CNIPath: o.Global.CNIPath, CgroupManager: o.Global.CgroupManager,
+		Nerdctl: dispatch.Nerdctl,
 	}
-	client, connected, done, err := connect(ctx, o.Global)
-	if err == nil {
-		defer done()
-		options.Daemon, err = daemon(connected, client)
+	if rootless.Is() {
+		options.Rootless = containerdUser()
+	}
+	err := rootless.Running()
+	if !rootless.Outside() {
+		options.Daemon, err = findDaemon(ctx, o.Global)
 	}
 	options.DaemonError = err
 	report := check.Run(ctx, options)
@@ -51,6 +58,25 @@ func SystemCheck(ctx context.Context, o SystemCheckOptions) error {
 		err = errutil.NewExitCoderErr(1)
 	}
 	return err
+}
+
+// containerdUser is whose the rootless containerd is.
+func containerdUser() *check.Rootless {
+	r := &check.Rootless{UID: rootlessutil.ParentEUID(), Inside: !rootless.Outside()}
+	r.User = strconv.Itoa(r.UID)
+	if found, err := user.LookupId(r.User); err == nil {
+		r.User = found.Username
+	}
+	return r
+}
+
+func findDaemon(ctx context.Context, global types.GlobalCommandOptions) (*check.Daemon, error) {
+	client, ctx, done, err := connect(ctx, global)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return daemon(ctx, client)
 }
 
 // daemon asks containerd about itself.

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
+	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	gatewayclient "github.com/moby/buildkit/frontend/gateway/client"
@@ -149,14 +151,18 @@ func addresses(r Request) []string {
 		return []string{address}
 	}
 	dir := "/run"
-	if os.Geteuid() != 0 {
-		dir = os.Getenv("XDG_RUNTIME_DIR")
+	// In the namespaces of a rootless containerd this process is root, too.
+	if rootlessutil.IsRootless() {
+		var err error
+		if dir, err = rootlessutil.XDGRuntimeDir(); err != nil {
+			dir = fmt.Sprintf("/run/user/%d", os.Geteuid())
+		}
 	}
 	var found []string
 	for _, name := range []string{"buildkit-" + r.Namespace, "buildkit-default", "buildkit"} {
 		found = append(found, "unix://"+filepath.Join(dir, name, "buildkitd.sock"))
 	}
-	return found
+	return slices.Compact(found)
 }
 
 // checkArchitecture makes sure that the builder can run this executable.

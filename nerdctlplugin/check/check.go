@@ -5,6 +5,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -37,8 +38,10 @@ type Result struct {
 // Report is the outcome of all checks.
 type Report struct {
 	// OK says that Wasm containers can run.
-	OK      bool     `json:"ok"`
-	Results []Result `json:"checks"`
+	OK bool `json:"ok"`
+	// Rootless says that containerd is, or would be, an ordinary user's own.
+	Rootless bool     `json:"rootless"`
+	Results  []Result `json:"checks"`
 }
 
 // Options say what to look for.
@@ -48,6 +51,11 @@ type Options struct {
 	// DaemonError is why there is none, Address where it was looked for.
 	DaemonError error
 	Address     string
+	// Rootless is what is known of the user whose containerd it is, nil for
+	// root's.
+	Rootless *Rootless
+	// CgroupManager is who makes the containers' cgroups, "none" for nobody.
+	CgroupManager string
 	// Snapshotter is the one that will be used.
 	Snapshotter string
 	// CNIPath is the directory of CNI plugins.
@@ -69,10 +77,14 @@ type Daemon struct {
 // Run makes all checks.
 func Run(ctx context.Context, o Options) Report {
 	env := environmentOf(o.Daemon)
-	report := Report{OK: true}
-	for _, one := range []func(context.Context, Options, environment) Result{
-		containerd, snapshotter, shim, engine, engineFeatures, runc, cgroups, cni, nerdctl,
-	} {
+	report := Report{OK: true, Rootless: o.Rootless != nil}
+	checks := []func(context.Context, Options, environment) Result{
+		mode, containerd, snapshotter, shim, engine, engineFeatures, runc, cgroups, cni, nerdctl,
+	}
+	if o.Rootless != nil {
+		checks = slices.Insert(checks, 1, rootlesskit, userNamespaces, newIDMap, subordinateIDs, tunDevice, slirp4netns)
+	}
+	for _, one := range checks {
 		result := one(ctx, o, env)
 		if result.Status == OK {
 			result.Fix = ""
@@ -85,6 +97,9 @@ func Run(ctx context.Context, o Options) Report {
 
 func containerd(_ context.Context, o Options, _ environment) Result {
 	r := Result{Name: "containerd", Status: OK, Detail: o.Address, Fix: "apt-get install containerd && systemctl start containerd, or name its socket with --address"}
+	if o.Rootless != nil {
+		r.Fix = "as this user, containerd-rootless-setuptool.sh install, or without systemd containerd-rootless.sh in the background; both are in nerdctl's archive, https://github.com/containerd/nerdctl/releases"
+	}
 	if o.Daemon == nil {
 		r.Status, r.Detail = Missing, o.DaemonError.Error()
 		return r

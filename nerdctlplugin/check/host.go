@@ -26,9 +26,15 @@ func cni(_ context.Context, o Options, _ environment) Result {
 	return r
 }
 
-func cgroups(context.Context, Options, environment) Result {
+func cgroups(_ context.Context, o Options, _ environment) Result {
 	r := Result{Name: "cgroups", Status: OK, Version: infoutil.CgroupsVersion(), Fix: "start the machine with systemd.unified_cgroup_hierarchy=1 for version 2"}
-	if r.Version != "2" {
+	switch {
+	case o.Rootless != nil && r.Version != "2":
+		r.Status, r.Detail = Warning, "no limits of memory, processor time and processes, no top and no stats: a user may not set them in version 1"
+	case o.Rootless != nil && o.CgroupManager == "none":
+		r.Status, r.Detail, r.Fix = Warning, "no limits of memory, processor time and processes: systemd, which would set them for this user, does not run",
+			"see https://rootlesscontaine.rs/getting-started/common/cgroup2/"
+	case r.Version != "2":
 		r.Status, r.Detail = Warning, "limits of memory and processes work, those of version 2 only do not"
 	}
 	return r

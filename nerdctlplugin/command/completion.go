@@ -21,6 +21,9 @@ func completeImages(g *globals) cobra.CompletionFunc {
 // completeAllImages completes every argument with the artifacts in containerd.
 func completeAllImages(g *globals) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if err := g.enterRootless(cmd); err != nil {
+			return completions(nil, err)
+		}
 		return completions(action.ImageNames(completionContext(cmd), g.options()))
 	}
 }
@@ -31,6 +34,9 @@ func completeComponents(g *globals) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(args) != 1 {
 			return completeImages(g)(cmd, args, word)
+		}
+		if err := g.enterRootless(cmd); err != nil {
+			return completions(nil, err)
 		}
 		return completions(action.ComponentNames(completionContext(cmd), args[0], g.options()))
 	}

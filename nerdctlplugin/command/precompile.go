@@ -13,8 +13,9 @@ func newPrecompile(g *globals) *cobra.Command {
 		Short: "Compile an artifact's components before they are run",
 		Long: `Compile the components of an artifact that was pulled, for the engine of this
 host, so that the first container does not wait for it. The shim does it, in the
-same way and with the same limits as when a container starts; it has to be run as
-root, with the environment variables that containerd has for the shim.`,
+same way and with the same limits as when a container starts; it has to be run by
+the user whose containerd it is, with the environment variables that containerd has
+for the shim.`,
 		Example: `  nerdctl wasm precompile registry.example/hello:1
   nerdctl wasm pull --precompile registry.example/hello:1
   nerdctl wasm precompile --annotation io.github.wasmfile.engine-config=gc registry.example/hello:1`,

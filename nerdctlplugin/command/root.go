@@ -13,7 +13,6 @@ import (
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
-	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/spf13/cobra"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
@@ -86,10 +85,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 			if err := g.finish(); err != nil {
 				return err
 			}
-			if needsRootlessParent(cmd) {
-				return rootlessutil.ParentMain(g.config.HostGatewayIP)
-			}
-			return nil
+			return g.enterRootless(cmd)
 		},
 	}
 	g.bind(root.PersistentFlags(), root.Flags())
@@ -118,19 +114,6 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	addPassedOn(root)
 	addRefused(root)
 	return root
-}
-
-// needsRootlessParent reports whether this process has to enter the namespaces
-// of RootlessKit first, as nerdctl does.
-func needsRootlessParent(cmd *cobra.Command) bool {
-	if !rootlessutil.IsRootlessParent() {
-		return false
-	}
-	switch cmd.Name() {
-	case "version", "completion", "help", "oci-hook":
-		return false
-	}
-	return true
 }
 
 // interruptible is a command's context until the first SIGINT or SIGTERM, so

@@ -125,6 +125,11 @@ func setLimits(s Spec) error {
 		unix.RLIMIT_AS: s.Memory, unix.RLIMIT_FSIZE: s.FileSize, unix.RLIMIT_CPU: s.CPUSeconds,
 		unix.RLIMIT_CORE: 0, unix.RLIMIT_NOFILE: 64, unix.RLIMIT_MEMLOCK: 0,
 	} {
+		var usual unix.Rlimit
+		if err := unix.Getrlimit(resource, &usual); err != nil {
+			return fmt.Errorf("get resource limit %d: %w", resource, err)
+		}
+		limit = min(limit, usual.Max) // which not everyone may raise
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return fmt.Errorf("set resource limit %d: %w", resource, err)
 		}
@@ -152,7 +157,8 @@ func dropPrivileges() error {
 		{unix.SYS_SETRESUID, nobody, nobody, nobody},
 	} {
 		if _, _, errno := unix.RawSyscall(step.trap, step.a1, step.a2, step.a3); errno != 0 {
-			return fmt.Errorf("become user %d: %w", nobody, errno)
+			return fmt.Errorf("become user %d: %w: in a user namespace, as of a rootless containerd, it has to be there: "+
+				"the namespace's owner needs 65536 IDs in /etc/subuid and in /etc/subgid", nobody, errno)
 		}
 	}
 	// Changing the user has cleared it.

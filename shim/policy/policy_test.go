@@ -192,3 +192,30 @@ func TestLoad(t *testing.T) {
 		}
 	}
 }
+
+// A rootless containerd's user is the administrator, and root's file is not
+// read.
+func TestLoadRootless(t *testing.T) {
+	home, config := t.TempDir(), t.TempDir()
+	t.Setenv(adminfile.Env, "")
+	t.Setenv("HOME", home)
+	t.Setenv("ROOTLESSKIT_STATE_DIR", "/run/user/1000/containerd-rootless")
+	for xdg, dir := range map[string]string{"": filepath.Join(home, ".config"), config: config} {
+		t.Setenv("XDG_CONFIG_HOME", xdg)
+		if p, err := Load(); err != nil || len(p.engines) != 0 {
+			t.Errorf("without a file it gives %+v, %v", p, err)
+		}
+		path := filepath.Join(dir, "wasmfile", "shim.toml")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(administrator), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := Load(); err != nil || len(p.engines) != 2 {
+			t.Errorf("%s gives %+v, %v", path, p, err)
+		}
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("HOME", "")
+	if _, err := Load(); !errors.Is(err, ErrFile) {
+		t.Errorf("without a home it gives %v", err)
+	}
+}

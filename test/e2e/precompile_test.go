@@ -275,16 +275,28 @@ func TestStartsShareOneCompilation(t *testing.T) {
 // TestCompilerIsConfined: given an engine that looks around when it compiles,
 // it sees itself, its input and its output, and no more.
 func TestCompilerIsConfined(t *testing.T) {
-	spy := filepath.Join(t.TempDir(), "wasmtime")
+	spy := spyEngine(t, t.TempDir())
+	ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "probe.component")))
+	defer removeNamespace(t, namespace)
+	c := command{args: wasm("precompile", ref), env: []string{"WASMFILE_ENGINE=" + spy, "SECRET=x"}}
+	isConfined(t, c.run(t))
+}
+
+// spyEngine builds the engine that looks around.
+func spyEngine(t *testing.T, dir string) string {
+	t.Helper()
+	spy := filepath.Join(dir, "wasmtime")
 	build := exec.Command("go", "build", "-o", spy, "./cmd/spyengine")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "probe.component")))
-	defer removeNamespace(t, namespace)
-	c := command{args: wasm("precompile", ref), env: []string{"WASMFILE_ENGINE=" + spy, "SECRET=x"}}
-	r := c.run(t)
+	return spy
+}
+
+// isConfined checks what that engine says when it was to compile.
+func isConfined(t *testing.T, r result) {
+	t.Helper()
 	if r.code == 0 {
 		t.Fatal("it compiled")
 	}

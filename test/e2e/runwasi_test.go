@@ -146,3 +146,18 @@ func TestRunwasiNetworks(t *testing.T) {
 		})
 	}
 }
+
+// TestRunwasiStarts: given a container that has ended, of a network whose hooks
+// nerdctl writes anew, nerdctl starts it again.
+func TestRunwasiStarts(t *testing.T) {
+	withRunwasi(t)
+	name := unique("runwasi")
+	must(t, "nerdctl", "wasm", "create", "-q", "--name", name, "--runtime", runwasiRuntime, probe(t, "component"), "x")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	for _, verb := range []string{"start", "start", "restart"} {
+		must(t, "timeout", "60", "nerdctl", "wasm", verb, name)
+		if code := must(t, "nerdctl", "wait", name); code != "0" {
+			t.Errorf("after %s it ends with %s", verb, code)
+		}
+	}
+}

@@ -24,6 +24,8 @@ var debianPackages = []debianPackage{
 	{"kmod", "modprobe"},
 	{"mount", "mount"},
 	{"util-linux", "findmnt"},
+	{"uidmap", "newuidmap"},
+	{"slirp4netns", "slirp4netns"},
 	{"busybox-static", "busybox"},
 	{"python3-pip", "pip3"},
 	{"nodejs", "node"},

@@ -107,7 +107,7 @@ func (s *Sandbox) Up(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("the daemons need root: run this as root")
 	}
-	err := s.stages(ctx, s.installPackages, s.buildTools, s.buildCargoTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages, s.pushBuiltFrontend)
+	err := s.stages(ctx, s.installPackages, s.buildTools, s.installRootlessScripts, s.buildCargoTools, s.installEngine, s.startDaemons, s.configureClients, s.makeImages, s.pushBuiltFrontend)
 	if err == nil {
 		s.say("up; `eval \"$(make -s sandbox-env)\"` to use it")
 	}
@@ -116,7 +116,7 @@ func (s *Sandbox) Up(ctx context.Context) error {
 
 // Tools builds the tools and starts nothing.
 func (s *Sandbox) Tools(ctx context.Context) error {
-	return s.stages(ctx, s.installPackages, s.buildTools, s.buildCargoTools, s.installEngine)
+	return s.stages(ctx, s.installPackages, s.buildTools, s.installRootlessScripts, s.buildCargoTools, s.installEngine)
 }
 
 // stages does one thing after the other, while no other process does.

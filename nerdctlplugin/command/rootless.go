@@ -1,0 +1,37 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/rootless"
+)
+
+// enterRootless takes an ordinary user's process into the namespaces of the
+// user's containerd, by starting it again there, unless the command can do
+// without.
+func (g *globals) enterRootless(cmd *cobra.Command) error {
+	if !rootless.Outside() || !needsContainerd(cmd) {
+		return nil
+	}
+	err := rootless.Enter(g.config.HostGatewayIP)
+	if cmd.Name() == systemCheck && errors.Is(err, rootless.ErrNotRunning) {
+		return nil // which is what it will say
+	}
+	return fmt.Errorf("enter the namespaces of the rootless containerd: %w: `nerdctl wasm system check` says what to do", err)
+}
+
+// needsContainerd reports whether a command has to do with containerd.
+func needsContainerd(cmd *cobra.Command) bool {
+	if cmd.HasSubCommands() { // it shows its help
+		return false
+	}
+	switch cmd.Name() {
+	case "version", "completion", "help", "oci-hook":
+		return false
+	}
+	_, refused := refusedVerbs[cmd.Name()]
+	return !refused
+}
