@@ -34,6 +34,10 @@ var resolverFiles = []string{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
 // use them; a WASI guest has nothing to do with them.
 var engineDirs = []string{"/proc", "/dev", "/sys"}
 
+// terminationLog is a file in which Kubernetes lets a container leave a message
+// for people. It is for the guest, wherever it is; this is its default place.
+const terminationLog = "/dev/termination-log"
+
 // splitMounts divides a container's mounts into those that stay where they
 // are, for the engine, and those that the guest is to see. The tmpfs at /run
 // that containerd adds to every config, and the init of --init, are for native
@@ -42,6 +46,8 @@ func splitMounts(mounts []specs.Mount) (engine, guest []specs.Mount) {
 	for _, m := range mounts {
 		m.Destination = path.Clean("/" + m.Destination)
 		switch {
+		case m.Destination == terminationLog && isBind(m):
+			guest = append(guest, m)
 		case slices.ContainsFunc(engineDirs, func(dir string) bool { return within(dir, m.Destination) }):
 			engine = append(engine, m)
 		case slices.Contains(resolverFiles, m.Destination):

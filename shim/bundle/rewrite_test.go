@@ -43,7 +43,7 @@ func container(rootfs string) bundle.Container {
 		Root: "/bundle/engine-root", Rootfs: rootfs, Engine: "/state/engines/0123", Code: "/content/blobs/sha256/4567",
 		Process: process, Resolve: links,
 		IsDirectory: func(source string) bool {
-			return !strings.HasSuffix(source, "hosts") && !strings.HasSuffix(source, "resolv.conf")
+			return !strings.HasSuffix(source, "hosts") && !strings.HasSuffix(source, "resolv.conf") && !strings.HasSuffix(source, "/1/log")
 		},
 	}
 }

@@ -79,9 +79,11 @@ func (s *Sandbox) configureClients(ctx context.Context) error {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		return err
 	}
-	buildx := filepath.Join(plugins, "docker-buildx")
-	if err := errors.Join(remove(buildx), os.Symlink(s.tool("docker-buildx"), buildx)); err != nil {
-		return err
+	for _, name := range []string{"docker-buildx", "docker-compose"} {
+		plugin := filepath.Join(plugins, name)
+		if err := errors.Join(remove(plugin), os.Symlink(s.tool(name), plugin)); err != nil {
+			return err
+		}
 	}
 	for _, file := range []struct{ template, path string }{
 		{"shim.toml", "shim.toml"},

@@ -51,6 +51,7 @@ var goTools = []goTool{
 	// The docker CLI has no go.mod of its own, so its language version has to be said.
 	{name: "docker", module: "docker", pkg: "github.com/docker/cli/cmd/docker", version: "github.com/docker/cli/cli/version.Version=29.9.3", flags: []string{"-gcflags=github.com/docker/cli/...=-lang=go1.26"}},
 	{name: "docker-buildx", module: "buildx", pkg: "github.com/docker/buildx/cmd/buildx", version: "github.com/docker/buildx/version.Version=v0.38.2"},
+	{name: "docker-compose", module: "compose", pkg: "github.com/docker/compose/v2/cmd", version: "github.com/docker/compose/v2/internal.Version=v2.40.3"},
 	{name: "dockerd", module: "dockerd", pkg: mobyModule + "/cmd/dockerd", version: mobyModule + "/dockerversion.Version=2.0.0-beta.24"},
 	{name: "docker-proxy", module: "dockerd", pkg: mobyModule + "/cmd/docker-proxy"},
 	{name: "oras", module: "oras", pkg: "oras.land/oras/cmd/oras"},

@@ -66,6 +66,17 @@ func run(args []string) error {
 		}
 		_, err = os.Stdout.Write(content)
 		return err
+	case "watch": // a file, again and again, whenever it is another one
+		for last := ""; ; time.Sleep(20 * time.Millisecond) {
+			content, err := os.ReadFile(argument)
+			if err != nil {
+				return err
+			}
+			if string(content) != last {
+				last = string(content)
+				fmt.Println(last)
+			}
+		}
 	case "write":
 		return os.WriteFile(argument, []byte(strings.Join(args[1:], " ")), 0o644)
 	case "walk": // every file that can be seen
