@@ -28,11 +28,17 @@ type Wasm struct {
 	Layers []ocispec.Descriptor
 	// ExposedPorts are those of the image config, nil when that is not known.
 	ExposedPorts map[string]struct{}
+	// Image is the digest of the manifest or index that the image is,
+	// empty when that is not known.
+	Image digest.Digest
+	// Platform is the one for Wasm of an image whose component is a file.
+	Platform string
 }
 
-// Find returns the Wasm of a container, nil when it is a native one: the Wasm
-// layers of the image that the container's record names. Layers that the
-// annotations name must be among them, or the error matches ErrNotListed.
+// Find returns the Wasm of a container: the Wasm layers of the image that the
+// container's record names. Layers that the annotations name must be among them,
+// or the error matches ErrNotListed. Without layers the container is a native
+// one, or its component is a file.
 //
 // A name may have been removed, or moved to another image, since the container
 // was made, and the container is to start again all the same. Then the
@@ -68,7 +74,11 @@ func Named(ctx context.Context, b Blobs, name string) (*Wasm, error) {
 	if target.Digest == "" {
 		return nil, fmt.Errorf("image %s: %w: pull it first", name, errdefs.ErrNotFound)
 	}
-	return fromManifest(ctx, b, target, "")
+	found, err := fromManifest(ctx, b, target, "")
+	if err == nil && len(found.Layers) == 0 {
+		return nil, fmt.Errorf("image %s: %w: its component is a file, which is compiled when a container starts", name, artifact.ErrNoWasm)
+	}
+	return found, err
 }
 
 // annotationKubernetes is on every container of Kubernetes' CRI plugin.
@@ -103,7 +113,10 @@ func readClaim(annotations map[string]string) (c claim, err error) {
 // settle compares a claim with the image that the container's name stands
 // for, whose descriptor is zero when there is none.
 func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.Descriptor) (*Wasm, error) {
-	found := &Wasm{}
+	if len(c.layers) == 0 && c.manifest.Digest != "" && !c.byAnyone {
+		target = c.manifest // Of an image whose component is a file.
+	}
+	found := &Wasm{Image: target.Digest}
 	if target.Digest != "" {
 		read, err := fromManifest(ctx, f, target, c.manifest.Digest)
 		if err != nil && !errors.Is(err, artifact.ErrNoWasm) {
@@ -115,8 +128,6 @@ func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.De
 	}
 	notListed := checkListed(c.layers, found.Layers)
 	switch {
-	case notListed == nil && len(found.Layers) == 0:
-		return nil, nil
 	case notListed == nil:
 		return found, nil
 	case c.byAnyone:
@@ -166,8 +177,10 @@ func (s *Store) named(ctx context.Context, name string) (ocispec.Descriptor, err
 }
 
 // fromManifest reads the Wasm layers that an image's manifest lists. It
-// returns an error that matches artifact.ErrNoWasm for an image without.
+// returns an error that matches artifact.ErrNoWasm for an image that has none and
+// is not for Wasm.
 func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descriptor, named digest.Digest) (*Wasm, error) {
+	found := &Wasm{Image: target.Digest}
 	if artifact.IsIndex(target.MediaType) {
 		var err error
 		if target, err = choose(ctx, b, target, named); err != nil {
@@ -181,7 +194,11 @@ func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descri
 	if err != nil {
 		return nil, err
 	}
-	return &Wasm{Layers: a.WasmLayers(), ExposedPorts: a.Config.Config.ExposedPorts}, nil
+	found.Layers, found.ExposedPorts = a.WasmLayers(), a.Config.Config.ExposedPorts
+	if a.Form == artifact.FormImage && found.Image == a.Descriptor.Digest { // Of an index, the container may be of another platform.
+		found.Platform = a.Config.OS + "/" + a.Config.Architecture
+	}
+	return found, nil
 }
 
 // choose returns the manifest of an index that has a digest, else the

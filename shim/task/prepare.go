@@ -50,7 +50,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	blobs := image.Blobs{Store: p.store, Root: dirs.containerd}
-	found, err := image.Find(ctx, blobs, r.ID, spec.Annotations)
+	found, files, err := find(ctx, blobs, r, spec)
 	if err != nil || found == nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	}
 	return &guest{
 		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name,
-		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
+		wasm: found, files: files, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }
 
