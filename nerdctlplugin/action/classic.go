@@ -14,12 +14,8 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/errdefs"
-	"github.com/containerd/platforms"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
@@ -35,64 +31,26 @@ import (
 // component, in bytes.
 const maxComponentSize = 1 << 30
 
-// classic makes an artifact of an image whose platform is one for Wasm and
-// whose component is a file, as builds with `--platform wasi/wasm` make them:
-// the same layers and config, and before them the component as a layer of its
-// own. The caller holds a lease on what is stored. It returns an error that
-// matches artifact.ErrNoWasm for other images.
-func classic(ctx context.Context, client *containerd.Client, record images.Image, snapshotter string) (*artifact.Artifact, error) {
-	store := client.ContentStore()
-	manifest, config, err := classicManifest(ctx, store, record.Target)
-	if err != nil {
-		return nil, err
+// withLayer makes an artifact of an image whose component is a file: the same
+// layers and config, and before them the component as a layer of its own. The
+// caller holds a lease on what is stored.
+func withLayer(ctx context.Context, client *containerd.Client, src *source, snapshotter string) (*artifact.Artifact, error) {
+	if src.layout != nil {
+		return nil, advise(fmt.Errorf("%s: its component is a file, and the files of a layout are packed", src.name), "bring it into containerd with `nerdctl wasm load`, and convert that")
 	}
-	image := containerd.NewImageWithPlatform(client, record, platforms.OnlyStrict(config.Platform))
-	if err := image.Unpack(ctx, snapshotter); err != nil {
-		return nil, fmt.Errorf("unpack %s: %w", record.Name, err)
+	a := src.artifact
+	if err := unpack.Snapshot(ctx, client, a, snapshotter); err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", src.name, err)
 	}
 	var layer ocispec.Descriptor
-	err = withRootfs(ctx, client, config.RootFS.DiffIDs, snapshotter, func(root *os.Root) error {
-		layer, err = storeComponent(ctx, store, root, config)
+	err := withRootfs(ctx, client, a.Config.RootFS.DiffIDs, snapshotter, func(root *os.Root) (err error) {
+		layer, err = storeComponent(ctx, client.ContentStore(), root, a.Config)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", record.Name, err)
+		return nil, fmt.Errorf("image %s: %w", src.name, err)
 	}
-	return storeArtifact(ctx, store, manifest, config, layer)
-}
-
-// classicManifest finds the manifest for Wasm.
-func classicManifest(ctx context.Context, store content.Provider, target ocispec.Descriptor) (ocispec.Manifest, dockerspec.DockerOCIImage, error) {
-	var config dockerspec.DockerOCIImage
-	f := unpack.FromStore(store)
-	candidates := []ocispec.Descriptor{target}
-	if artifact.IsIndex(target.MediaType) {
-		index, err := artifact.ReadIndex(ctx, f, target)
-		if err != nil {
-			return ocispec.Manifest{}, config, err
-		}
-		candidates = slices.DeleteFunc(index.Manifests, func(m ocispec.Descriptor) bool {
-			_, ok := artifact.WasmRank(m.Platform)
-			return !ok
-		})
-	}
-	for _, candidate := range candidates {
-		manifest, err := artifact.ReadManifest(ctx, f, candidate)
-		if err != nil {
-			return manifest, config, err
-		}
-		encoded, err := artifact.ReadDocument(ctx, f, manifest.Config)
-		if err != nil {
-			return manifest, config, err
-		}
-		if err := json.Unmarshal(encoded, &config); err != nil {
-			return manifest, config, fmt.Errorf("%w: config %s: %w", artifact.ErrInvalid, manifest.Config.Digest, err)
-		}
-		if _, ok := artifact.WasmRank(&config.Platform); ok && len(config.RootFS.DiffIDs) == len(manifest.Layers) && len(manifest.Layers) > 0 {
-			return manifest, config, nil
-		}
-	}
-	return ocispec.Manifest{}, config, artifact.ErrNoWasm
+	return storeArtifact(ctx, client.ContentStore(), a.Manifest, a.Config, layer)
 }
 
 // withRootfs shows an image's files.
@@ -221,27 +179,4 @@ func manifestReferences(manifest ocispec.Manifest) map[string]string {
 		refs[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = layer.Digest.String()
 	}
 	return refs
-}
-
-// existingClassic is what existing does for an image with the component in its
-// files. What it stores is kept until release is called.
-func existingClassic(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (_ *unpack.Image, release func(), err error) {
-	record, err := findLocal(ctx, client, raw)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(standInLife))
-	if err != nil {
-		return nil, nil, fmt.Errorf("create a lease: %w", err)
-	}
-	release = func() { warn(ctx, unlease(context.WithoutCancel(ctx))) }
-	a, err := classic(ctx, client, record, o.Create.GOptions.Snapshotter)
-	if err != nil {
-		release()
-		if errdefs.IsNotFound(err) {
-			err = fmt.Errorf("%s: %w: %w", record.Name, unpack.ErrIncomplete, err)
-		}
-		return nil, nil, err
-	}
-	return &unpack.Image{Record: record, Artifact: a}, release, nil
 }

@@ -29,14 +29,11 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
-// FormImage is what Convert calls an image with the components as files.
-const FormImage = "image"
-
 // ConvertOptions are those of Convert.
 type ConvertOptions struct {
 	// Global are nerdctl's global options.
 	Global types.GlobalCommandOptions
-	// Form is artifact.FormOCI, artifact.FormCNCF or FormImage.
+	// Form is artifact.FormOCI, artifact.FormCNCF or artifact.FormImage.
 	Form string
 	// Platform chooses a manifest of an index.
 	Platform string
@@ -47,9 +44,10 @@ type ConvertOptions struct {
 // Convert makes an image in containerd of another form out of an artifact. The
 // components stay the same bytes.
 func Convert(ctx context.Context, from, to string, o ConvertOptions) error {
-	if o.Form != FormImage {
+	form := artifact.Form(o.Form)
+	if form != artifact.FormImage {
 		if _, err := artifact.ParseForm(o.Form); err != nil {
-			return fmt.Errorf("--form: %w, or %s for an image with the components as files", err, FormImage)
+			return fmt.Errorf("--form: %w, or %s for an image with the components as files", err, artifact.FormImage)
 		}
 	}
 	ref, err := parseReference(to)
@@ -73,12 +71,12 @@ func Convert(ctx context.Context, from, to string, o ConvertOptions) error {
 	defer src.done()
 	var target ocispec.Descriptor
 	switch {
-	case o.Form == FormImage:
-		target, err = toImage(ctx, client, src)
-	case o.Form == string(artifact.FormOCI) && src.artifact.Form == artifact.FormOCI:
+	case form == src.artifact.Form && form != artifact.FormCNCF:
 		target, err = copyArtifact(ctx, client, src)
+	case form == artifact.FormImage:
+		target, err = toImage(ctx, client, src)
 	default:
-		target, err = toForm(ctx, client, src, artifact.Form(o.Form))
+		target, err = toForm(ctx, client, src, form)
 	}
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", src.name, err)
@@ -91,25 +89,20 @@ func Convert(ctx context.Context, from, to string, o ConvertOptions) error {
 	return err
 }
 
-// convertSource opens what is to be converted: an artifact, or an image with
-// the component in its files.
+// convertSource opens what is to be converted, where its components are layers
+// unless files are what is wanted.
 func convertSource(ctx context.Context, client *containerd.Client, from string, o ConvertOptions) (*source, error) {
 	_, src, err := openSource(ctx, from, o.Platform, o.Global)
-	if err == nil || !errors.Is(err, artifact.ErrNoWasm) {
+	if err != nil || src.artifact.Form != artifact.FormImage || o.Form == string(artifact.FormImage) {
 		return src, err
 	}
-	record, findErr := findLocal(ctx, client, from)
-	if findErr != nil {
+	a, err := withLayer(ctx, client, src, o.Global.Snapshotter)
+	if err != nil {
+		src.done()
 		return nil, err
 	}
-	a, classicErr := classic(ctx, client, record, o.Global.Snapshotter)
-	if errors.Is(classicErr, artifact.ErrNoWasm) {
-		return nil, err
-	}
-	if classicErr != nil {
-		return nil, classicErr
-	}
-	return &source{name: record.Name, root: a.Descriptor, artifact: a, content: client.ContentStore(), client: client, done: func() {}}, nil
+	src.artifact, src.root = a, a.Descriptor
+	return src, nil
 }
 
 // copyArtifact stores an artifact as it is.
@@ -309,7 +302,7 @@ func saveImage(ctx context.Context, client *containerd.Client, image images.Imag
 	if err != nil {
 		return record, fmt.Errorf("save the image %s: %w", image.Name, err)
 	}
-	if o.Form == FormImage {
+	if o.Form == string(artifact.FormImage) {
 		if err := containerd.NewImageWithPlatform(client, record, platforms.All).Unpack(ctx, o.Global.Snapshotter); err != nil {
 			return record, fmt.Errorf("unpack %s: %w", record.Name, err)
 		}

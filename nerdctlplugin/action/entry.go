@@ -1,6 +1,7 @@
 package action
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -10,10 +11,18 @@ import (
 )
 
 // checkEntry makes sure that the process's first argument chooses a component,
-// so that there is no container when it does not.
+// so that there is no container when it does not. Whether it is a file of an
+// image the shim sees, which has the files.
 func checkEntry(a *artifact.Artifact, args []string, o types.ContainerCreateOptions) error {
-	_, err := artifact.Select(a.WasmLayers(), firstArgument(a, args, o))
-	return err
+	first := firstArgument(a, args, o)
+	if a.Form != artifact.FormImage {
+		_, err := artifact.Select(a.WasmLayers(), first)
+		return err
+	}
+	if first == "" {
+		return advise(errors.New("the image has no ENTRYPOINT that names the file to start"), "give the path of one as an argument")
+	}
+	return nil
 }
 
 // firstArgument is what args[0] of the process will be.
@@ -42,11 +51,14 @@ func invoke(a *artifact.Artifact, o *RunOptions) error {
 		component, _, _ = strings.Cut(firstArgument(a, nil, o.Create), "#")
 		call = o.Invoke
 	}
-	entry, err := artifact.Select(a.WasmLayers(), component)
-	if err != nil {
-		return err
+	if a.Form != artifact.FormImage {
+		entry, err := artifact.Select(a.WasmLayers(), component)
+		if err != nil {
+			return err
+		}
+		component = artifact.Name(entry.Layer)
 	}
-	o.Create.Entrypoint = []string{artifact.Name(entry.Layer) + "#" + call}
+	o.Create.Entrypoint = []string{component + "#" + call}
 	o.Create.EntrypointChanged = true
 	return nil
 }

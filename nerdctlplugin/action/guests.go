@@ -22,8 +22,10 @@ import (
 // guestInfo is what is known of a Wasm container.
 type guestInfo struct {
 	layers []ocispec.Descriptor
-	arg0   string
-	wasi   string
+	// file says that the component is a file, and no layer.
+	file bool
+	arg0 string
+	wasi string
 }
 
 // findGuests are the containers that run Wasm, by ID: those whose annotations
@@ -61,8 +63,11 @@ func findGuests(ctx context.Context, client *containerd.Client) (map[string]gues
 			if guest.layers == nil {
 				guest.layers = a.WasmLayers()
 			}
+			if a.Form == artifact.FormImage {
+				guest.file = true
+			}
 		}
-		if len(guest.layers) > 0 {
+		if len(guest.layers) > 0 || guest.file {
 			guests[record.ID] = guest
 		}
 	}
@@ -90,6 +95,10 @@ func artifactOf(ctx context.Context, client *containerd.Client, record container
 // list adds to what nerdctl says of a container.
 func (g guestInfo) list(item container.ListItem) ListedContainer {
 	listed := ListedContainer{ListItem: item, WASI: g.wasi, Components: artifact.Names(g.layers), Component: "-"}
+	if g.file {
+		listed.Component, listed.Components, listed.UniqueSize = g.arg0, []string{g.arg0}, "-"
+		return listed
+	}
 	if entry, err := artifact.Select(g.layers, g.arg0); err == nil {
 		listed.Component = artifact.Name(entry.Layer)
 		if entry.Func != "" {

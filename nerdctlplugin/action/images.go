@@ -14,8 +14,6 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/imgutil"
 	"github.com/containerd/platforms"
 	"github.com/docker/go-units"
-
-	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // ImagesOptions are those of Images.
@@ -100,13 +98,14 @@ func Images(ctx context.Context, o ImagesOptions) error {
 
 func listImage(found wasmImage, noTrunc bool) ListedImage {
 	record, a := found.record, found.artifact
+	components := componentNames(a)
 	listed := ListedImage{
 		Name: record.Name, ID: record.Target.Digest.String(), Digest: record.Target.Digest.String(),
 		CreatedAt:    record.CreatedAt.Round(time.Second).Local().String(),
 		CreatedSince: formatter.TimeSinceInHuman(record.CreatedAt),
 		Platform:     platforms.FormatAll(runPlatform(a)),
-		Components:   artifact.Names(a.WasmLayers()),
-		Count:        len(a.WasmLayers()),
+		Components:   components,
+		Count:        len(components),
 	}
 	listed.Repository, listed.Tag = imgutil.ParseRepoTag(record.Name)
 	if listed.Repository == "" {

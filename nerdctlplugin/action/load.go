@@ -110,11 +110,11 @@ func loadFile(ctx context.Context, client *containerd.Client, path string, o Loa
 			return nil, err
 		}
 		defer func() { warn(ctx, done()) }()
-		return loadImages(ctx, client, path, opened, []ocispec.Descriptor{opened.Root()}, o)
+		return loadImages(ctx, client, opened, []ocispec.Descriptor{opened.Root()}, o)
 	}
 	opened, roots, err := layout.OpenAll(path)
 	if errors.Is(err, layout.ErrNotLayout) {
-		if loaded, classicErr := loadClassic(ctx, client, path, o); classicErr == nil {
+		if loaded, dockerErr := loadDocker(ctx, client, path, o); dockerErr == nil {
 			return loaded, nil
 		}
 		return nil, advise(err, "it has to be an archive of `nerdctl wasm save`, `nerdctl wasm build -o` or `docker save`, a layout's directory, or a .wasm file")
@@ -123,10 +123,10 @@ func loadFile(ctx context.Context, client *containerd.Client, path string, o Loa
 		return nil, err
 	}
 	defer func() { warn(ctx, opened.Close()) }()
-	return loadImages(ctx, client, path, opened, roots, o)
+	return loadImages(ctx, client, opened, roots, o)
 }
 
-func loadImages(ctx context.Context, client *containerd.Client, path string, opened *layout.Layout, roots []ocispec.Descriptor, o LoadOptions) ([]images.Image, error) {
+func loadImages(ctx context.Context, client *containerd.Client, opened *layout.Layout, roots []ocispec.Descriptor, o LoadOptions) ([]images.Image, error) {
 	if o.Name != "" && len(roots) > 1 {
 		return nil, fmt.Errorf("%s holds %d images, and %s can be the name of one: load it without a name", o.File, len(roots), o.Name)
 	}
@@ -138,9 +138,6 @@ func loadImages(ctx context.Context, client *containerd.Client, path string, ope
 		}
 		image, err := unpack.Import(ctx, client, name, ocispec.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size}, opened, unpack.Options{Snapshotter: o.Global.Snapshotter})
 		if errors.Is(err, artifact.ErrNoWasm) {
-			if _, _, classicErr := classicManifest(ctx, opened, root); classicErr == nil && len(loaded) == 0 {
-				return loadClassic(ctx, client, path, o)
-			}
 			return loaded, advise(fmt.Errorf("%s: %w", name, err), "is it an ordinary image? `nerdctl load` loads those")
 		}
 		if err != nil {
@@ -168,9 +165,9 @@ func loadName(root ocispec.Descriptor, o LoadOptions) (string, error) {
 	return "", fmt.Errorf("%s does not say what the image is called: give it a name with `nerdctl wasm import %s NAME`", o.File, o.File)
 }
 
-// loadClassic imports an archive of images whose layers are all files, as
-// containerd does with every archive.
-func loadClassic(ctx context.Context, client *containerd.Client, path string, o LoadOptions) ([]images.Image, error) {
+// loadDocker imports an archive of Docker's own format, as containerd does with
+// every archive.
+func loadDocker(ctx context.Context, client *containerd.Client, path string, o LoadOptions) ([]images.Image, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -184,7 +181,7 @@ func loadClassic(ctx context.Context, client *containerd.Client, path string, o 
 	if err != nil {
 		return loaded, err
 	}
-	named, err := saveImage(ctx, client, images.Image{Name: ref.String(), Target: loaded[0].Target}, ConvertOptions{Form: FormImage, Global: o.Global})
+	named, err := saveImage(ctx, client, images.Image{Name: ref.String(), Target: loaded[0].Target}, ConvertOptions{Form: string(artifact.FormImage), Global: o.Global})
 	return []images.Image{named}, err
 }
 

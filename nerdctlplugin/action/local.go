@@ -10,8 +10,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/idutil/imagewalker"
-
-	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // findLocal finds an image in containerd by its name, or by its ID or the
@@ -77,5 +75,5 @@ func ComponentNames(ctx context.Context, reference string, global types.GlobalCo
 		return nil, err
 	}
 	defer src.done()
-	return artifact.Names(src.artifact.WasmLayers()), nil
+	return componentNames(src.artifact), nil
 }

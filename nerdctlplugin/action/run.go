@@ -104,11 +104,10 @@ func prepare(ctx context.Context, client *containerd.Client, args []string, o *R
 		defer forget()
 		return create(ctx, client, image, args[1:], o)
 	}
-	image, release, err := ensure(ctx, client, args[0], *o)
+	image, err := ensure(ctx, client, args[0], *o)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 	return create(ctx, client, image, args[1:], o)
 }
 
@@ -123,28 +122,22 @@ func checkAnnotations(annotations []string) error {
 	return nil
 }
 
-// ensure returns the image, pulled when it has to be. Until release is called
-// everything of it stays that it had not before.
-func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (_ *unpack.Image, release func(), _ error) {
+// ensure returns the image, pulled when it has to be.
+func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
 	if o.Create.Pull != PullAlways {
-		release := func() {}
 		image, err := existing(ctx, client, raw, o)
-		if errors.Is(err, artifact.ErrNoWasm) {
-			image, release, err = existingClassic(ctx, client, raw, o)
-		}
 		if err == nil {
-			return image, release, nil
+			return image, nil
 		}
 		missing := errors.Is(err, errdefs.ErrNotFound) || errors.Is(err, unpack.ErrIncomplete)
 		if !missing || o.Create.Pull == PullNever {
-			return nil, nil, adviseLocal(err, raw)
+			return nil, adviseLocal(err, raw)
 		}
 	}
-	image, err := pull(ctx, client, raw, PullOptions{
+	return pull(ctx, client, raw, PullOptions{
 		Global: o.Create.GOptions, Platform: o.Create.Platform, Quiet: o.Quiet, Verify: o.Verify,
 		Stdout: o.Stdout, Stderr: o.Stderr,
 	})
-	return image, func() {}, err
 }
 
 func existing(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {

@@ -31,6 +31,38 @@ func twoComponents(entrypoint ...string) *artifact.Artifact {
 	return a
 }
 
+// inFiles is an image whose component is a file.
+func inFiles(entrypoint ...string) *artifact.Artifact {
+	a := twoComponents(entrypoint...)
+	a.Form = artifact.FormImage
+	a.Manifest.Layers = []ocispec.Descriptor{{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("files"), Size: 5}}
+	return a
+}
+
+// TestFilesAreNamedByTheEntrypoint: given an image whose component is a file, its
+// entrypoint or an argument has to say which.
+func TestFilesAreNamedByTheEntrypoint(t *testing.T) {
+	o := types.ContainerCreateOptions{}
+	if err := checkEntry(inFiles("/app.wasm"), nil, o); err != nil {
+		t.Error(err)
+	}
+	if err := checkEntry(inFiles(), []string{"/app.wasm"}, o); err != nil {
+		t.Error(err)
+	}
+	if err := checkEntry(inFiles(), nil, o); err == nil || !strings.Contains(err.Error(), "ENTRYPOINT") {
+		t.Errorf("one without says %v", err)
+	}
+	for call, want := range map[string]string{"f(1)": "/app.wasm#f(1)", "/other.wasm#f": "/other.wasm#f"} {
+		run := RunOptions{Invoke: call}
+		if err := invoke(inFiles("/app.wasm"), &run); err != nil || run.Create.Entrypoint[0] != want {
+			t.Errorf("%s starts %q, %v", call, run.Create.Entrypoint, err)
+		}
+	}
+	if got := componentNames(inFiles("/app.wasm")); !slices.Equal(got, []string{"/app.wasm"}) {
+		t.Errorf("its components are %q", got)
+	}
+}
+
 func TestEntryIsCheckedBeforeThereIsAContainer(t *testing.T) {
 	cases := map[string]struct {
 		entrypoint []string // the artifact's

@@ -49,7 +49,7 @@ func runPlatform(a *artifact.Artifact) ocispec.Platform {
 // the container does not need it.
 func runnable(ctx context.Context, client *containerd.Client, image *unpack.Image) (name string, release func(), err error) {
 	a := image.Artifact
-	if a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" &&
+	if a.Form == artifact.FormImage || a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" &&
 		len(a.Config.RootFS.DiffIDs) == len(a.FilesystemLayers()) {
 		return image.Record.Name, func() {}, nil
 	}

@@ -71,13 +71,14 @@ func checkRuntime(ctx context.Context, store content.Provider, image *unpack.Ima
 		return advise(err, "%s, or leave out --runtime", advice)
 	}
 	target, own := image.Record.Target, image.Artifact.Descriptor
+	if image.Artifact.Form == artifact.FormImage {
+		return nil // it looks for the file that the entrypoint names
+	}
 	switch inIndex, err := isInIndex(ctx, store, target, own); {
 	case err != nil:
 		return err
 	case inIndex:
 		return refused("run the manifest by its digest, @"+own.Digest.String(), "it reads a manifest, and this is an index")
-	case target.Digest != own.Digest:
-		return nil // its component is a file, which the entrypoint names
 	case strings.HasPrefix(image.Record.Name, localDomain):
 		return refused("bring it into containerd with `nerdctl wasm load`", "it needs an image that stays, and a file is none")
 	}

@@ -104,17 +104,20 @@ func TestRunwasiNeedsAnImageThatItFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	index := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.FromBytes(encoded), Size: int64(len(encoded))}
-	other := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("of an image with a file"), Size: 8}
+	files := ofType(ocispec.MediaTypeImageLayer, "")
+	files.Form = artifact.FormImage
 	for name, c := range map[string]struct {
-		record images.Image
-		says   []string
+		record   images.Image
+		artifact *artifact.Artifact
+		says     []string
 	}{
-		"a file":                     {images.Image{Name: localDomain + "app:1", Target: a.Descriptor}, []string{"a file is none", "nerdctl wasm load"}},
-		"an index":                   {images.Image{Name: "x:1", Target: index}, []string{"this is an index", "@" + a.Descriptor.Digest.String()}},
-		"an image with a .wasm file": {images.Image{Name: "x:1", Target: other}, nil},
+		"a file":                     {images.Image{Name: localDomain + "app:1", Target: a.Descriptor}, a, []string{"a file is none", "nerdctl wasm load"}},
+		"an index":                   {images.Image{Name: "x:1", Target: index}, a, []string{"this is an index", "@" + a.Descriptor.Digest.String()}},
+		"an image with a .wasm file": {images.Image{Name: "x:1", Target: files.Descriptor}, files, nil},
+		"an index with one":          {images.Image{Name: "x:1", Target: index}, files, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			image := &unpack.Image{Record: c.record, Artifact: a}
+			image := &unpack.Image{Record: c.record, Artifact: c.artifact}
 			checkRefusal(t, checkRuntime(t.Context(), oneBlob(encoded), image, types.ContainerCreateOptions{Runtime: "io.containerd.wasmtime.v1"}), c.says)
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -32,6 +33,18 @@ func wasmImages(ctx context.Context, store content.Provider, records []images.Im
 		}
 	}
 	return found
+}
+
+// componentNames are the names of an artifact's components: of its layers, or the
+// file that an image whose component is one starts.
+func componentNames(a *artifact.Artifact) []string {
+	if a.Form != artifact.FormImage {
+		return artifact.Names(a.WasmLayers())
+	}
+	if process := slices.Concat(a.Config.Config.Entrypoint, a.Config.Config.Cmd); len(process) > 0 {
+		return []string{process[0]}
+	}
+	return []string{"-"}
 }
 
 // blobs are the sizes in bytes of what an artifact consists of, by digest.

@@ -40,7 +40,8 @@ type ComponentInterface struct {
 
 // RuntimeAnnotations are the runtime-spec annotations that tell a shim what
 // to run: the layers' digests by media type (the contract of containerd#8699),
-// the Wasm layers' descriptors, and the descriptor of the manifest.
+// the Wasm layers' descriptors when there are any, and the descriptor of the
+// manifest.
 func (a *Artifact) RuntimeAnnotations() (map[string]string, error) {
 	byType := make(map[string][]string)
 	for _, l := range a.Manifest.Layers {
@@ -52,11 +53,13 @@ func (a *Artifact) RuntimeAnnotations() (map[string]string, error) {
 	for mediaType, digests := range byType {
 		annotations[mediaType] = strings.Join(digests, ",")
 	}
-	layers, err := json.Marshal(a.WasmLayers())
-	if err != nil {
-		return nil, fmt.Errorf("encode the layers of %s: %w", a.Descriptor.Digest, err)
+	if wasm := a.WasmLayers(); len(wasm) > 0 {
+		layers, err := json.Marshal(wasm)
+		if err != nil {
+			return nil, fmt.Errorf("encode the layers of %s: %w", a.Descriptor.Digest, err)
+		}
+		annotations[AnnotationLayers] = string(layers)
 	}
-	annotations[AnnotationLayers] = string(layers)
 	manifest, err := json.Marshal(ocispec.Descriptor{
 		MediaType: a.Descriptor.MediaType, Digest: a.Descriptor.Digest, Size: a.Descriptor.Size,
 	})

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 var (
 	// ErrNoWasm is returned by Read for a manifest that has no layer that is
-	// known to be Wasm: an ordinary image, or an artifact of another kind.
+	// known to be Wasm and is no image for Wasm: an ordinary image, or an
+	// artifact of another kind.
 	ErrNoWasm = errors.New("no Wasm layer")
 
 	// ErrTooLarge is returned for a document or a list over its limit.
@@ -28,16 +30,21 @@ var (
 	ErrInvalid = errors.New("invalid artifact")
 )
 
-// UnknownLayersError says that none of a manifest's layers is Wasm. It
-// matches ErrNoWasm.
+// UnknownLayersError says that none of a manifest's layers is Wasm, and that it
+// is no image for Wasm either. It matches ErrNoWasm.
 type UnknownLayersError struct {
 	// Manifest is the digest of the manifest.
 	Manifest digest.Digest
 	// MediaTypes are the distinct types of its layers, in manifest order.
 	MediaTypes []string
+	// Platform is the image's, when it is one.
+	Platform ocispec.Platform
 }
 
 func (e *UnknownLayersError) Error() string {
+	if e.Platform.OS != "" {
+		return fmt.Sprintf("%s is an image for %s/%s, without Wasm layers and not for Wasm", e.Manifest, e.Platform.OS, e.Platform.Architecture)
+	}
 	if len(e.MediaTypes) == 0 {
 		return fmt.Sprintf("%s has no layers, so no Wasm to run", e.Manifest)
 	}
@@ -58,6 +65,9 @@ type NoMatchError struct {
 }
 
 func (e *NoMatchError) Error() string {
+	if len(e.Names) == 0 {
+		return "its component is a file and no layer: make one with `nerdctl wasm convert --form oci`"
+	}
 	names := strings.Join(e.Names, ", ")
 	if e.Arg == "" {
 		return fmt.Sprintf("no ENTRYPOINT chooses one of the components %s: set one in the Wasmfile or use --entrypoint NAME", names)

@@ -17,6 +17,11 @@ const (
 	// and regctl make of a .wasm file when they are told no more. It is read
 	// and never written.
 	FormBare Form = "bare"
+
+	// FormImage is an image for a platform of Wasm whose components are files:
+	// all its layers are of the filesystem. It is what BuildKit makes for
+	// `--platform wasi/wasm`. It is read, and not written by WriteLayout.
+	FormImage Form = "image"
 )
 
 // ParseForm returns the form of this name. It returns an error for one that

@@ -52,22 +52,41 @@ type Artifact struct {
 }
 
 // Read fetches and checks the manifest that desc names, and its config. It
-// returns an UnknownLayersError (ErrNoWasm) when no layer is Wasm, and errors
-// that match ErrTooLarge, ErrDigestMismatch, ErrSizeMismatch or ErrInvalid for
-// documents that are not what they claim to be.
+// returns an UnknownLayersError (ErrNoWasm) when no layer is Wasm, unless all
+// are files of an image for Wasm, and errors that match ErrTooLarge,
+// ErrDigestMismatch, ErrSizeMismatch or ErrInvalid for documents that are not
+// what they claim to be.
 func Read(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (*Artifact, error) {
 	manifest, err := ReadManifest(ctx, f, desc)
 	if err != nil {
 		return nil, err
 	}
 	a := &Artifact{Descriptor: desc, Manifest: manifest}
-	if len(a.WasmLayers()) == 0 {
-		return nil, &UnknownLayersError{Manifest: desc.Digest, MediaTypes: distinctMediaTypes(a.Manifest.Layers)}
+	hasWasm := len(a.WasmLayers()) > 0
+	unknown := &UnknownLayersError{Manifest: desc.Digest, MediaTypes: distinctMediaTypes(a.Manifest.Layers)}
+	if !hasWasm && !a.isImage() {
+		return nil, unknown
 	}
 	if err := a.readConfig(ctx, f); err != nil {
 		return nil, fmt.Errorf("config %s of manifest %s: %w", a.Manifest.Config.Digest, desc.Digest, err)
 	}
+	if !hasWasm {
+		if _, ok := WasmRank(&a.Config.Platform); !ok {
+			unknown.Platform = a.Config.Platform
+			return nil, unknown
+		}
+		a.Form = FormImage
+	}
+	if err := checkDiffIDs(a); err != nil {
+		return nil, fmt.Errorf("config %s of manifest %s: %w", a.Manifest.Config.Digest, desc.Digest, err)
+	}
 	return a, nil
+}
+
+// isImage reports whether a manifest is one of an image as container engines
+// know it, for whatever platform.
+func (a *Artifact) isImage() bool {
+	return len(a.Manifest.Layers) > 0 && len(a.FilesystemLayers()) == len(a.Manifest.Layers) && isImageConfig(a.Manifest.Config.MediaType)
 }
 
 // ReadManifest fetches and checks the manifest that desc names, and nothing
@@ -116,9 +135,8 @@ func (a *Artifact) readConfig(ctx context.Context, f Fetcher) error {
 		a.Config = dockerspec.DockerOCIImage{Image: ocispec.Image{
 			Created: a.Config.Created, Author: a.Config.Author, Platform: a.Config.Platform,
 		}}
-		return nil
 	}
-	return checkDiffIDs(a)
+	return nil
 }
 
 // WasmLayers are the layers that are raw .wasm blobs, in manifest order.

@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,6 +72,55 @@ func (s store) manifest(t *testing.T, layers ...ocispec.Descriptor) ocispec.Mani
 			RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: diffIDs},
 		}),
 		Layers: layers,
+	}
+}
+
+// TestReadImage: given an image whose layers are all files, its platform decides
+// whether it is one for Wasm.
+func TestReadImage(t *testing.T) {
+	docker := map[string]string{
+		ocispec.MediaTypeImageManifest: "application/vnd.docker.distribution.manifest.v2+json",
+		ocispec.MediaTypeImageConfig:   "application/vnd.docker.container.image.v1+json",
+		ocispec.MediaTypeImageLayer:    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+	}
+	cases := map[string]struct {
+		os, architecture string
+		layers, diffIDs  int
+		mediaTypes       map[string]string // instead of OCI's
+		err              error
+		says             string
+	}{
+		"for wasi":              {os: "wasi", architecture: "wasm", layers: 2, diffIDs: 2},
+		"for wasip1 by Docker":  {os: "wasip1", architecture: "wasm", layers: 1, diffIDs: 1, mediaTypes: docker},
+		"for Linux":             {os: "linux", architecture: "amd64", layers: 1, diffIDs: 1, err: artifact.ErrNoWasm, says: "linux/amd64"},
+		"without layers":        {os: "wasi", architecture: "wasm", err: artifact.ErrNoWasm, says: "no layers"},
+		"with too few diff_ids": {os: "wasi", architecture: "wasm", layers: 2, diffIDs: 1, err: artifact.ErrInvalid, says: "diff_ids"},
+		"with another config":   {os: "wasi", architecture: "wasm", layers: 1, diffIDs: 1, mediaTypes: map[string]string{ocispec.MediaTypeImageConfig: "text/plain"}, err: artifact.ErrNoWasm, says: ocispec.MediaTypeImageLayer},
+	}
+	for name, c := range cases {
+		s := make(store)
+		typed := func(mediaType string) string { return cmp.Or(c.mediaTypes[mediaType], mediaType) }
+		m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: typed(ocispec.MediaTypeImageManifest)}
+		config := ocispec.Image{Platform: ocispec.Platform{OS: c.os, Architecture: c.architecture}}
+		for i := range c.layers {
+			l := layer(typed(ocispec.MediaTypeImageLayer), "")
+			m.Layers = append(m.Layers, l)
+			if i < c.diffIDs {
+				config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, l.Digest)
+			}
+		}
+		m.Config = s.putJSON(t, typed(ocispec.MediaTypeImageConfig), config)
+		a, err := artifact.Read(t.Context(), s, s.putJSON(t, m.MediaType, m))
+		if !errors.Is(err, c.err) || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("an image %s gives %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		annotations, err := a.RuntimeAnnotations()
+		if _, ok := annotations[artifact.AnnotationManifest]; a.Form != artifact.FormImage || len(annotations) != 1 || !ok || err != nil {
+			t.Errorf("an image %s is of form %q, its annotations are %v, %v", name, a.Form, annotations, err)
+		}
 	}
 }
 

@@ -59,6 +59,11 @@ func (e *NoPlatformError) Is(target error) bool { return target == artifact.ErrN
 // the best one for Wasm. It returns a NoPlatformError, an AmbiguousError, or what
 // artifact.Read returns.
 func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string) (*artifact.Artifact, error) {
+	return choose(ctx, f, root, platform, func(ocispec.Descriptor) bool { return true })
+}
+
+// choose is Choose among those manifests of an index that are available.
+func choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string, available func(ocispec.Descriptor) bool) (*artifact.Artifact, error) {
 	if !artifact.IsIndex(root.MediaType) {
 		a, err := artifact.Read(ctx, f, root)
 		if err != nil {
@@ -70,7 +75,7 @@ func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, pl
 	if err != nil {
 		return nil, err
 	}
-	candidates, err := candidates(root, index.Manifests, platform)
+	candidates, err := candidates(root, slices.DeleteFunc(slices.Clone(index.Manifests), func(m ocispec.Descriptor) bool { return !available(m) }), platform)
 	if err != nil {
 		return nil, err
 	}

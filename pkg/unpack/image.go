@@ -198,6 +198,9 @@ func wantedLayers(a *artifact.Artifact, components []string) (wanted, omitted []
 	if len(components) == 0 {
 		return a.Manifest.Layers, nil, nil
 	}
+	if a.Form == artifact.FormImage {
+		return nil, nil, &artifact.NoMatchError{Arg: components[0]}
+	}
 	chosen := make(map[string]bool)
 	for _, component := range components {
 		entry, err := artifact.Select(a.WasmLayers(), component)
@@ -278,10 +281,18 @@ func Existing(ctx context.Context, client *containerd.Client, record images.Imag
 	return image, nil
 }
 
-// Read reads the artifact of an image record from a content store. It returns
-// an error that matches ErrIncomplete when a document is missing.
+// Read reads the artifact of an image record from a content store: of an index,
+// the best one that is there. It returns an error that matches ErrIncomplete when
+// a document is missing.
 func Read(ctx context.Context, store content.Provider, record images.Image, platform string) (*artifact.Artifact, error) {
-	a, err := Choose(ctx, FromStore(store), record.Target, platform)
+	stored := FromStore(store)
+	a, err := choose(ctx, stored, record.Target, platform, func(m ocispec.Descriptor) bool {
+		r, err := stored.Fetch(ctx, m)
+		return err == nil && r.Close() == nil
+	})
+	if errors.Is(err, artifact.ErrNoWasm) && artifact.IsIndex(record.Target.MediaType) { // Which may have one that is not there.
+		a, err = Choose(ctx, stored, record.Target, platform)
+	}
 	if errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("%s: %w: %w", record.Name, ErrIncomplete, err)
 	}

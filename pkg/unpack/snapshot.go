@@ -125,7 +125,7 @@ func chosenSnapshotter(ctx context.Context, client *containerd.Client, name stri
 // diff ID of a Wasm layer has to be the digest of the blob, and other layers
 // have none.
 func snapshotSteps(a *artifact.Artifact) ([]step, error) {
-	if a.Form != artifact.FormOCI {
+	if a.Form != artifact.FormOCI && a.Form != artifact.FormImage {
 		return nil, nil
 	}
 	layers, diffIDs := a.FilesystemLayers(), a.Config.RootFS.DiffIDs

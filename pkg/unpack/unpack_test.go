@@ -50,8 +50,12 @@ func (m *memory) add(t *testing.T, mediaType string, value any) ocispec.Descript
 
 func (m *memory) manifest(t *testing.T, os, arch, layerType string) ocispec.Descriptor {
 	t.Helper()
+	diffIDs := []digest.Digest{}
+	if artifact.IsFilesystemLayer(layerType) {
+		diffIDs = append(diffIDs, digest.FromString("unpacked"))
+	}
 	config := m.add(t, ocispec.MediaTypeImageConfig, map[string]any{
-		"os": os, "architecture": arch, "rootfs": map[string]any{"type": "layers", "diff_ids": []string{}},
+		"os": os, "architecture": arch, "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs},
 	})
 	return m.add(t, ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Config: config,
@@ -70,6 +74,7 @@ func TestChoose(t *testing.T) {
 	p2 := m.manifest(t, "wasip2", "wasm", artifact.MediaTypeComponentLayer)
 	linux := m.manifest(t, "linux", "amd64", ocispec.MediaTypeImageLayerGzip)
 	unknown := m.manifest(t, "wasip2", "wasm", "application/x-unknown")
+	files := m.manifest(t, "wasi", "wasm", ocispec.MediaTypeImageLayerGzip)
 	index := func(manifests ...ocispec.Descriptor) ocispec.Descriptor {
 		return m.add(t, ocispec.MediaTypeImageIndex, ocispec.Index{
 			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: manifests,
@@ -102,7 +107,12 @@ func TestChoose(t *testing.T) {
 		"an empty index":            {root: index(), err: artifact.ErrNoWasm, says: "no manifests"},
 		"not that platform":         {root: index(on(p1, "wasip1", "wasm")), platform: "wasip2/wasm", err: artifact.ErrNoWasm, says: "wasip1/wasm"},
 		"unknown layers":            {root: unknown, err: artifact.ErrNoWasm, says: "application/x-unknown"},
-		"an ordinary image":         {root: linux, err: artifact.ErrNoWasm, says: "tar+gzip"},
+		"an ordinary image":         {root: linux, err: artifact.ErrNoWasm, says: "linux/amd64"},
+		"a component in files":      {root: files, want: files.Digest},
+		"such a one of an index":    {root: index(on(linux, "linux", "amd64"), on(files, "wasi", "wasm")), want: files.Digest},
+		"the artifact before it":    {root: index(on(files, "wasi", "wasm"), on(p1, "wasip1", "wasm")), want: p1.Digest},
+		"the files by platform":     {root: index(on(files, "wasi", "wasm"), on(p1, "wasip1", "wasm")), platform: "wasi/wasm", want: files.Digest},
+		"an image beside, unnamed":  {root: index(linux, files), want: files.Digest},
 		"too many manifests":        {root: index(many...), err: artifact.ErrTooLarge},
 		"other bytes":               {root: lying, err: artifact.ErrDigestMismatch},
 		"no platform at all":        {root: p1, platform: "//", says: "platform"},
@@ -165,6 +175,7 @@ func TestSnapshotSteps(t *testing.T) {
 		"the name of somebody's layer":       {artifact.FormOCI, []ocispec.Descriptor{wasm, files}, []digest.Digest{popular, filesID}, 0, true},
 		"a layer of an unknown type counted": {artifact.FormOCI, []ocispec.Descriptor{other, wasm, files}, []digest.Digest{other.Digest, wasm.Digest, filesID}, 0, true},
 		"a layer of an unknown type":         {artifact.FormOCI, []ocispec.Descriptor{other, wasm, files}, []digest.Digest{filesID}, 1, false},
+		"an image":                           {artifact.FormImage, []ocispec.Descriptor{files}, []digest.Digest{filesID}, 1, false},
 		"without a rootfs":                   {artifact.FormCNCF, []ocispec.Descriptor{wasm}, nil, 0, false},
 	}
 	for name, c := range cases {

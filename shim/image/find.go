@@ -26,17 +26,23 @@ var ErrNotListed = errors.New("not a layer of the container's image")
 type Wasm struct {
 	// Layers are the Wasm layers, in the manifest's order.
 	Layers []ocispec.Descriptor
-	// Image is the name of the image, empty when it is not known.
-	Image string
+	// Name is the image's, empty when it is not known.
+	Name string
 	// Manifest is the digest of the image's manifest, empty when it is gone.
 	Manifest digest.Digest
 	// ExposedPorts are those of the image config, nil when that is not known.
 	ExposedPorts map[string]struct{}
+	// Image is the digest of the manifest or index that the image is,
+	// empty when that is not known.
+	Image digest.Digest
+	// Platform is the one for Wasm of an image whose component is a file.
+	Platform string
 }
 
-// Find returns the Wasm of a container, nil when it is a native one: the Wasm
-// layers of the image that the container's record names. Layers that the
-// annotations name must be among them, or the error matches ErrNotListed.
+// Find returns the Wasm of a container: the Wasm layers of the image that the
+// container's record names. Layers that the annotations name must be among them,
+// or the error matches ErrNotListed. Without layers the container is a native
+// one, or its component is a file.
 //
 // A name may have been removed, or moved to another image, since the container
 // was made, and the container is to start again all the same. Then the
@@ -60,7 +66,7 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 	}
 	found, err := c.settle(ctx, b, target)
 	if found != nil {
-		found.Image = name
+		found.Name = name
 	}
 	return found, err
 }
@@ -76,7 +82,11 @@ func Named(ctx context.Context, b Blobs, name string) (*Wasm, error) {
 	if target.Digest == "" {
 		return nil, fmt.Errorf("image %s: %w: pull it first", name, errdefs.ErrNotFound)
 	}
-	return fromManifest(ctx, b, target, "")
+	found, err := fromManifest(ctx, b, target, "")
+	if err == nil && len(found.Layers) == 0 {
+		return nil, fmt.Errorf("image %s: %w: its component is a file, which is compiled when a container starts", name, artifact.ErrNoWasm)
+	}
+	return found, err
 }
 
 // annotationKubernetes is on every container of Kubernetes' CRI plugin.
@@ -111,7 +121,10 @@ func readClaim(annotations map[string]string) (c claim, err error) {
 // settle compares a claim with the image that the container's name stands
 // for, whose descriptor is zero when there is none.
 func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.Descriptor) (*Wasm, error) {
-	found := &Wasm{}
+	if len(c.layers) == 0 && c.manifest.Digest != "" && !c.byAnyone {
+		target = c.manifest // Of an image whose component is a file.
+	}
+	found := &Wasm{Image: target.Digest}
 	if target.Digest != "" {
 		read, err := fromManifest(ctx, f, target, c.manifest.Digest)
 		if err != nil && !errors.Is(err, artifact.ErrNoWasm) {
@@ -123,8 +136,6 @@ func (c claim) settle(ctx context.Context, f artifact.Fetcher, target ocispec.De
 	}
 	notListed := checkListed(c.layers, found.Layers)
 	switch {
-	case notListed == nil && len(found.Layers) == 0:
-		return nil, nil
 	case notListed == nil:
 		return found, nil
 	case c.byAnyone:
@@ -175,8 +186,10 @@ func (s *Store) named(ctx context.Context, name string) (ocispec.Descriptor, err
 }
 
 // fromManifest reads the Wasm layers that an image's manifest lists. It
-// returns an error that matches artifact.ErrNoWasm for an image without.
+// returns an error that matches artifact.ErrNoWasm for an image that has none and
+// is not for Wasm.
 func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descriptor, named digest.Digest) (*Wasm, error) {
+	found := &Wasm{Image: target.Digest}
 	if artifact.IsIndex(target.MediaType) {
 		var err error
 		if target, err = choose(ctx, b, target, named); err != nil {
@@ -190,7 +203,11 @@ func fromManifest(ctx context.Context, b artifact.Fetcher, target ocispec.Descri
 	if err != nil {
 		return nil, err
 	}
-	return &Wasm{Layers: a.WasmLayers(), Manifest: target.Digest, ExposedPorts: a.Config.Config.ExposedPorts}, nil
+	found.Layers, found.Manifest, found.ExposedPorts = a.WasmLayers(), target.Digest, a.Config.Config.ExposedPorts
+	if a.Form == artifact.FormImage && found.Image == a.Descriptor.Digest { // Of an index, the container may be of another platform.
+		found.Platform = a.Config.OS + "/" + a.Config.Architecture
+	}
+	return found, nil
 }
 
 // choose returns the manifest of an index that has a digest, else the

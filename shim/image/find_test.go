@@ -66,7 +66,7 @@ func (b blobs) manifest(t *testing.T, system, architecture string, mediaTypes ..
 func TestFromManifest(t *testing.T) {
 	store := blobs{}
 	const tar = ocispec.MediaTypeImageLayerGzip
-	native := store.manifest(t, "linux", "amd64", tar)
+	native, files := store.manifest(t, "linux", "amd64", tar), store.manifest(t, "wasi", "wasm", tar)
 	p1 := store.manifest(t, "wasip1", "wasm", artifact.MediaTypeComponentLayer)
 	p2 := store.manifest(t, "wasip2", "wasm", artifact.MediaTypeComponentLayer, tar)
 	p3 := store.manifest(t, "wasip3", "wasm", artifact.MediaTypeComponentLayer)
@@ -90,6 +90,7 @@ func TestFromManifest(t *testing.T) {
 		{"an index of which one is named", index(native, p1, p2), p1.Digest, 1, "wasip1", nil},
 		{"an index of which none is named", index(native, p2), p1.Digest, 1, "wasip2", nil},
 		{"an index that is not JSON", store.add(t, ocispec.MediaTypeImageIndex, []byte("[")), "", 0, "", artifact.ErrInvalid},
+		{"files for Wasm", files, "", 0, "", nil},
 		{"something else", store.add(t, "text/plain", []byte("x")), "", 0, "", artifact.ErrNoWasm},
 	}
 	for _, c := range cases {
@@ -100,8 +101,11 @@ func TestFromManifest(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if len(got.Layers) != c.layers || !bytes.HasPrefix(store[got.Layers[0].Digest], []byte(c.system)) {
+		if len(got.Layers) != c.layers || c.layers > 0 && !bytes.HasPrefix(store[got.Layers[0].Digest], []byte(c.system)) {
 			t.Errorf("%s gives %v", c.name, got.Layers)
+		}
+		if wasm := got.Platform == "wasi/wasm"; got.Image != c.target.Digest || wasm != (c.layers == 0) {
+			t.Errorf("%s is of %s for %q", c.name, got.Image, got.Platform)
 		}
 		if _, ok := got.ExposedPorts["80/tcp"]; !ok {
 			t.Errorf("%s exposes %v", c.name, got.ExposedPorts)
@@ -134,6 +138,7 @@ func TestSettle(t *testing.T) {
 		}
 		return a.WasmLayers()
 	}
+	files := store.manifest(t, "wasi", "wasm", ocispec.MediaTypeImageLayerGzip)
 	none, gone := ocispec.Descriptor{}, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("gone")}
 	cases := []struct {
 		name   string
@@ -153,6 +158,9 @@ func TestSettle(t *testing.T) {
 		{"the name moved and the manifest was removed", claim{layers: layers(old), manifest: gone}, other, nil, ErrNotListed},
 		{"a layer of another image", claim{layers: layers(other)}, old, nil, ErrNotListed},
 		{"a manifest that does not list the layer", claim{layers: layers(other), manifest: old}, old, nil, ErrNotListed},
+		{"files, whose name was removed", claim{manifest: files}, none, nil, nil},
+		{"files, whose name moved", claim{manifest: files}, other, nil, nil},
+		{"a pod that says it is of files", claim{manifest: files, byAnyone: true}, other, layers(other), nil},
 		{"a pod that names another image", claim{layers: layers(other), manifest: other, byAnyone: true}, old, nil, ErrNotListed},
 		{"a pod whose image is native", claim{layers: layers(other), manifest: other, byAnyone: true}, native, nil, ErrNotListed},
 		{"a pod without an image", claim{layers: layers(other), manifest: other, byAnyone: true}, none, nil, ErrNotListed},
@@ -166,7 +174,7 @@ func TestSettle(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if (got == nil) != (c.want == nil) || got != nil && got.Layers[0].Digest != c.want[0].Digest {
+		if len(got.Layers) != len(c.want) || len(c.want) > 0 && got.Layers[0].Digest != c.want[0].Digest {
 			t.Errorf("%s: the layers are %+v", c.name, got)
 		}
 	}

@@ -67,8 +67,10 @@ func (s *Service) execInGuest(ctx context.Context, r *taskapi.ExecProcessRequest
 
 // prepareExec makes a native process of the container one of the engine.
 func (p *preparer) prepareExec(ctx context.Context, process *specs.Process, g *guest) (*program, error) {
-	if err := named(g.wasm, process); err != nil {
-		return nil, err
+	if g.files == "" {
+		if err := named(g.wasm, process); err != nil {
+			return nil, err
+		}
 	}
 	ctx, err := forContainerd(ctx)
 	if err != nil {
@@ -78,13 +80,19 @@ func (p *preparer) prepareExec(ctx context.Context, process *specs.Process, g *g
 	if err != nil {
 		return nil, err
 	}
+	blobs, wasm := image.Blobs{Store: p.store, Root: dirs.containerd}, g.wasm
+	if g.files != "" {
+		if wasm, err = namedFile(ctx, blobs, g, process); err != nil {
+			return nil, err
+		}
+	}
 	// The container's own config, of which the annotations count.
 	spec, err := bundle.Read(g.bundle)
 	if err != nil {
 		return nil, err
 	}
 	spec.Process = process
-	chosen, err := p.choose(ctx, dirs, image.Blobs{Store: p.store, Root: dirs.containerd}, spec, g.wasm)
+	chosen, err := p.choose(ctx, dirs, blobs, spec, wasm)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,21 @@ func TestExecNames(t *testing.T) {
 	}
 	if err := named(titled("only.wasm"), &specs.Process{Args: []string{"sh"}}); err == nil {
 		t.Error("a shell was taken for the only component")
+	}
+}
+
+// Where the component is a file, a person names one of those.
+func TestExecNamesFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "sh"), []byte("\x7fELF and more"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g := &guest{files: dir, wasm: titled("app.wasm")}
+	for _, args := range [][]string{{"app.wasm"}, {"/sh"}, {"#f"}, nil} {
+		_, err := namedFile(t.Context(), image.Blobs{}, g, &specs.Process{Args: args})
+		if rpcCode(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "PATH#func") {
+			t.Errorf("%q: %v", args, err)
+		}
 	}
 }
 

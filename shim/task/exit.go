@@ -36,6 +36,9 @@ type guest struct {
 	traps  *trapReport
 	// wasm is what may be run in it.
 	wasm *image.Wasm
+	// files is where the container's files are on the host, when wasm is one
+	// of them; empty when it is layers.
+	files string
 	// dirs are the directories that are mounted in it.
 	dirs []bundle.Directory
 

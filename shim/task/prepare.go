@@ -52,11 +52,11 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	blobs := image.Blobs{Store: p.store, Root: dirs.containerd}
-	found, err := image.Find(ctx, blobs, r.ID, spec.Annotations)
+	found, files, err := find(ctx, blobs, r, spec)
 	if err != nil || found == nil {
 		return nil, err
 	}
-	describeImage(tracing.FromContext(ctx), found.Image, found.Manifest.String())
+	describeImage(tracing.FromContext(ctx), found.Name, found.Manifest.String())
 	chosen, err := p.choose(ctx, dirs, blobs, spec, found)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	}
 	return &guest{
 		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name, digest: chosen.digest,
-		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
+		wasm: found, files: files, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }
 

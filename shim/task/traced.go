@@ -112,7 +112,7 @@ func (s *Service) describe(ctx context.Context, span *tracing.Span, id, execID s
 	if g == nil {
 		return
 	}
-	describeImage(span, g.wasm.Image, g.wasm.Manifest.String())
+	describeImage(span, g.wasm.Name, g.wasm.Manifest.String())
 	if execID == "" {
 		describeComponent(span, g.component, g.digest.String())
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -202,38 +201,6 @@ func TestPrune(t *testing.T) {
 	if !strings.Contains(names, used) || !strings.Contains(names, busybox()) || strings.Contains(names, unused) {
 		t.Errorf("left are %s", names)
 	}
-}
-
-// TestClassicImage: given an image with the component in its files, built by
-// BuildKit's own rules, it runs, also after its name was removed.
-func TestClassicImage(t *testing.T) {
-	dir := write(t, map[string]string{
-		"guest.wasm": string(guest(t, "probe.module")), "note": "from the image\n",
-		"Wasmfile": "FROM scratch\nCOPY note /etc/note\nCOPY guest.wasm /bin/guest.wasm\nENV COLOUR=blue\nENTRYPOINT [\"/bin/guest.wasm\"]\n",
-	})
-	namespace := unique("classic")
-	defer removeNamespace(t, namespace)
-	nerdctl, wasm := inNamespace(namespace)
-	archive := filepath.Join(dir, "image.tar")
-	must(t, "buildctl", "build", "--frontend", "dockerfile.v0", "--local", "context="+dir, "--local", "dockerfile="+dir,
-		"--opt", "filename=Wasmfile", "--opt", "platform=wasi/wasm", "--output", "type=docker,name=classic:1,dest="+archive)
-	must(t, append(wasm, "load", "-i", archive)...)
-	run := append(wasm, "run", "--rm", "--pull", "never", "--net", "none", "classic:1")
-	if out := must(t, append(run, "env", "COLOUR")...); out != "blue" {
-		t.Errorf("COLOUR is %q", out)
-	}
-	if out := must(t, append(run, "read", "/etc/note")...); out != "from the image" {
-		t.Errorf("the note is %q", out)
-	}
-	name := unique("classic")
-	must(t, append(wasm, "run", "-d", "--net", "none", "--name", name, "classic:1", "sleep", "300")...)
-	must(t, append(nerdctl, "stop", name)...)
-	must(t, append(nerdctl, "start", name)...)
-	var info []struct{ State struct{ Status string } }
-	if err := json.Unmarshal([]byte(must(t, append(nerdctl, "inspect", name)...)), &info); err != nil || info[0].State.Status != "running" {
-		t.Errorf("started again it is %v, %v", info, err)
-	}
-	fails(t, []string{"ordinary image", "nerdctl run"}, "nerdctl", "wasm", "run", "--rm", "--pull", "never", nativeImage(t))
 }
 
 // nativeImage is an ordinary image that is in containerd.

@@ -53,6 +53,8 @@ type testCase struct {
 const (
 	component = "probe.component"
 	module    = "probe.module"
+	// file is the component as a file of an image, and no layer.
+	file = "probe.file"
 
 	// note is what the file note in a mounted directory has at first.
 	note = "from the host\n"
@@ -63,26 +65,26 @@ var (
 	// or not, when the input does before the container has started.
 	input = strings.Repeat("0123456789", 500_000)
 
-	both = []string{component, module}
-	one  = []string{component}
+	all = []string{component, module, file}
+	one = []string{component}
 )
 
 // cases are in the order of the table.
 var cases = []testCase{
-	{name: "arguments", guests: both, request: Request{Args: []string{"args", "a", "b c"}}, stdout: "a\nb c\n"},
-	{name: "environment", guests: both, request: Request{Args: []string{"env", "COLOUR"}, Env: []string{"COLOUR=blue"}}, stdout: "blue\n"},
+	{name: "arguments", guests: all, request: Request{Args: []string{"args", "a", "b c"}}, stdout: "a\nb c\n"},
+	{name: "environment", guests: all, request: Request{Args: []string{"env", "COLOUR"}, Env: []string{"COLOUR=blue"}}, stdout: "blue\n"},
 	{name: "working directory", guests: one, request: Request{Args: []string{"read", "note"}, Dir: "/", Cwd: "/data"}, stdout: note},
-	{name: "standard input", guests: both, request: Request{Args: []string{"cat"}, Stdin: input}, stdout: input},
+	{name: "standard input", guests: all, request: Request{Args: []string{"cat"}, Stdin: input}, stdout: input},
 	{name: "standard error", guests: one, request: Request{Args: []string{"stderr", "oops"}}, stderr: "oops"},
-	{name: "exit code 0", guests: append([]string{"newest"}, both...), request: Request{Args: []string{"exit", "0"}}},
+	{name: "exit code 0", guests: append([]string{"newest"}, all...), request: Request{Args: []string{"exit", "0"}}},
 	{name: "exit code 7", guests: []string{module, "exit"}, request: Request{Args: []string{"exit", "7"}}, code: 7},
-	{name: "a trap: 134, and where", guests: both, request: Request{Args: []string{"trap"}}, code: 134, stderr: "unreachable"},
-	{name: "a mount is read", guests: both, request: Request{Args: []string{"read", "/data/note"}, Dir: "/", ReadOnly: true}, stdout: note, file: note},
-	{name: "a read-only mount is not written", guests: both, request: Request{Args: []string{"write", "/data/note", "x"}, Dir: "/", ReadOnly: true}, code: 1, stderr: "/data/note", file: note},
-	{name: "a mount is written", guests: both, request: Request{Args: []string{"write", "/data/note", "x"}, Dir: "/"}, file: "x"},
-	{name: "nothing of host and engine is seen", guests: both, request: Request{Args: []string{"walk", "/"}}, without: []string{"wasm", "engine", "/bin", "self", "devices"}},
+	{name: "a trap: 134, and where", guests: all, request: Request{Args: []string{"trap"}}, code: 134, stderr: "unreachable"},
+	{name: "a mount is read", guests: all, request: Request{Args: []string{"read", "/data/note"}, Dir: "/", ReadOnly: true}, stdout: note, file: note},
+	{name: "a read-only mount is not written", guests: all, request: Request{Args: []string{"write", "/data/note", "x"}, Dir: "/", ReadOnly: true}, code: 1, stderr: "/data/note", file: note},
+	{name: "a mount is written", guests: all, request: Request{Args: []string{"write", "/data/note", "x"}, Dir: "/"}, file: "x"},
+	{name: "nothing of host and engine is seen", guests: all, request: Request{Args: []string{"walk", "/"}}, without: []string{"wasm", "engine", "/bin", "self", "devices"}},
 	{name: "over its memory: killed, 137", guests: one, request: Request{Args: []string{"alloc", "200"}, Memory: 32 << 20}, code: 137},
-	{name: "asked to end: 143, at once", guests: both, request: Request{Args: []string{"sleep", "300"}}, stop: true, code: 143},
+	{name: "asked to end: 143, at once", guests: all, request: Request{Args: []string{"sleep", "300"}}, stop: true, code: 143},
 }
 
 // prepare makes the directory that a case mounts.

@@ -164,7 +164,7 @@ func (c ctr) command(r Request, id string, flags ...string) []string {
 		args = append(args, "--memory-limit", strconv.FormatInt(r.Memory, 10))
 	}
 	// Its arguments are those of the entrypoint too.
-	return append(append(args, r.Ref, id, "guest"), r.Args...)
+	return append(append(args, r.Ref, id, "guest.wasm"), r.Args...)
 }
 
 func (c ctr) run(ctx context.Context, r Request) (Outcome, error) {

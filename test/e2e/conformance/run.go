@@ -136,7 +136,12 @@ func publish(ctx context.Context, dir string) (map[string]artifact, error) {
 				continue
 			}
 			ref := os.Getenv("REGISTRY") + "/conformance/" + strings.ReplaceAll(guest, ".", "-") + ":latest"
-			if err := publishGuest(ctx, dir, paths[guest], ref); err != nil {
+			if guest == file {
+				err = publishFile(ctx, dir, paths[component], ref)
+			} else {
+				err = publishGuest(ctx, dir, paths[guest], ref)
+			}
+			if err != nil {
 				return nil, err
 			}
 			platform, err := must(ctx, "crane", "config", ref)
@@ -151,34 +156,55 @@ func publish(ctx context.Context, dir string) (map[string]artifact, error) {
 	return published, nil
 }
 
+// publishGuest publishes an artifact with a component.
 func publishGuest(ctx context.Context, dir, wasm, ref string) error {
-	work, err := os.MkdirTemp(dir, "build-")
-	if err != nil {
-		return err
-	}
-	content, err := os.ReadFile(wasm)
-	if err != nil {
-		return err
-	}
-	text := "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n"
-	err = errors.Join(
-		os.WriteFile(filepath.Join(work, "guest.wasm"), content, 0o644),
-		os.WriteFile(filepath.Join(work, "Wasmfile"), []byte(text), 0o644),
-	)
+	work, err := buildContext(dir, wasm, "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n")
 	if err != nil {
 		return err
 	}
 	layout := filepath.Join(work, "layout")
-	for _, args := range [][]string{
-		{
-			"docker", "buildx", "build", "--progress", "quiet", "-f", filepath.Join(work, "Wasmfile"),
-			"--build-arg", "BUILDKIT_SYNTAX=" + os.Getenv("WASMFILE_FRONTEND"), "-o", "type=local,dest=" + layout, work,
-		},
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
-	} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
-		}
+	if err := build(ctx, work, "-o", "type=local,dest="+layout); err != nil {
+		return err
+	}
+	return combined(ctx, "oras", "cp", "--no-tty", "--from-oci-layout", layout+":latest", "--to-plain-http", ref)
+}
+
+// publishFile publishes an image with a component as a file.
+func publishFile(ctx context.Context, dir, wasm, ref string) error {
+	work, err := buildContext(dir, wasm, "FROM scratch\nCOPY guest.wasm /\nENTRYPOINT [\"/guest.wasm\"]\n")
+	if err != nil {
+		return err
+	}
+	return build(ctx, work, "--platform", "wasip2/wasm", "--provenance=false", "--push", "-t", ref)
+}
+
+// buildContext makes a directory to build a guest in.
+func buildContext(dir, wasm, text string) (work string, err error) {
+	if work, err = os.MkdirTemp(dir, "build-"); err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(wasm)
+	if err != nil {
+		return "", err
+	}
+	return work, errors.Join(
+		os.WriteFile(filepath.Join(work, "guest.wasm"), content, 0o644),
+		os.WriteFile(filepath.Join(work, "Wasmfile"), []byte(text), 0o644),
+	)
+}
+
+func build(ctx context.Context, work string, flags ...string) error {
+	args := []string{
+		"docker", "buildx", "build", "--progress", "quiet", "-f", filepath.Join(work, "Wasmfile"),
+		"--build-arg", "BUILDKIT_SYNTAX=" + os.Getenv("WASMFILE_FRONTEND"),
+	}
+	return combined(ctx, append(append(args, flags...), work)...)
+}
+
+// combined runs a command whose output matters only when it fails.
+func combined(ctx context.Context, args ...string) error {
+	if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }

@@ -1,0 +1,78 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	pathrs "github.com/cyphar/filepath-securejoin/pathrs-lite"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// OpenProgram opens the file that a process would start natively, when it is
+// WebAssembly. It is nil when that is another file, or none. A process that calls
+// an export has the file's name before the "#".
+//
+// rootfs is the directory with the container's files, which may be anybody's:
+// links lead to where they would inside, and nothing but a regular file is
+// opened.
+func OpenProgram(rootfs string, process *specs.Process) (*os.File, error) {
+	for _, name := range programNames(process) {
+		found, err := pathrs.OpenInRoot(rootfs, name)
+		if err != nil {
+			continue // Not there, or not to be reached.
+		}
+		info, err := found.Stat()
+		if err != nil || !info.Mode().IsRegular() {
+			_ = found.Close() // It was opened for its path only.
+			continue
+		}
+		program, err := openWasm(found)
+		if err = errors.Join(err, found.Close()); err != nil {
+			return nil, fmt.Errorf("open the program %s: %w", name, err)
+		}
+		return program, nil
+	}
+	return nil, nil
+}
+
+// programNames are the paths at which the program of a process may be: the
+// first one where there is a file is meant.
+func programNames(process *specs.Process) []string {
+	if len(process.Args) == 0 {
+		return nil
+	}
+	arg0, _, _ := strings.Cut(process.Args[0], "#")
+	if arg0 == "" || path.IsAbs(arg0) {
+		return []string{arg0}
+	}
+	var names []string
+	for _, variable := range process.Env {
+		if list, ok := strings.CutPrefix(variable, "PATH="); ok && !strings.Contains(arg0, "/") {
+			for dir := range strings.SplitSeq(list, ":") {
+				names = append(names, path.Join("/", dir, arg0))
+			}
+		}
+	}
+	// Images for Wasm also name a file without any directory.
+	return append(names, path.Join("/", process.Cwd, arg0), "/"+arg0)
+}
+
+// openWasm opens a file of which there is a handle for reading, and returns nil
+// when it does not begin as WebAssembly does.
+func openWasm(handle *os.File) (*os.File, error) {
+	file, err := pathrs.Reopen(handle, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	var header [8]byte // what the shortest module has
+	if _, err := file.ReadAt(header[:], 0); err == nil && wasm.IsWasm(header[:]) {
+		return file, nil
+	}
+	return nil, file.Close()
+}
