@@ -64,6 +64,7 @@ type InspectedComponent struct {
 	WASI       wasm.WASI
 	Imports    []string
 	Exports    []string
+	wit        string // for InspectWIT only
 }
 
 // Inspect shows artifacts that are in containerd or in OCI image layouts. The
@@ -131,10 +132,16 @@ func inspect(ctx context.Context, reference string, o InspectOptions) (*Inspecte
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", src.name, err)
 		}
-		inspected.Components = append(inspected.Components, InspectedComponent{
+		component := InspectedComponent{
 			Name: artifact.Name(layer), Descriptor: layer,
 			Kind: info.Kind, WASI: info.WASI, Imports: info.Imports, Exports: info.Exports,
-		})
+		}
+		if o.Mode == InspectWIT {
+			if component.wit, err = readWIT(ctx, src.content, component); err != nil {
+				return nil, fmt.Errorf("%s: %w", src.name, err)
+			}
+		}
+		inspected.Components = append(inspected.Components, component)
 	}
 	return inspected, nil
 }

@@ -35,7 +35,7 @@ tar file, as builds write them.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each artifact, or \"json\"")
 	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show: table, native or dockercompat (default table, native with --format)")
-	flags.BoolVar(&wit, "wit", false, "show the components' worlds: the interfaces that they import and export")
+	flags.BoolVar(&wit, "wit", false, "show the components' worlds in WIT: the interfaces that they import and export, with all types")
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to show, such as wasip1/wasm")
 	return cmd
 }

@@ -45,17 +45,8 @@ func ParseFile(path string) (_ *Info, err error) {
 // Binary.md. It returns a *FormatError for a file that is not one or is
 // damaged, and when r cannot be read.
 func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			formatError, ok := cause.(*FormatError)
-			if !ok {
-				panic(cause)
-			}
-			info, err = nil, formatError
-		}
-	}()
-	size = max(size, 0)
-	file := &reader{cursor: newCursor(r, size), end: size, what: "the file"}
+	defer recoverFormatError(&err)
+	file := newReader(r, size)
 	w := walker{imports: make(map[string]struct{}), exports: make(map[string]struct{})}
 	kind, exported := w.binary(file, 0, nil)
 	info = &Info{
@@ -83,6 +74,14 @@ type walker struct {
 // binary reads one module or component, to the end of r, and returns what it
 // exports.
 func (w *walker) binary(r *reader, depth int, parent *scope) (Kind, *shape) {
+	if kind := header(r, depth); kind == KindModule {
+		return kind, w.module(r, depth)
+	}
+	return KindComponent, w.component(r, depth, parent)
+}
+
+// header reads what a module or component begins with.
+func header(r *reader, depth int) Kind {
 	if depth > maxDepth {
 		r.fail(fmt.Sprintf("components are nested deeper than %d", maxDepth))
 	}
@@ -91,19 +90,19 @@ func (w *walker) binary(r *reader, depth int, parent *scope) (Kind, *shape) {
 		e.Offset += r.offset
 		panic(e)
 	}
-	header := r.bytes(headerSize)
-	version, layer := binary.LittleEndian.Uint16(header[4:]), binary.LittleEndian.Uint16(header[6:])
+	begin := r.bytes(headerSize)
+	version, layer := binary.LittleEndian.Uint16(begin[4:]), binary.LittleEndian.Uint16(begin[6:])
 	switch {
 	case version == 1 && layer == 0:
-		return KindModule, w.module(r, depth)
+		return KindModule
 	case version == 0x0d && layer == 1:
-		return KindComponent, w.component(r, depth, parent)
+		return KindComponent
 	case layer == 1:
 		r.fail(fmt.Sprintf("component model binary version 0x%x is not the released 0xd: make the component anew with current tools", version))
 	default:
 		r.fail(fmt.Sprintf("WebAssembly version %d, layer %d is not known", version, layer))
 	}
-	return "", nil
+	return ""
 }
 
 // sectionNames are how errors call sections, by their ids.

@@ -54,6 +54,24 @@ type reader struct {
 	what   string
 }
 
+// newReader is a reader of the first size bytes of a file.
+func newReader(file io.ReaderAt, size int64) *reader {
+	size = max(size, 0)
+	return &reader{cursor: newCursor(file, size), end: size, what: "the file"}
+}
+
+// recoverFormatError is deferred by whoever uses a reader: it makes what the
+// reader panics with the function's error.
+func recoverFormatError(err *error) {
+	if cause := recover(); cause != nil {
+		formatError, ok := cause.(*FormatError)
+		if !ok {
+			panic(cause)
+		}
+		*err = formatError
+	}
+}
+
 // within is a reader of the next size bytes of r, which r then has passed.
 func (r *reader) within(size int64, what string) reader {
 	start := r.offset

@@ -1,6 +1,6 @@
 // Package wasm tells what a WebAssembly binary is: a core module or a
-// component, what it imports and exports, and which WASI it is written
-// against.
+// component, what it imports and exports, which WASI it is written against, and
+// the world of a component in WIT.
 //
 // It walks the whole file, so that one that is truncated or whose sections do
 // not add up is found, but it is not a validator: the bodies of functions and

@@ -132,7 +132,7 @@ func TestHistoryAndDiff(t *testing.T) {
 		t.Errorf("an artifact is not the same as itself:\n%s", out)
 	}
 	wit := must(t, "nerdctl", "wasm", "inspect", "--wit", two)
-	for _, want := range []string{"world a {", "  export wasi:cli/run@0.2.", "world b {", "  import wasi:cli/exit@0.2.6;"} {
+	for _, want := range []string{"world a {", "  export wasi:cli/run@0.2.", "world b {", "  import wasi:cli/exit@0.2.6;", "    exit-with-code: func(status-code: u8);", "    run: func() -> result;"} {
 		if !strings.Contains(wit, want) {
 			t.Errorf("--wit does not show %q:\n%s", want, wit)
 		}

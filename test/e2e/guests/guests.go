@@ -251,6 +251,11 @@ func (t *Toolchain) Component(ctx context.Context, wat, wit, world, wasm string)
 	return t.run(ctx, "component", wat, wit, world, wasm)
 }
 
+// Dummy makes a component of a world whose functions do nothing but trap.
+func (t *Toolchain) Dummy(ctx context.Context, wit, world, wasm string) error {
+	return t.run(ctx, "dummy", wit, world, wasm)
+}
+
 func (t *Toolchain) run(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "node", append([]string{t.script}, args...)...)
 	cmd.Env = append(os.Environ(), "GUESTS_NODE_MODULES="+filepath.Dir(t.script))

@@ -2,6 +2,7 @@
 //
 //   node tools.mjs parse IN.wat OUT.wasm
 //   node tools.mjs component CORE.wat WORLD.wit WORLD OUT.wasm
+//   node tools.mjs dummy WORLD.wit WORLD OUT.wasm
 //   node tools.mjs adapt PROBE.wasm ADAPTER.wasm OUT.wasm
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
@@ -48,6 +49,11 @@ switch (verb) {
     const witSource = await readFile(rest[0], "utf8");
     const embedded = await tools.componentEmbed({ binary, witSource, world: rest[1] });
     await writeFile(output, await tools.componentNew(embedded, []));
+    break;
+  }
+  case "dummy": {
+    const witSource = await readFile(input, "utf8");
+    await writeFile(output, await tools.componentNew(await tools.componentEmbed({ dummy: true, witSource, world: rest[0] }), []));
     break;
   }
   case "adapt": {

@@ -1,0 +1,190 @@
+package wasm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxWIT is the most bytes of WIT that one component is worth.
+const maxWIT = 4 << 20
+
+// WIT returns the world of the component in the first size bytes of r, with all
+// interfaces that it speaks of and the types in them, in the language of
+// WIT.md. world is its name there. It returns a *FormatError as Parse does, and
+// an error that says what WIT has no words for.
+func WIT(r io.ReaderAt, size int64, world string) (text string, err error) {
+	defer recoverFormatError(&err)
+	file := newReader(r, size)
+	if header(file, 0) != KindComponent {
+		return "", errors.New("a core module has no world")
+	}
+	if !isLabel(world) {
+		return "", fmt.Errorf("%q cannot be the name of a world", world)
+	}
+	d := typeReader{primitives: make(map[typeKind]*typ)}
+	read := d.component(file, 0, nil)
+	p := printer{known: make(map[string]bool)}
+	var out witWriter
+	if err := p.world(&out, world, read); err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
+
+// printer collects the interfaces to write while it writes.
+type printer struct {
+	known map[string]bool // by name
+	queue []*instance
+}
+
+// need has an interface written.
+func (p *printer) need(i *instance) {
+	if !p.known[i.name] {
+		p.known[i.name] = true
+		p.queue = append(p.queue, i)
+	}
+}
+
+func (p *printer) world(out *witWriter, name string, of *definition) error {
+	out.line("package root:component;")
+	out.open("world " + identifier(name))
+	b := newBody(p, out, "")
+	if err := b.worldItems("import", of.imports); err != nil {
+		return err
+	}
+	if err := b.worldItems("export", of.exports); err != nil {
+		return err
+	}
+	out.close()
+	// Interfaces may need others, and those of a package belong together.
+	var packages []string
+	written := make(map[string]*witWriter)
+	for n := 0; n < len(p.queue); n++ {
+		i := p.queue[n]
+		pkg, local, _ := splitInterface(i.name)
+		if written[pkg] == nil {
+			packages = append(packages, pkg)
+			written[pkg] = &witWriter{indent: 1}
+		}
+		w := written[pkg]
+		w.open("interface " + identifier(local))
+		if err := newBody(p, w, pkg).interfaceItems(i.items); err != nil {
+			return fmt.Errorf("interface %s: %w", i.name, err)
+		}
+		w.close()
+	}
+	for _, pkg := range packages {
+		out.open("package " + pkg)
+		out.WriteString(written[pkg].String())
+		out.close()
+	}
+	return out.full()
+}
+
+// worldItems writes the imports or exports of a world.
+func (b *body) worldItems(verb string, items []item) error {
+	var inside []item // the world's own types and their functions
+	for _, i := range items {
+		resource := strings.HasPrefix(i.name, "[")
+		switch _, _, isInterface := splitInterface(i.name); {
+		case i.sort == sortInstance && isInterface:
+			b.printer.need(i.instance)
+			b.out.line(verb + " " + i.name + ";")
+		case i.sort == sortInstance && isLabel(i.name):
+			b.out.open(verb + " " + identifier(i.name) + ": interface")
+			if err := newBody(b.printer, b.out, "").interfaceItems(i.instance.items); err != nil {
+				return fmt.Errorf("interface %s: %w", i.name, err)
+			}
+			b.out.close()
+		case verb == "import" && i.sort == sortType, i.sort == sortFunction && (resource || isLabel(i.name)):
+			inside = append(inside, i)
+		default:
+			b.out.line("// " + verb + " " + fmt.Sprintf("%q", i.name) + ": WIT has no word for it")
+		}
+	}
+	b.prefix = verb + " "
+	return b.interfaceItems(inside)
+}
+
+// splitInterface splits "namespace:package/interface@version" into the package
+// with its version, and the interface.
+func splitInterface(name string) (pkg, local string, ok bool) {
+	if !isInterfaceName(name) {
+		return "", "", false
+	}
+	path, version, versioned := strings.Cut(name, "@")
+	slash := strings.LastIndexByte(path, '/')
+	pkg, local = path[:slash], path[slash+1:]
+	if versioned {
+		pkg += "@" + version
+	}
+	return pkg, local, true
+}
+
+var (
+	label         = regexp.MustCompile(`^` + word + `$`)
+	interfaceName = regexp.MustCompile(`^` + word + `(:` + word + `)+(/` + word + `)+(@[0-9][0-9A-Za-z.+-]*)?$`)
+)
+
+// word is an identifier of WIT, in which each part is in small or in capital
+// letters.
+const word = `(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*`
+
+func isLabel(name string) bool         { return label.MatchString(name) }
+func isInterfaceName(name string) bool { return interfaceName.MatchString(name) }
+
+var keywords = strings.Fields(`use type func u8 u16 u32 u64 s8 s16 s32 s64 f32 f64 char resource own borrow record flags variant
+	enum bool string option result future stream error-context list map as from static interface tuple world import export
+	package constructor include with async`)
+
+// identifier is a label as WIT has to spell it.
+func identifier(label string) string {
+	if slices.Contains(keywords, label) {
+		return "%" + label
+	}
+	return label
+}
+
+// witWriter writes lines, indented by the blocks that are open.
+type witWriter struct {
+	strings.Builder
+	indent int
+}
+
+// line writes a line, after a blank one where a block has ended.
+func (w *witWriter) line(text string) {
+	if text != "}" && strings.HasSuffix(w.String(), "}\n") {
+		w.WriteByte('\n')
+	}
+	for range w.indent {
+		w.WriteString("  ")
+	}
+	w.WriteString(text)
+	w.WriteByte('\n')
+}
+
+// open begins a block, after a blank line unless it is the first in another.
+func (w *witWriter) open(text string) {
+	if before := w.String(); before != "" && !strings.HasSuffix(before, "{\n") && !strings.HasSuffix(before, "}\n") {
+		w.WriteByte('\n')
+	}
+	w.line(text + " {")
+	w.indent++
+}
+
+func (w *witWriter) close() {
+	w.indent--
+	w.line("}")
+}
+
+// full is an error when not everything could be written.
+func (w *witWriter) full() error {
+	if w.Len() > maxWIT {
+		return fmt.Errorf("its WIT has more than %d bytes", maxWIT)
+	}
+	return nil
+}
