@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // TestDiff: given two artifacts, each layer of both is in the list once, with
@@ -34,24 +32,22 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestWIT: given components, their worlds are WIT that names what is an
-// interface, and says the rest in comments.
+// TestWIT: given components, their worlds follow each other below their names,
+// and a core module is said to have none.
 func TestWIT(t *testing.T) {
 	var out bytes.Buffer
 	err := writeWIT(&out, &Inspected{Components: []InspectedComponent{
-		{Name: "My App.wasm", Kind: wasm.KindComponent, Imports: []string{"wasi:io/streams@0.2.6", "log"}, Exports: []string{"wasi:cli/run@0.2.6", "add\x1b"}},
-		{Name: "1.wasm", Kind: wasm.KindComponent},
-		{Name: "core.wasm", Kind: wasm.KindModule},
+		{Name: "a\x1b.wasm", wit: "world a {\n}\n"},
+		{Name: "core.wasm"},
 	}})
-	want := `world my-app {
-  import wasi:io/streams@0.2.6;
-  // import log
-  export wasi:cli/run@0.2.6;
-  // export "add\x1b"
-}
-`
-	if err != nil || !strings.Contains(out.String(), want) || !strings.Contains(out.String(), "world component-1 {\n}") || !strings.Contains(out.String(), "// a core module") {
+	want := "// \"a\\x1b.wasm\", \nworld a {\n}\n\n// core.wasm, \n// a core module: it has no world\n"
+	if err != nil || out.String() != want {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+	for component, want := range map[string]string{"My App.wasm": "my-app", "1.wasm": "component-1", "_.wasm": "file"} {
+		if got := worldName(component); got != want {
+			t.Errorf("the world of %s is %s, not %s", component, got, want)
+		}
 	}
 }
 
