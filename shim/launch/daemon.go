@@ -95,8 +95,7 @@ func (d daemon) begin(listener *os.File) error {
 	}
 	defer null.Close()
 	process, err := os.StartProcess(executable, []string{executable, "-namespace", d.namespace, "-id", d.id, "-address", d.containerd}, &os.ProcAttr{
-		Env: withEnvironment(os.Environ(), append(d.environment,
-			"GOMAXPROCS=4", "OTEL_SERVICE_NAME=containerd-shim-"+d.id)...),
+		Env:   withEnvironment(os.Environ(), append(d.environment, "GOMAXPROCS=4")...),
 		Files: []*os.File{null, null, null, listener},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})

@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"os"
+	"strings"
 
 	bootapi "github.com/containerd/containerd/api/runtime/bootstrap/v1"
 )
@@ -19,6 +20,9 @@ const (
 	// containerdName is what a containerd that traces sets when nobody has
 	// given it a name.
 	containerdName = "containerd"
+
+	// managerPrefix begins the name that runc's manager gives a shim.
+	managerPrefix = "containerd-shim-"
 )
 
 // Start starts the shim that serves, or tells of the one that serves the pod.
@@ -31,10 +35,15 @@ func (m manager) Start(ctx context.Context, params *bootapi.BootstrapParams) (*b
 	return m.Shim.Start(ctx, params)
 }
 
-// restoreServiceName undoes what runc's manager did to the environment.
+// restoreServiceName undoes what runc's manager did to the environment. The shim
+// that package launch starts has it as containerd gave it.
 func restoreServiceName() error {
-	if told := os.Getenv(envToldName); told != "" {
+	told, name := os.Getenv(envToldName), os.Getenv(envServiceName)
+	switch {
+	case told != "":
 		return os.Setenv(envServiceName, told)
+	case name == containerdName || strings.HasPrefix(name, managerPrefix):
+		return os.Unsetenv(envServiceName)
 	}
-	return os.Unsetenv(envServiceName)
+	return nil
 }

@@ -17,19 +17,24 @@ func (renaming) Start(context.Context, *bootapi.BootstrapParams) (*bootapi.Boots
 }
 
 // The service has the name that the administrator gave it, not one for each
-// container.
+// container, whether runc's manager starts the shim or package launch, which
+// leaves the name alone.
 func TestServiceName(t *testing.T) {
 	for given, want := range map[string]string{"edge": "edge", "": "", "containerd": ""} {
-		t.Setenv(envServiceName, given)
-		t.Setenv(envToldName, "")
-		if _, err := (manager{renaming{}}).Start(t.Context(), nil); err != nil {
-			t.Fatal(err)
-		}
-		if err := restoreServiceName(); err != nil {
-			t.Fatal(err)
-		}
-		if got := os.Getenv(envServiceName); got != want {
-			t.Errorf("%q becomes %q, not %q", given, got, want)
+		for _, managed := range []bool{true, false} {
+			t.Setenv(envServiceName, given)
+			t.Setenv(envToldName, "")
+			if managed {
+				if _, err := (manager{renaming{}}).Start(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := restoreServiceName(); err != nil {
+				t.Fatal(err)
+			}
+			if got := os.Getenv(envServiceName); got != want {
+				t.Errorf("%q becomes %q, not %q", given, got, want)
+			}
 		}
 	}
 }
