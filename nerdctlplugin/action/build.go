@@ -15,6 +15,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/build"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/rootless"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
@@ -124,6 +125,8 @@ func solve(ctx context.Context, request build.Request) (map[string]string, error
 	response, err := build.Solve(ctx, request)
 	var none *build.NoBuilderError
 	switch {
+	case errors.As(err, &none) && rootless.Is():
+		return nil, advise(err, "start it (`containerd-rootless-setuptool.sh install-buildkit-containerd`), or say where it listens with --buildkit-host or BUILDKIT_HOST")
 	case errors.As(err, &none):
 		return nil, advise(err, "start buildkitd, or say where it listens with --buildkit-host or BUILDKIT_HOST")
 	case err != nil && strings.Contains(err.Error(), build.ErrNotArtifact.Error()):

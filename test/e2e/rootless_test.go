@@ -34,6 +34,7 @@ func TestRootless(t *testing.T) {
 		{"compiler", rootlessCompiler},
 		{"settings", rootlessSettings},
 		{"build", rootlessBuild},
+		{"remove", rootlessRemove},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, u) })
 	}
@@ -75,7 +76,10 @@ func rootlessImages(t *testing.T, u *rootlessUser) {
 	if out := must(t, u.wasm("__complete", "run", "")...); !strings.Contains(out, ref) {
 		t.Errorf("completion offers %q", out)
 	}
-	must(t, u.wasm("rmi", ref)...)
+}
+
+func rootlessRemove(t *testing.T, u *rootlessUser) {
+	must(t, u.wasm(append([]string{"rmi"}, strings.Fields(must(t, u.wasm("images", "-q")...))...)...)...)
 	if out := must(t, u.wasm("images", "-q")...); out != "" {
 		t.Errorf("after rmi there is %q", out)
 	}
@@ -179,6 +183,9 @@ func rootlessPort(t *testing.T, u *rootlessUser) {
 	if code, _ := get(url); code != 0 {
 		t.Errorf("after rm it answers %d", code)
 	}
+	if from := number(t, must(t, "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")); from > 81 {
+		fails(t, []string{"cannot expose privileged port 81"}, u.wasm("run", "--rm", "-q", "-p", "127.0.0.1:81:8080", publish(t, "http"))...)
+	}
 }
 
 func rootlessTerminal(t *testing.T, u *rootlessUser) {
@@ -217,7 +224,6 @@ func rootlessSettings(t *testing.T, u *rootlessUser) {
 
 // A BuildKit in the namespaces of containerd is found, and what it builds runs.
 func rootlessBuild(t *testing.T, u *rootlessUser) {
-	u.startBuildkitd(t)
 	for _, file := range []string{"Wasmfile", "greet.wasm"} {
 		content, err := os.ReadFile(filepath.Join(example("greet"), file))
 		if err != nil {
@@ -225,6 +231,8 @@ func rootlessBuild(t *testing.T, u *rootlessUser) {
 		}
 		u.write(t, filepath.Join("home/greet", file), string(content))
 	}
+	fails(t, []string{"install-buildkit-containerd"}, u.wasm("build", "-q", "-t", "greet", "greet")...)
+	u.startBuildkitd(t)
 	must(t, u.wasm("build", "-q", "-t", "greet", "greet")...)
 	if out := must(t, u.wasm("run", "--rm", "greet", "you")...); out != "Hello, you!" {
 		t.Errorf("it says %q", out)
