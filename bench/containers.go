@@ -167,7 +167,7 @@ func (b bench) proportional(count int, command, args []string) (each float64, er
 		}
 		ids = append(ids, id)
 	}
-	time.Sleep(3 * time.Second) // They have nothing to do.
+	time.Sleep(10 * time.Second) // They have nothing to do, and shims give back memory after 5 seconds.
 	listed, err := exec.CommandContext(b.ctx, "ctr", "tasks", "ls").Output()
 	if err != nil {
 		return 0, err

@@ -81,6 +81,7 @@ func start(ic *plugin.InitContext) (any, error) {
 		Ours:           func(id string) bool { return living.get(id) != nil },
 	}
 	service := newService(runc, living, &preparer{store: store})
+	service.idle = newIdle(ic.Context)
 	service.traces = newTraces(ic.Context, service.preparer)
 	stop.RegisterCallback(func(context.Context) error { return service.traces.Close() })
 	if service.shared = sharing; sharing != nil {

@@ -31,6 +31,7 @@ type Service struct {
 	preparer *preparer
 	// traces is nil for none.
 	traces *tracing.Recorder
+	idle   *idle
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer

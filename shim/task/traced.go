@@ -72,6 +72,7 @@ func startReaped(cmd *exec.Cmd) (func() (int, error), error) {
 // a span of each request that is worth one.
 func (s *Service) UnaryServerInterceptor() ttrpc.UnaryServerInterceptor {
 	return func(ctx context.Context, unmarshal ttrpc.Unmarshaler, info *ttrpc.UnaryServerInfo, method ttrpc.Method) (any, error) {
+		s.idle.asked()
 		name := tracedMethods[info.FullMethod]
 		if name == "" || s.traces == nil {
 			return method(ctx, unmarshal)

@@ -180,6 +180,72 @@ func TestServerNetwork(t *testing.T) {
 	}
 }
 
+// TestServerOfNewestWASINetwork is TestServerNetwork for a component of WASI
+// 0.3, which traps when it does not reach the other.
+func TestServerOfNewestWASINetwork(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for annotations, want := range map[string]int{"": 200, "network=http": 200, "network=allow": 200, "network=deny": 500} {
+		name, _, ask := serveGuest(t, "web3", annotations)
+		if status, body := ask("/out?" + other.Listener.Addr().String()); status != want {
+			t.Errorf("%q: the request for the other server gives %d, not %d: %s", annotations, status, want, body)
+		}
+		if status, _ := ask("/"); status != 200 {
+			t.Errorf("%q: the server itself gives %d", annotations, status)
+		}
+		must(t, "nerdctl", "rm", "-f", name)
+	}
+}
+
+// TestServerConnections: given a limit of connections, those over it are not
+// answered until another ends.
+func TestServerConnections(t *testing.T) {
+	name, address, _ := serve(t, "http.connections=2")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	var open []net.Conn
+	for range 3 {
+		connection, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		open = append(open, connection)
+	}
+	for n, connection := range open[:2] {
+		if got, err := askOn(connection, 10*time.Second); err != nil || !strings.HasPrefix(got, "HTTP/1.1 200") {
+			t.Errorf("connection %d of 2 gives %q, %v", n+1, got, err)
+		}
+	}
+	if got, err := askOn(open[2], 1500*time.Millisecond); err == nil {
+		t.Errorf("a third connection gives %q", got)
+	}
+	if err := open[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readAnswer(open[2], 10*time.Second); err != nil || !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("when one has ended, the third gives %q, %v", got, err)
+	}
+	must(t, "nerdctl", "rm", "-f", name)
+}
+
+// askOn asks for / on a connection, which stays open, and returns the
+// beginning of the answer.
+func askOn(connection net.Conn, within time.Duration) (string, error) {
+	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: web\r\n\r\n"); err != nil {
+		return "", err
+	}
+	return readAnswer(connection, within)
+}
+
+func readAnswer(connection net.Conn, within time.Duration) (string, error) {
+	if err := connection.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return "", err
+	}
+	answer := make([]byte, 512)
+	n, err := connection.Read(answer)
+	return string(answer[:n]), err
+}
+
 // TestServerIsStopped: given a server and an idle connection to it, stop ends
 // it within its time to drain.
 func TestServerIsStopped(t *testing.T) {

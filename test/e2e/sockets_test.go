@@ -3,6 +3,8 @@ package e2e
 import (
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -62,6 +64,32 @@ func TestSockets(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRequestsOfNewestWASI: given a command of WASI 0.3 that makes an HTTP
+// request, it is answered when the command may make requests, and it does not
+// start where it may not.
+func TestRequestsOfNewestWASI(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nobody.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ref := publishGuest(t, "fetch3")
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	for _, allowed := range []string{"network=http", "network=allow"} {
+		must(t, onHost(ref, allowed, other.Listener.Addr().String())...)
+		if r := try(t, onHost(ref, allowed, nobody.Addr().String())...); r.code != 1 {
+			t.Errorf("%s: a request that nobody answers ends with %d: %s", allowed, r.code, r.all())
+		}
+	}
+	for _, denied := range []string{"", "network=deny"} {
+		fails(t, []string{"wasi:http/"}, onHost(ref, denied, other.Listener.Addr().String())...)
 	}
 }
 

@@ -33,7 +33,7 @@ var written = []string{"newest", "trap", "exit", "add", "wide", "pages"}
 
 // embedded are those of which the core module is written by hand, with the
 // world of the same name.
-var embedded = []string{"web", "config", "store", "net", "net3", "web3"}
+var embedded = []string{"web", "config", "store", "net", "net3", "web3", "fetch3"}
 
 // packages are what is needed from npm: wasm-tools compiled to WebAssembly,
 // what it runs on, and the adapter. They are unpacked without their own
@@ -65,6 +65,7 @@ var (
 //   - config, store: components of WASI 0.2 that succeed if there is something
 //     in wasi:config, wasi:keyvalue
 //   - net, net3: commands of WASI 0.2 and 0.3 that use the network
+//   - fetch3: a command of WASI 0.3 that makes an HTTP request
 //   - web: an HTTP component of WASI 0.2 that does what the path says
 //   - web3: an HTTP component of WASI 0.3 that answers without content
 func Build(ctx context.Context, cache string) (map[string]string, error) {
