@@ -80,6 +80,11 @@ test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose buil
 	@$(SANDBOX) runwasi
 	@$(IN_SANDBOX) WASMFILE_TEST_RUNWASI=1 go -C test/e2e test -count=1 -timeout 10m -v -run 'TestRunwasi' .
 
+.PHONY: test-kubelet
+test-kubelet: sandbox-up ## Tests with a kubelet and an API server, whose build takes many minutes
+	@$(SANDBOX) kubernetes
+	@$(IN_SANDBOX) WASMFILE_TEST_KUBELET=1 go -C test/e2e test -count=1 -timeout 15m -v -run 'TestKubelet' .
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \

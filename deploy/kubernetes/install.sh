@@ -39,20 +39,36 @@ handler() {
 		"$end"
 }
 
+# on_node runs a command on the node: in its namespaces, or where those of its
+# first process are not to be entered, in its root.
+on_node() {
+	if nsenter -t 1 -m -u -i -n -p -- true 2>/dev/null; then
+		nsenter -t 1 -m -u -i -n -p -- sh -c "$1"
+	else
+		chroot "$host" sh -c "$1"
+	fi
+}
+
 # configure replaces the configuration, whole or not at all, and restarts
-# containerd when it is another one.
+# containerd when it is another one. A file beside it is there until that has
+# succeeded, so that the next attempt knows.
 configure() {
 	new=$(mktemp "$config.XXXXXX")
 	cat >"$new"
 	if [ -f "$config" ] && cmp -s "$new" "$config"; then
 		rm "$new"
-		return
+	else
+		: >"$config.restart"
+		chmod 644 "$new"
+		mv "$new" "$config"
 	fi
-	chmod 644 "$new"
-	mv "$new" "$config"
-	if [ -n "$restart" ]; then
+	if [ -e "$config.restart" ]; then
 		# Containers go on: their shims are not containerd's children.
-		nsenter -t 1 -m -u -i -n -p -- sh -c "$restart"
+		if [ -n "$restart" ] && ! on_node "$restart"; then
+			echo "install: \`$restart\` failed on the node" >&2
+			exit 1
+		fi
+		rm -f "$config.restart"
 	fi
 }
 

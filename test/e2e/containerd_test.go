@@ -103,6 +103,11 @@ func (c *ownContainerd) ctr(args ...string) []string {
 	return append([]string{"ctr", "--address", c.address}, args...)
 }
 
+// crictl is a command line for its CRI.
+func (c *ownContainerd) crictl() []string {
+	return []string{"crictl", "--runtime-endpoint", "unix://" + c.address, "--image-endpoint", "unix://" + c.address}
+}
+
 func (c *ownContainerd) pull(ref string) {
 	c.t.Helper()
 	must(c.t, c.ctr("images", "pull", "--local", "--plain-http", "--platform", platform(ref), ref)...)

@@ -45,7 +45,7 @@ func withHooks(t *testing.T) (crictl []string, log string) {
 	c := startContainerd(t, "", func(config string) string {
 		return strings.Replace(config, section, section+"  cdi_spec_dirs = ['"+dir+"']\n", 1)
 	})
-	return []string{"crictl", "--runtime-endpoint", "unix://" + c.address, "--image-endpoint", "unix://" + c.address}, log
+	return c.crictl(), log
 }
 
 // TestHooks: given a device whose hooks are to run at each step of a

@@ -281,7 +281,7 @@ func TestPodPulledByTheCRI(t *testing.T) {
 	c := startContainerd(t, "", func(config string) string {
 		return strings.Replace(config, section, section+"  use_local_image_pull = true\n", 1)
 	})
-	crictl := []string{"crictl", "--runtime-endpoint", "unix://" + c.address, "--image-endpoint", "unix://" + c.address}
+	crictl := c.crictl()
 	must(t, append(crictl, "pull", ref)...)
 	p := newPod(t, crictl...)
 	id := p.start("guest", ref, object{"args": []string{"echo", "pulled"}})

@@ -63,9 +63,14 @@ var goTools = []goTool{
 // stamp is the file that says from what a tool was built.
 func (s *Sandbox) stamp(name string) string { return s.path("tools", "stamp-"+name) }
 
-// buildTools builds the tools that are missing, or whose pins have changed.
+// buildTools builds goTools.
 func (s *Sandbox) buildTools(ctx context.Context) error {
-	for i, t := range goTools {
+	return s.buildGoTools(ctx, goTools)
+}
+
+// buildGoTools builds the tools that are missing, or whose pins have changed.
+func (s *Sandbox) buildGoTools(ctx context.Context, tools []goTool) error {
+	for i, t := range tools {
 		key, err := s.toolKey(t)
 		if err != nil {
 			return err
@@ -74,7 +79,7 @@ func (s *Sandbox) buildTools(ctx context.Context) error {
 		if built, err := os.ReadFile(stamp); err == nil && string(built) == key && exists(s.tool(t.name)) {
 			continue
 		}
-		err = s.timed(fmt.Sprintf("build %s (%d of %d)", t.name, i+1, len(goTools)), func() error {
+		err = s.timed(fmt.Sprintf("build %s (%d of %d)", t.name, i+1, len(tools)), func() error {
 			return s.buildTool(ctx, t)
 		})
 		if err != nil {

@@ -22,6 +22,7 @@ const usage = `usage: sandbox VERB
   status                show daemons, images and tools; fails when one is down
   engine                get the wasmtime executable and print where it is
   runwasi               build the shim for the tests of runwasi's library: minutes
+  kubernetes            build a kubelet and what it needs: many minutes
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
 SANDBOX_DIR says where it is, .sandbox in the repository when unset`
@@ -58,6 +59,8 @@ func run(ctx context.Context, args []string) error {
 		return s.PrintStatus(ctx, os.Stdout)
 	case "runwasi":
 		return s.Runwasi(ctx)
+	case "kubernetes":
+		return s.Kubernetes(ctx)
 	case "engine":
 		path, err := s.Engine(ctx)
 		if err == nil {
