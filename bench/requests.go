@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,20 +23,31 @@ const (
 
 	// container is the name of the one that serves.
 	container = "wasmfile-bench"
+	// hostContainer is the name of the one that has the host's network.
+	hostContainer = "wasmfile-bench-host"
 )
 
+// engineFlags are those that the shim gives the engine for a container that
+// asks for nothing.
+var engineFlags = []string{
+	"serve", "-S", "cli", "--no-logging-prefix", "-C", "cache=n", "--max-concurrent-requests", "128", "--max-concurrent-connections", "1024",
+	"--max-instance-reuse-count", "1", "--max-instance-concurrent-reuse-count", "1", "-W", "max-memory-size=268435456", "-W", "timeout=30s",
+}
+
 // requests compares requests per second of a served container, over its own
-// address and over a published port, with the engine's executable on the host.
+// address, over a published port and over the host's network, with the engine's
+// executable on the host: as any process, and with the kernel's share of the
+// processors that a container has, which is that of its cgroup.
 func (b bench) requests() ([]result, error) {
 	s, stop, err := b.servers()
+	defer stop()
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
 	fmt.Fprintln(os.Stderr, "bench: HTTP requests")
 	rates := make(map[string][]float64)
 	for round := range max(3, b.rounds/2) + 1 {
-		for _, address := range []string{s.direct, s.peer, s.published} {
+		for _, address := range []string{s.direct, s.peer, s.published, s.grouped, s.host} {
 			rate, err := load(b.ctx, "http://"+address+"/")
 			if err != nil {
 				return nil, err
@@ -45,66 +58,105 @@ func (b bench) requests() ([]result, error) {
 		}
 	}
 	what, peer := fmt.Sprintf("HTTP, %d connections", connections), "`wasmtime serve` on the host"
+	grouped := peer + ", in a cgroup"
 	return []result{
 		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
 		summarize(what, "port published by `-p`", peer, "requests/s", rates[s.published], rates[s.peer]),
+		summarize(what, "container's own address", grouped, "requests/s", rates[s.direct], rates[s.grouped]),
+		summarize(what, "container with the host's network", grouped, "requests/s", rates[s.host], rates[s.grouped]),
 	}, nil
 }
 
-// served are the addresses of the two servers.
-type served struct{ direct, published, peer string }
+// served are the addresses of the servers.
+type served struct{ direct, published, host, peer, grouped string }
 
+// servers starts them. stop is to be called in any case.
 func (b bench) servers() (s served, stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, f := range slices.Backward(stops) {
+			f()
+		}
+	}
 	repo, err := os.Getwd()
 	if err != nil {
-		return s, nil, err
+		return s, stop, err
+	}
+	for _, address := range []*string{&s.published, &s.host, &s.peer, &s.grouped} {
+		if *address, err = freeAddress(); err != nil {
+			return s, stop, err
+		}
 	}
 	example := filepath.Join(repo, "examples", "http")
 	layout, ref := filepath.Join(b.dir, "http"), registry()+"/bench/http:latest"
-	for _, address := range []*string{&s.published, &s.peer} {
-		if *address, err = freeAddress(); err != nil {
-			return s, nil, err
-		}
-	}
+	stops = append(stops, func() { _ = b.command([]string{"nerdctl", "rm", "-f", container, hostContainer}) })
 	for _, args := range [][]string{
 		build(example, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
 		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
 		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published + ":8080", ref},
+		{"nerdctl", "wasm", "run", "-d", "-q", "--name", hostContainer, "--net", "host", "--annotation", "io.github.wasmfile.http.addr=" + s.host, ref},
 	} {
 		if err := b.command(args); err != nil {
-			return s, nil, err
+			return s, stop, err
 		}
 	}
-	// With the flags of the container's, and a directory as the guest's root.
-	files := filepath.Join(b.dir, "files")
-	if err := os.MkdirAll(files, 0o755); err != nil {
-		return s, nil, err
+	group, remove, err := makeCgroup("wasmfile-bench")
+	if err != nil {
+		return s, stop, err
 	}
-	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), "serve", "-S", "cli", "--no-logging-prefix", "-C", "cache=n",
-		"--dir", files+"::/", "--addr", s.peer, filepath.Join(example, "http.wasm"))
-	stop = func() {
-		if engine.Process != nil {
-			_ = engine.Process.Kill()
-			_ = engine.Wait()
+	stops = append(stops, remove)
+	for address, cgroup := range map[string]string{s.peer: "", s.grouped: group} {
+		end, err := b.serveOnHost(address, filepath.Join(example, "http.wasm"), cgroup)
+		if err != nil {
+			return s, stop, err
 		}
-		_ = b.command([]string{"nerdctl", "rm", "-f", container})
-	}
-	if err := engine.Start(); err != nil {
-		stop()
-		return s, nil, err
+		stops = append(stops, end)
 	}
 	ip, err := exec.CommandContext(b.ctx, "nerdctl", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).Output()
 	s.direct = strings.TrimSpace(string(ip)) + ":8080"
-	for _, address := range []string{s.direct, s.published, s.peer} {
+	for _, address := range []string{s.direct, s.published, s.host, s.peer, s.grouped} {
 		if err == nil {
 			err = await("http://" + address + "/")
 		}
 	}
-	if err != nil {
-		stop()
-		return s, nil, err
+	return s, stop, err
+}
+
+// serveOnHost runs the engine, in a cgroup or none, with a directory as the
+// guest's root.
+func (b bench) serveOnHost(address, component, cgroup string) (stop func(), err error) {
+	files := filepath.Join(b.dir, "files")
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		return nil, err
 	}
-	return s, stop, nil
+	engine := exec.CommandContext(b.ctx, os.Getenv("WASMFILE_ENGINE"), slices.Concat(engineFlags, []string{"--dir", files + "::/", "--addr", address, component})...)
+	if err := engine.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		_ = engine.Process.Kill()
+		_ = engine.Wait()
+	}
+	if cgroup == "" {
+		return stop, nil
+	}
+	if err := os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte(strconv.Itoa(engine.Process.Pid)), 0); err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+// makeCgroup makes a cgroup for processor time.
+func makeCgroup(name string) (dir string, remove func(), err error) {
+	dir = filepath.Join("/sys/fs/cgroup", name)
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err != nil { // version 1
+		dir = filepath.Join("/sys/fs/cgroup/cpu", name)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+		return "", nil, err
+	}
+	return dir, func() { _ = os.Remove(dir) }, nil
 }
 
 func freeAddress() (string, error) {
