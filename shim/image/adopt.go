@@ -74,6 +74,9 @@ func (s *Store) heldBy(ctx context.Context, holder, file digest.Digest) (held in
 		return maxFiles, false, nil
 	}
 	info, err := s.Content.Info(ctx, holder)
+	if errdefs.IsNotFound(err) { // Somebody removed it.
+		return maxFiles, false, nil
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("look up the image %s: %w", holder, err)
 	}
