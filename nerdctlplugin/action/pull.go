@@ -10,7 +10,7 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/referenceutil"
-	"github.com/containerd/nerdctl/v2/pkg/signutil"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
@@ -34,6 +34,8 @@ type PullOptions struct {
 	Referrers bool
 	// Verify is how to verify signatures.
 	Verify types.ImageVerifyOptions
+	// verified is the digest to pull, when it was verified before.
+	verified digest.Digest
 	// Stdout gets the reference, Stderr the progress.
 	Stdout, Stderr io.Writer
 }
@@ -67,16 +69,15 @@ func pull(ctx context.Context, client *containerd.Client, raw string, o PullOpti
 	if err != nil {
 		return nil, err
 	}
-	from := ref.String()
-	if provider := o.Verify.Provider; provider != "" && provider != "none" {
-		// The verified reference has the digest of what was signed.
-		if from, err = signutil.Verify(ctx, raw, o.Global.HostsDir, o.Global.Experimental, o.Verify); err != nil {
-			return nil, fmt.Errorf("verify %s: %w", raw, err)
+	wanted := o.verified
+	if wanted == "" {
+		if wanted, err = verify(ctx, raw, o.Global, o.Verify); err != nil {
+			return nil, err
 		}
 	}
 	var image *unpack.Image
 	err = registry{host: ref.Domain, global: o.Global}.with(ctx, func(ctx context.Context, resolver remotes.Resolver) (err error) {
-		name, root, err := resolver.Resolve(ctx, from)
+		name, root, err := resolver.Resolve(ctx, pinned(ref, wanted))
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,8 @@ type PushOptions struct {
 	// Platform is which manifest of an index to push when not all of the
 	// index is there, empty for the best one for Wasm.
 	Platform string
+	// Sign is how to sign what was pushed.
+	Sign types.ImageSignOptions
 	// Quiet suppresses progress.
 	Quiet bool
 	// Stdout gets the reference with its digest, Stderr the progress.
@@ -92,6 +94,9 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 	})
 	if err != nil {
 		return adviseRegistry(err, target.String(), target.Domain)
+	}
+	if err := sign(target, root.Digest, o.Global, o.Sign); err != nil {
+		return err
 	}
 	fmt.Fprintf(o.Stdout, "%s@%s\n", target.String(), root.Digest)
 	return nil

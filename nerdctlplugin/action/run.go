@@ -96,6 +96,9 @@ func prepare(ctx context.Context, client *containerd.Client, args []string, o *R
 		return nil, err
 	}
 	if isFile(args[0]) {
+		if p := o.Verify.Provider; verifies(o.Verify) {
+			return nil, advise(fmt.Errorf("--verify=%s: %s is a file, which has no signature", p, args[0]), "push it with `nerdctl wasm push --sign=%s`, and run that", p)
+		}
 		image, forget, err := importFile(ctx, client, args[0], *o)
 		if err != nil {
 			return nil, err
@@ -122,10 +125,18 @@ func checkAnnotations(annotations []string) error {
 	return nil
 }
 
-// ensure returns the image, pulled when it has to be.
+// ensure returns the image, pulled when it has to be. What is in containerd is
+// taken for a verified one only when it is the one that was verified.
 func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+	verified, err := verify(ctx, raw, o.Create.GOptions, o.Verify)
+	if err != nil {
+		return nil, err
+	}
 	if o.Create.Pull != PullAlways {
 		image, err := existing(ctx, client, raw, o)
+		if err == nil && verified != "" && image.Record.Target.Digest != verified {
+			err = fmt.Errorf("image %s: %w: what is verified is %s, and containerd has %s", raw, errdefs.ErrNotFound, verified, image.Record.Target.Digest)
+		}
 		if err == nil {
 			return image, nil
 		}
@@ -135,7 +146,7 @@ func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOpt
 		}
 	}
 	return pull(ctx, client, raw, PullOptions{
-		Global: o.Create.GOptions, Platform: o.Create.Platform, Quiet: o.Quiet, Verify: o.Verify,
+		Global: o.Create.GOptions, Platform: o.Create.Platform, Quiet: o.Quiet, verified: verified,
 		Stdout: o.Stdout, Stderr: o.Stderr,
 	})
 }

@@ -33,6 +33,9 @@ REF is where to push; an image may go without, to the registry in its name.`,
 		ValidArgsFunction: completeImages(g),
 	}
 	cmd.Flags().StringVar(&o.Platform, "platform", "", "manifest of an index to push when the index is not complete")
+	cmd.Flags().StringVar(&o.Sign.Provider, "sign", "none", "sign what was pushed (none|cosign|notation)")
+	cmd.Flags().StringVar(&o.Sign.CosignKey, "cosign-key", "", "private key for --sign=cosign: file, KMS, URI or Kubernetes secret")
+	cmd.Flags().StringVar(&o.Sign.NotationKeyName, "notation-key-name", "", "name of a key of notation's for --sign=notation")
 	cmd.Flags().BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
 	return cmd
 }

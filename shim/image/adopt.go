@@ -32,15 +32,15 @@ const (
 	// maxFileSize is how large a file may be that is run, in bytes.
 	maxFileSize = 1 << 30
 
-	// adoption is how long a file is kept that no image keeps: long enough to
-	// be compiled and mounted.
+	// adoption is how long a file is kept at least that no image keeps: long
+	// enough to be compiled and mounted.
 	adoption = time.Hour
 )
 
 // Adopt stores a file of a container as a Wasm layer is stored, so that it is a
 // blob with a digest that nobody changes any more, beside which its code can be
-// kept. It lives as long as the image that holder names, and for an hour when
-// there is none. It returns an error that matches artifact.ErrTooLarge for a file
+// kept. It lives as long as the image that holder names, and for an hour or two
+// when there is none. It returns an error that matches artifact.ErrTooLarge for a file
 // over 1 GiB.
 func (b Blobs) Adopt(ctx context.Context, file *os.File, name string, holder digest.Digest) (ocispec.Descriptor, error) {
 	layer := ocispec.Descriptor{MediaType: artifact.MediaTypeComponentLayer}
@@ -74,6 +74,9 @@ func (s *Store) heldBy(ctx context.Context, holder, file digest.Digest) (held in
 		return maxFiles, false, nil
 	}
 	info, err := s.Content.Info(ctx, holder)
+	if errdefs.IsNotFound(err) { // Somebody removed it.
+		return maxFiles, false, nil
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("look up the image %s: %w", holder, err)
 	}
@@ -91,25 +94,39 @@ func (s *Store) heldBy(ctx context.Context, holder, file digest.Digest) (held in
 	return held, err == nil, err
 }
 
-// adopt stores content under a lease, which goes when the image keeps it.
+// adopt stores content, which the image keeps when it is to hold it, and else a
+// lease.
 func (s *Store) adopt(ctx context.Context, layer ocispec.Descriptor, r io.Reader, holder digest.Digest, hold bool) (err error) {
-	lease, err := s.Leases.Create(ctx, leases.WithRandomID(), leases.WithExpiration(adoption))
+	lease, err := s.lease(ctx, layer.Digest, hold)
 	if err != nil {
 		return fmt.Errorf("create a lease: %w", err)
 	}
-	defer func() {
-		if hold || err != nil {
-			err = errors.Join(err, s.Leases.Delete(context.WithoutCancel(ctx), lease))
-		}
-	}()
-	ctx = leases.WithLease(ctx, lease.ID)
-	if err := content.WriteBlob(ctx, s.Content, "wasmfile-file-"+layer.Digest.Encoded(), r, layer); err != nil {
-		return fmt.Errorf("write %s: %w", layer.Digest, err)
+	if hold {
+		defer func() { err = errors.Join(err, s.Leases.Delete(context.WithoutCancel(ctx), leases.Lease{ID: lease})) }()
 	}
-	if !hold {
-		return nil
+	ctx = leases.WithLease(ctx, lease)
+	if err := content.WriteBlob(ctx, s.Content, "wasmfile-file-"+layer.Digest.Encoded(), r, layer); err != nil || !hold {
+		return err
 	}
 	label := labelFile + layer.Digest.Encoded()
 	_, err = s.Content.Update(ctx, content.Info{Digest: holder, Labels: map[string]string{label: layer.Digest.String()}}, "labels."+label)
 	return err
+}
+
+// lease returns the ID of a lease for a file: a new one for a moment, or one that
+// all containers share which start the file in the same hour.
+func (s *Store) lease(ctx context.Context, file digest.Digest, moment bool) (string, error) {
+	id := leases.WithRandomID()
+	if !moment {
+		id = leases.WithID(fmt.Sprintf("wasmfile-file-%s-%d", file.Encoded(), time.Now().Unix()/int64(adoption.Seconds())))
+	}
+	var lease leases.Lease
+	if err := id(&lease); err != nil {
+		return "", err
+	}
+	_, err := s.Leases.Create(ctx, leases.WithID(lease.ID), leases.WithExpiration(2*adoption))
+	if err != nil && !errdefs.IsAlreadyExists(err) {
+		return "", err
+	}
+	return lease.ID, nil
 }

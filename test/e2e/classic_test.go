@@ -359,3 +359,25 @@ func TestNativeContainersStayNative(t *testing.T) {
 		t.Errorf("the guest says %q", out)
 	}
 }
+
+// TestFileOfNoImage: given a container whose files are of no image, the component
+// among them runs all the same, and its code is found again.
+func TestFileOfNoImage(t *testing.T) {
+	dir := write(t, map[string]string{"guest.wasm": string(guest(t, "probe.module"))})
+	namespace := unique("classic")
+	defer removeNamespace(t, namespace)
+	var blobs string
+	for range 2 {
+		out := must(t, "ctr", "-n", namespace, "run", "--rm", "--runtime", runtimeName, "--rootfs", dir, unique("ctr"), "/guest.wasm", "args", "x")
+		if out != "x" {
+			t.Errorf("it says %q", out)
+		}
+		collectGarbage(t, namespace)
+		now := sorted(must(t, "ctr", "-n", namespace, "content", "ls", "-q"))
+		if blobs != "" && now != blobs || len(strings.Fields(now)) != 2 {
+			t.Errorf("there are\n%s\nafter\n%s", now, blobs)
+		}
+		blobs = now
+	}
+	must(t, "ctr", "-n", namespace, "leases", "rm", must(t, "ctr", "-n", namespace, "leases", "ls", "-q"))
+}

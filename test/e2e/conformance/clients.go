@@ -146,7 +146,7 @@ func (ctr) pull(ctx context.Context, ref, platform string) error {
 }
 
 func (c ctr) command(r Request, id string, flags ...string) []string {
-	args := append([]string{"ctr", "run", "--runtime", c.runtime}, flags...)
+	args := append([]string{"ctr", "run", "--runtime", c.runtime, "--platform", r.Platform}, flags...)
 	for _, v := range r.Env {
 		args = append(args, "--env", v)
 	}
@@ -164,7 +164,7 @@ func (c ctr) command(r Request, id string, flags ...string) []string {
 		args = append(args, "--memory-limit", strconv.FormatInt(r.Memory, 10))
 	}
 	// Its arguments are those of the entrypoint too.
-	return append(append(args, r.Ref, id, "guest.wasm"), r.Args...)
+	return append(append(args, r.Ref, id, "guest"), r.Args...)
 }
 
 func (c ctr) run(ctx context.Context, r Request) (Outcome, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/wasmfile/wasmfile/test/e2e/guests"
@@ -137,11 +138,13 @@ func publish(ctx context.Context, dir string) (map[string]artifact, error) {
 			}
 			ref := os.Getenv("REGISTRY") + "/conformance/" + strings.ReplaceAll(guest, ".", "-") + ":latest"
 			if guest == file {
-				err = publishFile(ctx, dir, paths[component], ref)
-			} else {
-				err = publishGuest(ctx, dir, paths[guest], ref)
+				if err := publishFile(ctx, dir, paths[component], ref); err != nil {
+					return nil, err
+				}
+				published[guest] = artifact{ref, filePlatform}
+				continue
 			}
-			if err != nil {
+			if err := publishGuest(ctx, dir, paths[guest], ref); err != nil {
 				return nil, err
 			}
 			platform, err := must(ctx, "crane", "config", ref)
@@ -169,13 +172,17 @@ func publishGuest(ctx context.Context, dir, wasm, ref string) error {
 	return combined(ctx, "oras", "cp", "--no-tty", "--from-oci-layout", layout+":latest", "--to-plain-http", ref)
 }
 
-// publishFile publishes an image with a component as a file.
+// filePlatform is the one for Wasm of publishFile's images.
+const filePlatform = "wasip2/wasm"
+
+// publishFile publishes an image with a component as a file, for Wasm and for
+// this host: Kubernetes unpacks only images for the latter.
 func publishFile(ctx context.Context, dir, wasm, ref string) error {
-	work, err := buildContext(dir, wasm, "FROM scratch\nCOPY guest.wasm /\nENTRYPOINT [\"/guest.wasm\"]\n")
+	work, err := buildContext(dir, wasm, "FROM scratch\nCOPY guest.wasm /guest\nENTRYPOINT [\"/guest\"]\n")
 	if err != nil {
 		return err
 	}
-	return build(ctx, work, "--platform", "wasip2/wasm", "--provenance=false", "--push", "-t", ref)
+	return build(ctx, work, "--platform", filePlatform+",linux/"+runtime.GOARCH, "--provenance=false", "--push", "-t", ref)
 }
 
 // buildContext makes a directory to build a guest in.

@@ -57,6 +57,7 @@ var goTools = []goTool{
 	{name: "oras", module: "oras", pkg: "oras.land/oras/cmd/oras"},
 	{name: "regctl", module: "regctl", pkg: "github.com/regclient/regclient/cmd/regctl"},
 	{name: "crane", module: "crane", pkg: "github.com/google/go-containerregistry/cmd/crane"},
+	{name: "cosign", module: "cosign", pkg: "github.com/sigstore/cosign/v2/cmd/cosign"},
 	{name: "crictl", module: "crictl", pkg: "sigs.k8s.io/cri-tools/cmd/crictl"},
 }
 
