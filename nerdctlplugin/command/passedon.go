@@ -25,7 +25,6 @@ var passedOn = map[string]string{
 	"network":   "Manage networks",
 	"pause":     "Pause containers",
 	"port":      "Show the ports of a container",
-	"rename":    "Rename a container",
 	"restart":   "Restart containers",
 	"rm":        "Remove containers",
 	"rmi":       "Remove images",
@@ -81,10 +80,9 @@ func addPassedOn(root *cobra.Command) {
 
 // refusedVerbs are nerdctl's commands that a Wasm container cannot obey.
 var refusedVerbs = map[string]string{
-	"healthcheck": noChecks,
-	"checkpoint":  "the engine's state cannot be saved and restored",
-	"search":      "registries are searched by their own means",
-	"ipfs":        "artifacts come from registries and files, not from IPFS",
+	"checkpoint": "the engine's state cannot be saved and restored",
+	"search":     "registries are searched by their own means",
+	"ipfs":       "artifacts come from registries and files, not from IPFS",
 }
 
 func addRefused(root *cobra.Command) {
