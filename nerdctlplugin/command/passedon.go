@@ -12,7 +12,6 @@ import (
 // passedOn are nerdctl's commands that are as good for Wasm as for anything
 // else: the real nerdctl gets them as they are.
 var passedOn = map[string]string{
-	"attach":    "Attach to a running container",
 	"commit":    "Make an image of a container's changes",
 	"compose":   "Compose",
 	"events":    "Show events of containerd",

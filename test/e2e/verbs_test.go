@@ -20,6 +20,7 @@ func withFiles(t *testing.T, flags ...string) (ref, name string) {
 		"guest.wasm": string(guest(t, "probe.component")), "note": "from the artifact\n",
 		"Wasmfile": "FROM scratch\nCOPY note /etc/note\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
 	}))
+	must(t, "nerdctl", "wasm", "pull", "-q", ref) // it may be there as it was before a change
 	return ref, sleepingIn(t, ref, flags...)
 }
 
