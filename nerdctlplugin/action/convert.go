@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/util/system"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -139,8 +141,10 @@ func copyBlob(ctx context.Context, store content.Store, from content.Provider, b
 // toForm writes the components into a layout of a form, and imports that.
 func toForm(ctx context.Context, client *containerd.Client, src *source, form artifact.Form) (_ ocispec.Descriptor, err error) {
 	a := src.artifact
-	if form == artifact.FormCNCF && len(a.FilesystemLayers()) > 0 {
-		return ocispec.Descriptor{}, fmt.Errorf("form %s holds no files, and it has filesystem layers", form)
+	if form == artifact.FormCNCF {
+		if err := holdsComponentsOnly(ctx, src); err != nil {
+			return ocispec.Descriptor{}, fmt.Errorf("form %s holds no files, and %w", form, err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "wasmfile-convert-")
 	if err != nil {
@@ -157,6 +161,10 @@ func toForm(ctx context.Context, client *containerd.Client, src *source, form ar
 	}
 	if form == artifact.FormCNCF {
 		made.Config.Config = withoutOwnLabels(made.Config.Config)
+		// What BuildKit gives every image without being told.
+		made.Config.Config.Env = slices.DeleteFunc(slices.Clone(made.Config.Config.Env), func(env string) bool {
+			return env == "PATH="+system.DefaultPathEnvUnix
+		})
 	} else if len(components) == 1 {
 		made.Config.Config.Entrypoint = []string{components[0].Name}
 	}

@@ -42,11 +42,7 @@ func Export(ctx context.Context, reference, component string, o ExportOptions) e
 	if component != "" && component != name && component+".wasm" != name && component != entry.Layer.Digest.String() {
 		return fmt.Errorf("%s has the component %s, and no %s", src.name, name, component)
 	}
-	output := o.Output
-	if info, err := os.Stat(output); err == nil && info.IsDir() {
-		output = filepath.Join(output, filepath.Base(name))
-	}
-	return toFile(output, o.Stdout, func(out io.Writer) error {
+	return toFile(inDirectory(o.Output, name), o.Stdout, func(out io.Writer) error {
 		opened, err := unpack.FromStore(src.content).Fetch(ctx, entry.Layer)
 		if err != nil {
 			return fmt.Errorf("open component %s: %w", name, err)
@@ -61,4 +57,13 @@ func Export(ctx context.Context, reference, component string, o ExportOptions) e
 		}
 		return nil
 	})
+}
+
+// inDirectory is where a file of that name is written: in to, if that is a
+// directory.
+func inDirectory(to, name string) string {
+	if info, err := os.Stat(to); err == nil && info.IsDir() {
+		return filepath.Join(to, filepath.Base(name))
+	}
+	return to
 }

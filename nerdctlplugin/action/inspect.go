@@ -86,6 +86,9 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 		entries, err := image.Inspect(ctx, client, references, types.ImageInspectOptions{
 			GOptions: o.Global, Mode: string(o.Mode), Platform: o.Platform, Stdout: o.Stdout,
 		})
+		if err != nil && len(entries) == 0 {
+			return err
+		}
 		return errors.Join(err, formatter.FormatSlice(o.Format, o.Stdout, entries))
 	case o.Format != "" && (o.Mode == InspectTable || o.Mode == InspectWIT):
 		return errors.New("--format is for --mode native and dockercompat, and for nothing else")
@@ -101,6 +104,9 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 			continue
 		}
 		entries = append(entries, inspected)
+	}
+	if len(entries) == 0 {
+		return errors.Join(errs...)
 	}
 	if o.Mode == InspectNative {
 		errs = append(errs, formatter.FormatSlice(o.Format, o.Stdout, entries))

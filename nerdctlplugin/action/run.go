@@ -49,6 +49,9 @@ type RunOptions struct {
 	// Invoke is the export to call instead of the component's start: FUNC of
 	// the component that would be started, or COMPONENT#FUNC.
 	Invoke string
+	// HealthCheck is the component and the arguments that Create.HealthCmd means:
+	// nerdctl would have a shell split it.
+	HealthCheck []string
 	// EnvHost passes this process's environment on, except for variables that
 	// the artifact sets.
 	EnvHost bool
@@ -202,7 +205,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, err
 	}
 	defer release()
-	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, image.Record.Name)
+	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, image.Record.Name, o.HealthCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +230,12 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	loaded, err := client.LoadContainer(ctx, created.ID())
 	if err != nil {
 		return nil, fmt.Errorf("load the container %s: %w", created.ID(), err)
+	}
+	if o.Create.Workdir != "" {
+		if err := makeWorkdir(ctx, client, loaded, o.Create.Workdir); err != nil {
+			removing := context.WithoutCancel(ctx)
+			return nil, errors.Join(err, container.RemoveContainer(removing, loaded, o.Create.GOptions, true, true, client))
+		}
 	}
 	return loaded, nil
 }

@@ -137,15 +137,16 @@ func writeJSON(ctx context.Context, store content.Ingester, mediaType string, va
 
 // withContainerStore returns a client like the given one, whose containers are
 // recorded with the name of the image that the user gave, with what their runtime
-// needs, and without labels that containerd would refuse for their length.
-func withContainerStore(client *containerd.Client, namespace, image string) (*containerd.Client, error) {
+// needs, with a health check without a shell, and without labels that containerd
+// would refuse for their length.
+func withContainerStore(client *containerd.Client, namespace, image string, healthCheck []string) (*containerd.Client, error) {
 	conn, ok := client.Conn().(*grpc.ClientConn)
 	if !ok {
 		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
 	}
 	substitute, err := containerd.NewWithConn(conn,
 		containerd.WithDefaultNamespace(namespace),
-		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), image})))
+		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), image, healthCheck})))
 	if err != nil {
 		return nil, fmt.Errorf("connect to containerd: %w", err)
 	}
@@ -155,7 +156,8 @@ func withContainerStore(client *containerd.Client, namespace, image string) (*co
 // substitutingStore is a container store that changes what is created.
 type substitutingStore struct {
 	containers.Store
-	image string
+	image       string
+	healthCheck []string
 }
 
 // Create stores a container.
@@ -170,6 +172,9 @@ func (s substitutingStore) Create(ctx context.Context, c containers.Container) (
 		if err != nil {
 			return c, fmt.Errorf("hooks for runtime %s: %w", c.Runtime.Name, err)
 		}
+	}
+	if err := withoutShell(c.Labels, s.healthCheck); err != nil {
+		return c, err
 	}
 	// These come from the image's config; the shim reads annotations instead.
 	maps.DeleteFunc(c.Labels, func(key, value string) bool {

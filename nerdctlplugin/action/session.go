@@ -161,6 +161,11 @@ func (s *session) terminal(ctx context.Context) error {
 	if s.options.Create.Runtime == DefaultRuntime {
 		keys.deliverTo(task)
 	}
+	return s.watch(ctx, task, con, exited, detached)
+}
+
+// watch stays with a task on a terminal until it has exited or is detached from.
+func (s *session) watch(ctx context.Context, task containerd.Task, con console.Console, exited <-chan containerd.ExitStatus, detached <-chan struct{}) error {
 	stop := s.takeSignals(ctx, task)
 	defer stop()
 	ctx = context.WithoutCancel(ctx)

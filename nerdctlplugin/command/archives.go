@@ -85,11 +85,11 @@ func load(cmd *cobra.Command, g *globals, o action.LoadOptions) error {
 func newExport(g *globals) *cobra.Command {
 	var o action.ExportOptions
 	cmd := &cobra.Command{
-		Use:   "export [flags] REF|LAYOUT [COMPONENT]",
+		Use:   "export [flags] REF|LAYOUT [COMPONENT] | CONTAINER",
 		Short: "Write a component of an artifact to a file",
 		Long: `Write a component of an artifact to a file, the same bytes that were published.
 COMPONENT is its name, with or without .wasm, or its digest; it may be left out when
-there is only one. A container's files are exported by nerdctl export.`,
+there is only one. Of a container all files are written, as a tar archive.`,
 		Example: `  nerdctl wasm export -o app.wasm registry.example/app:1
   nerdctl wasm export -o . tools:1 shout
   nerdctl wasm export tools:1 shout | wasm-tools component wit`,
@@ -103,7 +103,11 @@ there is only one. A container's files are exported by nerdctl export.`,
 			if len(args) == 2 {
 				component = args[1]
 			}
-			return action.Export(ctx, args[0], component, o)
+			err := action.Export(ctx, args[0], component, o)
+			if err != nil && len(args) == 1 && action.AreContainers(ctx, args, o.Global) {
+				return action.ExportContainer(ctx, args[0], o.Output, o.Stdout, o.Global)
+			}
+			return err
 		},
 	}
 	flags := cmd.Flags()

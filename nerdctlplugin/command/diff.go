@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
@@ -9,20 +11,23 @@ import (
 func newDiff(g *globals) *cobra.Command {
 	var o action.DiffOptions
 	cmd := &cobra.Command{
-		Use:   "diff [flags] REF|LAYOUT REF|LAYOUT",
+		Use:   "diff [flags] REF|LAYOUT REF|LAYOUT | CONTAINER",
 		Short: "Show what is not the same in two artifacts",
 		Long: `Show which components, filesystem layers and files of two artifacts are not the
 same, and by how many bytes their size changed. What changed in a container's files
-is shown by nerdctl diff.`,
+is shown by nerdctl diff, which gets the name of a container.`,
 		Example: `  nerdctl wasm diff app:1 app:2
   nerdctl wasm diff --all app:1 ./layout
   nerdctl wasm diff --format '{{.Change}} {{.Name}}' app:1 app:2`,
-		Args:              cobra.ExactArgs(2),
+		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: completeAllImages(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
+			if len(args) == 1 {
+				return orContainers(cmd, g, args, fmt.Errorf("%s is no container: give the names of two artifacts, or of one container", args[0]))
+			}
 			return action.Diff(ctx, args[0], args[1], o)
 		},
 	}

@@ -10,11 +10,11 @@ func newInspect(g *globals) *cobra.Command {
 	var o action.InspectOptions
 	var wit bool
 	cmd := &cobra.Command{
-		Use:   "inspect [flags] REF|LAYOUT...",
+		Use:   "inspect [flags] REF|LAYOUT|CONTAINER...",
 		Short: "Show what an artifact holds",
 		Long: `Show an artifact: how it starts, its layers, and what each component imports and
 exports. It is an image in containerd, or an OCI image layout: a directory or a
-tar file, as builds write them.`,
+tar file, as builds write them. Containers are shown by nerdctl inspect.`,
 		Example: `  nerdctl wasm inspect registry.example/hello:1
   nerdctl wasm inspect ./hello.tar
   nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
@@ -29,7 +29,7 @@ tar file, as builds write them.`,
 			if wit {
 				o.Mode = action.InspectWIT
 			}
-			return action.Inspect(ctx, args, o)
+			return orContainers(cmd, g, args, action.Inspect(ctx, args, o))
 		},
 	}
 	flags := cmd.Flags()

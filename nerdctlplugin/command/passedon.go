@@ -12,7 +12,6 @@ import (
 // passedOn are nerdctl's commands that are as good for Wasm as for anything
 // else: the real nerdctl gets them as they are.
 var passedOn = map[string]string{
-	"attach":    "Attach to a running container",
 	"commit":    "Make an image of a container's changes",
 	"compose":   "Compose",
 	"events":    "Show events of containerd",
@@ -25,7 +24,6 @@ var passedOn = map[string]string{
 	"network":   "Manage networks",
 	"pause":     "Pause containers",
 	"port":      "Show the ports of a container",
-	"rename":    "Rename a container",
 	"restart":   "Restart containers",
 	"rm":        "Remove containers",
 	"rmi":       "Remove images",
@@ -81,10 +79,9 @@ func addPassedOn(root *cobra.Command) {
 
 // refusedVerbs are nerdctl's commands that a Wasm container cannot obey.
 var refusedVerbs = map[string]string{
-	"healthcheck": noChecks,
-	"checkpoint":  "the engine's state cannot be saved and restored",
-	"search":      "registries are searched by their own means",
-	"ipfs":        "artifacts come from registries and files, not from IPFS",
+	"checkpoint": "the engine's state cannot be saved and restored",
+	"search":     "registries are searched by their own means",
+	"ipfs":       "artifacts come from registries and files, not from IPFS",
 }
 
 func addRefused(root *cobra.Command) {

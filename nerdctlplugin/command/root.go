@@ -41,11 +41,14 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err = root.Execute()
 	var exit errutil.ExitCoder
+	var passed passOn
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
 		return exit.ExitCode()
+	case errors.As(err, &passed):
+		err = dispatch.Become(passed.line(args))
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	return failure
@@ -106,7 +109,11 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		newLoad(g),
 		newImport(g),
 		newExport(g),
+		newCp(g),
+		newAttach(g),
 		newPrune(g),
+		newRename(g),
+		newHealthcheck(g),
 		newSystem(g),
 		newVersion(),
 		newInternal(g),

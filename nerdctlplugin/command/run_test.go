@@ -97,19 +97,22 @@ func TestRunDefaultsAreNerdctls(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	for flags, says := range map[string]string{
-		"-d --rm":                      "together",
-		"-d -a stdout":                 "together",
-		"-a elsewhere":                 "STDIN, STDOUT and STDERR",
-		"--pull sometimes":             "always, missing or never",
-		"--init":                       "no processes",
-		"--health-cmd x":               "check the port from outside",
-		"--rootfs":                     "-v",
-		"--systemd always":             "not WebAssembly",
-		"--userns me":                  "host",
-		"--mac-address zz":             "--mac-address",
-		"--dns nowhere":                "--dns",
-		"-p 99999999:1":                "--publish 99999999:1",
-		"--privileged --userns remap2": "host",
+		"-d --rm":                             "together",
+		"-d -a stdout":                        "together",
+		"-a elsewhere":                        "STDIN, STDOUT and STDERR",
+		"--pull sometimes":                    "always, missing or never",
+		"--init":                              "no processes",
+		"--health-cmd 'x":                     "EOF",
+		"--health-retries 3":                  "--health-cmd gives",
+		"--health-cmd x --no-healthcheck":     "together",
+		"--health-cmd x --health-timeout -3s": "negative",
+		"--rootfs":                            "-v",
+		"--systemd always":                    "not WebAssembly",
+		"--userns me":                         "host",
+		"--mac-address zz":                    "--mac-address",
+		"--dns nowhere":                       "--dns",
+		"-p 99999999:1":                       "--publish 99999999:1",
+		"--privileged --userns remap2":        "host",
 	} {
 		if _, _, err := parse(t, append(strings.Fields(flags), "ref")...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: the error is %v; it has to say %q", flags, err, says)

@@ -30,7 +30,6 @@ type verdict struct {
 
 const (
 	noProcesses    = "a Wasm guest starts no processes, so there is nothing for an init process to do"
-	noChecks       = "nerdctl has systemd start its health checks, and the containers of this plugin have no timers: check the port from outside, or the component by `nerdctl exec`"
 	noCapabilities = "WASI has nothing that a Linux capability would allow, and the guest's process has none"
 	noSharedMemory = "WASI has no shared memory"
 )
@@ -38,22 +37,18 @@ const (
 // verdicts are about the flags of `nerdctl run` that do not work for a Wasm
 // guest. All others do.
 var verdicts = map[string]verdict{
-	"cap-add":             {ignored, noCapabilities},
-	"privileged":          {ignored, noCapabilities},
-	"device":              {ignored, "WASI has no devices"},
-	"ipc":                 {ignored, noSharedMemory},
-	"shm-size":            {ignored, noSharedMemory},
-	"gpus":                {refused, "the guest would not see them: WASI has no GPUs"},
-	"init":                {refused, noProcesses},
-	"init-binary":         {refused, noProcesses},
-	"systemd":             {refused, "systemd is not WebAssembly"},
-	"rootfs":              {refused, "a Wasm container needs an artifact: use -v to give it a directory"},
-	"health-cmd":          {refused, noChecks},
-	"health-interval":     {refused, noChecks},
-	"health-timeout":      {refused, noChecks},
-	"health-retries":      {refused, noChecks},
-	"health-start-period": {refused, noChecks},
-	"ipfs-address":        {refused, "artifacts come from registries and files, not from IPFS"},
+	"cap-add":         {ignored, noCapabilities},
+	"privileged":      {ignored, noCapabilities},
+	"device":          {ignored, "WASI has no devices"},
+	"ipc":             {ignored, noSharedMemory},
+	"shm-size":        {ignored, noSharedMemory},
+	"gpus":            {refused, "the guest would not see them: WASI has no GPUs"},
+	"init":            {refused, noProcesses},
+	"init-binary":     {refused, noProcesses},
+	"systemd":         {refused, "systemd is not WebAssembly"},
+	"rootfs":          {refused, "a Wasm container needs an artifact: use -v to give it a directory"},
+	"health-interval": {ignored, "nothing starts health checks by itself: `nerdctl wasm healthcheck` does one"},
+	"ipfs-address":    {refused, "artifacts come from registries and files, not from IPFS"},
 }
 
 // judge refuses flags that cannot be obeyed, and warns of those that change

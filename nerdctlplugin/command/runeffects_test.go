@@ -196,7 +196,6 @@ func TestOwnFlagsBecomeOptions(t *testing.T) {
 		"--http-addr host:8080":         ":8080",
 		"--gpus all":                    "WASI has no GPUs",
 		"--ipfs-address /ip4/192.0.2.1": "IPFS",
-		"--health-retries 3":            "port from outside",
 	} {
 		if _, _, err := parse(t, append(strings.Fields(flags), "ref")...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: the error is %v; it has to say %q", flags, err, says)

@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/dnsutil"
 	"github.com/containerd/nerdctl/v2/pkg/portutil"
 	"github.com/containerd/nerdctl/v2/pkg/strutil"
+	"github.com/google/shlex"
 	"github.com/spf13/pflag"
 	cdiparser "tags.cncf.io/container-device-interface/pkg/parser"
 
@@ -23,7 +24,7 @@ func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions,
 	o := r.set
 	o.Create, o.Network, o.Quiet, o.Verify = r.create, r.network, r.quiet, r.verify
 	for _, check := range []func(*pflag.FlagSet, *action.RunOptions) error{
-		judge, r.own.complete, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
+		judge, checkHealth, r.own.complete, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
 	} {
 		if err := check(flags, &o); err != nil {
 			return o, err
@@ -38,7 +39,6 @@ func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions,
 	c.OomScoreAdjChanged = given("oom-score-adj")
 	c.EntrypointChanged = given("entrypoint")
 	c.Systemd = "false"
-	c.NoHealthcheck = true
 	for _, device := range r.devices {
 		if cdiparser.IsQualifiedName(device) {
 			c.CDIDevices = append(c.CDIDevices, device)
@@ -70,6 +70,34 @@ func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {
 	case !slices.Contains([]string{action.PullAlways, action.PullMissing, action.PullNever}, c.Pull):
 		return fmt.Errorf("--pull %s: it has to be always, missing or never", c.Pull)
 	}
+	return nil
+}
+
+// checkHealth lets a health check be given or not, and never that of an image's
+// label, which nerdctl would take for one.
+func checkHealth(flags *pflag.FlagSet, o *action.RunOptions) error {
+	c := &o.Create
+	for _, name := range []string{"health-interval", "health-timeout", "health-retries", "health-start-period"} {
+		if flags.Changed(name) && c.HealthCmd == "" {
+			return fmt.Errorf("--%s is about a health check, which --health-cmd gives", name)
+		}
+	}
+	if c.HealthCmd == "" {
+		c.NoHealthcheck = true
+		return nil
+	}
+	words, err := shlex.Split(c.HealthCmd)
+	switch {
+	case c.NoHealthcheck:
+		return errors.New("--no-healthcheck and --health-cmd cannot be used together")
+	case err != nil:
+		return fmt.Errorf("--health-cmd: %w", err)
+	case len(words) == 0:
+		return errors.New("--health-cmd: it has to be a component, and arguments")
+	case min(c.HealthInterval, c.HealthTimeout, c.HealthStartPeriod) < 0 || c.HealthRetries < 0:
+		return errors.New("the numbers of a health check cannot be negative")
+	}
+	o.HealthCheck = words
 	return nil
 }
 

@@ -159,7 +159,8 @@ func TestTerminalInterrupt(t *testing.T) {
 }
 
 // TestTerminalDetach: given Ctrl-P Ctrl-Q, the container goes on without the
-// terminal, and attach comes back to it.
+// terminal, and attach comes back to it, again and again; given Ctrl-C then, the
+// guest ends.
 func TestTerminalDetach(t *testing.T) {
 	term, name := catOnTerminal(t)
 	term.types("\x10\x11")
@@ -171,6 +172,17 @@ func TestTerminalDetach(t *testing.T) {
 	time.Sleep(time.Second) // attach says nothing when it is there
 	back.types("two\n")
 	back.shows("two\r\ntwo\r\n")
+	back.types("\x10\x11")
+	back.ends(0)
+	again := onTerminal(t, "nerdctl", "wasm", "attach", name)
+	time.Sleep(time.Second)
+	again.types("three\n")
+	again.shows("three\r\nthree\r\n")
+	again.types("\x03")
+	again.ends(130)
+	if out := must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name); out != "exited 130" {
+		t.Errorf("it is %s", out)
+	}
 	must(t, "nerdctl", "rm", "-f", name)
 }
 

@@ -1,0 +1,116 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/pkg/cio"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
+	"github.com/containerd/nerdctl/v2/pkg/consoleutil"
+	"github.com/containerd/nerdctl/v2/pkg/errutil"
+	"github.com/containerd/nerdctl/v2/pkg/labels"
+	"golang.org/x/term"
+)
+
+// AttachOptions are those of Attach.
+type AttachOptions struct {
+	// Global are nerdctl's global options.
+	Global types.GlobalCommandOptions
+	// DetachKeys are those that leave the container alone.
+	DetachKeys string
+	// NoStdin leaves out what is typed, signals included.
+	NoStdin bool
+	// Stdout is the process's own.
+	Stdout *os.File
+}
+
+// HasTerminal reports whether a container is a guest that runs on a terminal, so
+// that Attach is for it.
+func HasTerminal(ctx context.Context, name string, global types.GlobalCommandOptions) (bool, error) {
+	client, ctx, done, err := connect(ctx, global)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	found, err := findContainer(ctx, client, name)
+	if err != nil {
+		return false, err
+	}
+	runs, err := isRunningGuest(ctx, found)
+	if err != nil || !runs {
+		return false, err
+	}
+	spec, err := found.Spec(ctx)
+	if err != nil {
+		return false, fmt.Errorf("container %s: %w", name, err)
+	}
+	return spec.Process.Terminal, nil
+}
+
+// Attach connects this process's terminal to that of a guest, as nerdctl does,
+// and has the keys for signals reach it, as in Run.
+func Attach(ctx context.Context, name string, o AttachOptions) error {
+	client, ctx, done, err := connect(ctx, o.Global)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found, err := findContainer(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	s := session{client: client, container: found, options: RunOptions{Ready: func() {}, Stdout: o.Stdout}}
+	s.options.Create.SigProxy = true
+	err = s.attachTerminal(ctx, o)
+	var exit errutil.ExitCodeError
+	if s.detached || err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	// It was run with --rm and detached from.
+	ctx = context.WithoutCancel(ctx)
+	set, labelErr := found.Labels(ctx)
+	warn(ctx, labelErr)
+	if set[labels.ContainerAutoRemove] == "true" {
+		warn(ctx, container.RemoveContainer(ctx, found, o.Global, true, true, client))
+	}
+	return err
+}
+
+func (s *session) attachTerminal(ctx context.Context, o AttachOptions) error {
+	con, err := consoleutil.Current()
+	if err != nil {
+		return fmt.Errorf("the container is on a terminal, and needs one here: %w", err)
+	}
+	defer func() { warn(ctx, con.Reset()) }()
+	if _, err := term.MakeRaw(int(con.Fd())); err != nil {
+		return fmt.Errorf("make the terminal raw: %w", err)
+	}
+	var task containerd.Task
+	detached := make(chan struct{})
+	leave := func() {
+		close(detached)
+		task.IO().Cancel()
+	}
+	keys := &signalKeys{Console: con, ctx: context.WithoutCancel(ctx)}
+	var in io.Reader
+	if !o.NoStdin {
+		if in, err = consoleutil.NewDetachableStdin(keys, o.DetachKeys, leave); err != nil {
+			return fmt.Errorf("--detach-keys: %w", err)
+		}
+	}
+	task, err = s.container.Task(ctx, cio.NewAttach(cio.WithStreams(in, con, nil)))
+	if err != nil {
+		return fmt.Errorf("attach to the container: %w", err)
+	}
+	keys.deliverTo(task)
+	exited, err := task.Wait(context.WithoutCancel(ctx))
+	if err != nil {
+		return fmt.Errorf("wait for the container: %w", err)
+	}
+	return s.watch(ctx, task, con, exited, detached)
+}

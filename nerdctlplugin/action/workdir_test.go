@@ -1,0 +1,32 @@
+package action
+
+import (
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestMountOver: given mounts, the innermost one that a directory is in.
+func TestMountOver(t *testing.T) {
+	mounts := []specs.Mount{{Destination: "/proc"}, {Destination: "/data"}, {Destination: "/data/in/"}, {Destination: "/database"}}
+	for dir, want := range map[string]string{
+		"/data": "/data", "/data/x": "/data", "/data/in/x/y": "/data/in", "/data/inside": "/data", "/datab": "", "/": "", "/database": "/database",
+	} {
+		if over, ok := mountOver(mounts, dir); over.Destination != want || ok != (want != "") {
+			t.Errorf("%s is in %q, %t", dir, over.Destination, ok)
+		}
+	}
+}
+
+// TestInsideGuest: given a path in a guest, where nerdctl finds it while the
+// guest runs; never outside the guest's files.
+func TestInsideGuest(t *testing.T) {
+	for file, want := range map[string]string{
+		"/etc/x": "/guest/etc/x", "x": "/guest/x", "": "/guest", "/": "/guest/", "/dir/": "/guest/dir/", "/dir/.": "/guest/dir/.",
+		"../engine/wasmtime": "/guest/engine/wasmtime", "/../..": "/guest",
+	} {
+		if got := insideGuest(file); got != want {
+			t.Errorf("%q is %s, not %s", file, got, want)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package e2e
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// withFiles publishes an artifact of the probe and a file, and starts a
+// container of it that does nothing until the end of the test.
+func withFiles(t *testing.T, flags ...string) (ref, name string) {
+	t.Helper()
+	ref = publishDir(t, "with-files", write(t, map[string]string{
+		"guest.wasm": string(guest(t, "probe.component")), "note": "from the artifact\n",
+		"Wasmfile": "FROM scratch\nCOPY note /etc/note\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+	}))
+	must(t, "nerdctl", "wasm", "pull", "-q", ref) // it may be there as it was before a change
+	return ref, sleepingIn(t, ref, flags...)
+}
+
+func sleepingIn(t *testing.T, ref string, flags ...string) (name string) {
+	t.Helper()
+	name = unique("verbs")
+	run := append([]string{"nerdctl", "wasm", "run", "-d", "-q", "--net", "none", "--name", name}, flags...)
+	must(t, append(run, ref, "sleep", "300")...)
+	t.Cleanup(func() { // The test's context has ended by then.
+		if out, err := exec.Command("nerdctl", "rm", "-f", name).CombinedOutput(); err != nil {
+			t.Errorf("remove %s: %v: %s", name, err, out)
+		}
+	})
+	return name
+}
+
+// TestVerbsOfEither: given a container's name where an artifact's may be, the
+// verb is about the container.
+func TestVerbsOfEither(t *testing.T) {
+	ref, name := withFiles(t)
+	for _, format := range [][]string{{"--format", "{{.State.Status}}"}, {"--mode", "dockercompat", "--format", "{{.State.Status}}"}} {
+		if out := must(t, append(append([]string{"nerdctl", "wasm", "inspect"}, format...), name)...); out != "running" {
+			t.Errorf("inspect shows %q", out)
+		}
+	}
+	if out := must(t, "nerdctl", "wasm", "inspect", name); !strings.Contains(out, `"Name": "`+name+`"`) {
+		t.Errorf("inspect shows %s", out)
+	}
+	if out := must(t, "nerdctl", "wasm", "inspect", ref); !strings.Contains(out, "LAYER") {
+		t.Errorf("inspect of the artifact shows %s", out)
+	}
+	must(t, "nerdctl", "wasm", "exec", name, "guest", "write", "/etc/new", "x")
+	if out := must(t, "nerdctl", "wasm", "diff", name); !strings.Contains(out, "A /etc/new") {
+		t.Errorf("diff shows %q", out)
+	}
+	archive := tar.NewReader(strings.NewReader(must(t, "nerdctl", "wasm", "export", name) + "\n"))
+	files := make(map[string]string)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[strings.TrimPrefix(header.Name, "/")] = string(content)
+	}
+	if files["etc/note"] != "from the artifact\n" || files["etc/new"] == "" {
+		t.Errorf("the files are %q", files)
+	}
+	nothing := unique("nothing")
+	fails(t, []string{nothing, "pull"}, "nerdctl", "wasm", "inspect", nothing)
+	fails(t, []string{nothing, "pull"}, "nerdctl", "wasm", "export", nothing)
+	fails(t, []string{nothing, "no container"}, "nerdctl", "wasm", "diff", nothing)
+}
+
+// TestCopy: given a container that runs or has stopped, and an artifact, cp
+// copies a file of it; and what there is none of, it says.
+func TestCopy(t *testing.T) {
+	ref, name := withFiles(t)
+	dir := write(t, map[string]string{"in": "from outside\n"})
+	copied := func(from string) string {
+		t.Helper()
+		to := filepath.Join(t.TempDir(), "copied")
+		must(t, "nerdctl", "wasm", "cp", from, to)
+		content, err := os.ReadFile(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	for _, state := range []string{"running", "stopped"} {
+		if got := copied(name + ":/etc/note"); got != "from the artifact\n" {
+			t.Errorf("%s: the note is %q", state, got)
+		}
+		must(t, "nerdctl", "wasm", "cp", filepath.Join(dir, "in"), name+":/etc/"+state)
+		if state == "running" {
+			if out := must(t, "nerdctl", "wasm", "exec", name, "guest", "read", "/etc/running"); out != "from outside" {
+				t.Errorf("the guest reads %q", out)
+			}
+			must(t, "nerdctl", "wasm", "stop", name)
+		}
+		if got := copied(name + ":/etc/" + state); got != "from outside\n" {
+			t.Errorf("%s: what was copied is %q", state, got)
+		}
+	}
+	component := string(guest(t, "probe.component"))
+	for _, from := range []string{ref, ref + ":guest", ref + ":guest.wasm", ref + ":/guest.wasm"} {
+		if got := copied(from); got != component {
+			t.Errorf("%s has %d bytes, not %d", from, len(got), len(component))
+		}
+	}
+	if got := copied(ref + ":/etc/note"); got != "from the artifact\n" {
+		t.Errorf("the artifact's note is %q", got)
+	}
+	must(t, "nerdctl", "wasm", "cp", ref+":/etc/note", dir)
+	if content, err := os.ReadFile(filepath.Join(dir, "note")); err != nil || string(content) != "from the artifact\n" {
+		t.Errorf("in the directory it is %q, %v", content, err)
+	}
+	to := filepath.Join(dir, "to")
+	fails(t, []string{"/etc/nothing"}, "nerdctl", "wasm", "cp", ref+":/etc/nothing", to)
+	fails(t, []string{"/etc is not a file"}, "nerdctl", "wasm", "cp", ref+":/etc", to)
+	fails(t, []string{"no other"}, "nerdctl", "wasm", "cp", ref+":other", to)
+	fails(t, []string{"export"}, "nerdctl", "wasm", "cp", ref+":guest", "-")
+	fails(t, []string{"no container and no artifact"}, "nerdctl", "wasm", "cp", unique("nothing")+":x", to)
+	fails(t, []string{"CONTAINER:PATH"}, "nerdctl", "wasm", "cp", unique("nothing"), to)
+}
+
+// TestRename: given a container, it has another name, under which it can be
+// found and removed, and the old one is free.
+func TestRename(t *testing.T) {
+	ref, name := probe(t, "component"), unique("old")
+	must(t, "nerdctl", "wasm", "create", "-q", "--net", "none", "--name", name, ref)
+	must(t, "nerdctl", "wasm", "rename", name, name+"-new")
+	must(t, "nerdctl", "wasm", "create", "-q", "--net", "none", "--name", name, ref)
+	fails(t, []string{name}, "nerdctl", "wasm", "rename", name, name+"-new")
+	for _, each := range []string{name, name + "-new"} {
+		must(t, "nerdctl", "wasm", "rm", each)
+	}
+	fails(t, []string{"no such container"}, "nerdctl", "wasm", "rename", name, "x")
+}
+
+// TestHealthcheck: given a health check, it runs in the container when it is
+// told to, and inspect shows what came of it.
+func TestHealthcheck(t *testing.T) {
+	ref, name := withFiles(t, "--health-cmd", "guest read '/etc/new'", "--health-retries", "1")
+	status := func(want string) {
+		t.Helper()
+		must(t, "nerdctl", "wasm", "healthcheck", name)
+		labels := must(t, "nerdctl", "inspect", "--mode", "native", "--format", "{{json .Labels}}", name)
+		if !strings.Contains(labels, `\"Status\":\"`+want+`\"`) {
+			t.Errorf("it is not %s: %s", want, labels)
+		}
+	}
+	status("unhealthy")
+	must(t, "nerdctl", "wasm", "exec", name, "guest", "write", "/etc/new", "x")
+	status("healthy")
+	without := sleepingIn(t, ref)
+	if r := try(t, "nerdctl", "wasm", "healthcheck", without); r.code != 0 && !strings.Contains(r.all(), "no health check") {
+		t.Errorf("without a check: %s", r.all())
+	}
+	must(t, "nerdctl", "wasm", "stop", name)
+	fails(t, []string{name, "not running"}, "nerdctl", "wasm", "healthcheck", name)
+}
+
+// TestMissingWorkdir: given a working directory that is not there, it is made,
+// in the container's files or in a volume, and nowhere else.
+func TestMissingWorkdir(t *testing.T) {
+	ref := probe(t, "component")
+	volume := t.TempDir()
+	for _, dir := range []string{"/no/such", "no/such", "/v/no/such"} {
+		want := "/" + strings.TrimPrefix(dir, "/")
+		if out := must(t, wasmRun("--net", "none", "-v", volume+":/v", "-w", dir, ref, "pwd")...); out != want {
+			t.Errorf("%s: the guest is in %q", dir, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(volume, "no", "such")); err != nil {
+		t.Error(err)
+	}
+	before := must(t, "nerdctl", "ps", "-aq")
+	file := write(t, map[string]string{"file": ""})
+	fails(t, []string{"working directory /f/file/x"}, wasmRun("--net", "none", "-v", file+":/f", "-w", "/f/file/x", ref, "pwd")...)
+	if after := must(t, "nerdctl", "ps", "-aq"); after != before {
+		t.Errorf("the container is left: %s", after)
+	}
+}
+
+// TestEngineConfigFlag: given a configuration of the engine by its name, run
+// uses the administrator's of that name, and starts nothing when there is none.
+func TestEngineConfigFlag(t *testing.T) {
+	ref := publishGuest(t, "pages")
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	run := wasmRun("--net", "none", "--engine-config", "pages", ref)
+	fails(t, []string{"engine-config", "there is none"}, run...)
+	configureShim(t, "[engine-config.pages.wasm]\ncustom-page-sizes = true\n")
+	must(t, run...)
+	fails(t, []string{"engine-config", "pages"}, wasmRun("--net", "none", "--engine-config", "other", ref)...)
+	fails(t, []string{"page sizes"}, wasmRun("--net", "none", ref)...)
+}
+
+// TestConvertImages: given an image with the component in its files, it becomes
+// every other form and again an image, with the same component; but not the form
+// that holds one component only when it has other files.
+func TestConvertImages(t *testing.T) {
+	namespace := unique("convert")
+	defer removeNamespace(t, namespace)
+	_, wasm := inNamespace(namespace)
+	loaded := func(name, copies string) {
+		t.Helper()
+		dir := write(t, map[string]string{
+			"guest.wasm": string(guest(t, "probe.component")), "note": "x",
+			"Wasmfile": "FROM scratch\n" + copies + "COPY guest.wasm /bin/guest.wasm\nENTRYPOINT [\"/bin/guest.wasm\"]\n",
+		})
+		archive := filepath.Join(dir, "image.tar")
+		must(t, "buildctl", "build", "--frontend", "dockerfile.v0", "--local", "context="+dir, "--local", "dockerfile="+dir,
+			"--opt", "filename=Wasmfile", "--opt", "platform=wasi/wasm", "--output", "type=docker,name="+name+",dest="+archive)
+		must(t, append(wasm, "load", "-i", archive)...)
+	}
+	loaded("plain:1", "")
+	want := fmt.Sprintf("sha256:%x", sha256.Sum256(guest(t, "probe.component")))
+	for _, c := range []struct{ from, form, to string }{
+		{"plain:1", "oci", "oci:1"},
+		{"plain:1", "cncf", "cncf:1"},
+		{"plain:1", "image", "image:1"},
+		{"oci:1", "cncf", "cncf:2"},
+		{"oci:1", "image", "image:2"},
+		{"oci:1", "oci", "oci:2"},
+		{"cncf:1", "image", "image:3"},
+		{"cncf:1", "oci", "oci:3"},
+		{"cncf:1", "cncf", "cncf:3"},
+		{"image:3", "cncf", "cncf:4"},
+		{"image:2", "oci", "oci:4"},
+		{"image:1", "image", "image:4"},
+	} {
+		must(t, append(wasm, "convert", "--form", c.form, c.from, c.to)...)
+		if out := must(t, append(wasm, "run", "--rm", "--pull", "never", "--net", "none", c.to, "args", "x")...); out != "x" {
+			t.Errorf("%s of %s prints %q", c.to, c.from, out)
+		}
+		if c.form == "image" {
+			continue
+		}
+		if got := must(t, append(wasm, "inspect", "--format", "{{.Form}}{{range .Components}} {{.Descriptor.Digest}}{{end}}", c.to)...); got != c.form+" "+want {
+			t.Errorf("%s of %s is %s", c.to, c.from, got)
+		}
+	}
+	if a, b := must(t, append(wasm, "images", "-q", "--no-trunc", "cncf:1")...), must(t, append(wasm, "images", "-q", "--no-trunc", "cncf:3")...); a != b {
+		t.Errorf("to the same form it is %s, not %s", b, a)
+	}
+	loaded("files:1", "COPY note /etc/note\n")
+	fails(t, []string{"cncf", "/etc/note"}, append(wasm, "convert", "--form", "cncf", "files:1", "files:2")...)
+}
