@@ -131,7 +131,7 @@ func ContainerPath(ctx context.Context, argument string, global types.GlobalComm
 	defer done()
 	found, err := findContainer(ctx, client, name)
 	if err != nil {
-		return "", false, nil //nolint:nilerr // it may be an artifact's name
+		return "", false, nil // it may be an artifact's name
 	}
 	runs, err := isRunningGuest(ctx, found)
 	if err != nil || !runs {
@@ -172,7 +172,7 @@ func isRunningGuest(ctx context.Context, c containerd.Container) (bool, error) {
 	}
 	task, err := c.Task(ctx, nil)
 	if err != nil {
-		return false, nil //nolint:nilerr // it does not run
+		return false, nil // it does not run
 	}
 	status, err := task.Status(ctx)
 	return err == nil && status.Status == containerd.Running, nil

@@ -11,7 +11,7 @@ import (
 func newCp(g *globals) *cobra.Command {
 	var followLink bool
 	cmd := &cobra.Command{
-		Use:   "cp [flags] CONTAINER:PATH|REF:COMPONENT|REF:/FILE PATH\n  nerdctl wasm cp [flags] PATH CONTAINER:PATH",
+		Use:   "cp [flags] CONTAINER:PATH|REF:COMPONENT|REF:/FILE|PATH PATH|CONTAINER:PATH",
 		Short: "Copy files from and to containers, and from artifacts",
 		Long: `Copy a file or directory between a container and this machine, as nerdctl cp does,
 or copy a component or a file of an artifact that is in containerd. A container of

@@ -139,7 +139,7 @@ func TestDispatch(t *testing.T) {
 
 // TestHelpTeaches: given --help, every verb has an example.
 func TestHelpTeaches(t *testing.T) {
-	for _, verb := range []string{"run", "create", "pull", "push", "build", "inspect", "ps", "images", "history", "diff", "convert", "save", "load", "import", "export", "prune", "system check"} {
+	for _, verb := range []string{"run", "create", "pull", "push", "build", "inspect", "ps", "images", "history", "diff", "convert", "save", "load", "import", "export", "cp", "attach", "rename", "healthcheck", "prune", "system check"} {
 		if out := must(t, append(append([]string{"nerdctl", "wasm"}, strings.Fields(verb)...), "--help")...); !strings.Contains(out, "Examples:") {
 			t.Errorf("%s --help has no examples:\n%s", verb, out)
 		}
