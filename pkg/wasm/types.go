@@ -77,6 +77,13 @@ type instance struct {
 	name  string
 	items []item
 	depth int
+	// index finds the items, once somebody has looked for one.
+	index map[itemKey]int
+}
+
+type itemKey struct {
+	name string
+	sort byte
 }
 
 // definition is a component, or its type: what it imports and exports.
@@ -410,11 +417,18 @@ func (d *typeReader) alias(r *reader, in *space) {
 	}
 }
 
+// item finds an item by a map: there may be as many that look for one as there
+// are items.
 func (i *instance) item(name string, sort byte) (item, bool) {
-	for _, item := range i.items {
-		if item.name == name && item.sort == sort {
-			return item, true
+	if i.index == nil {
+		i.index = make(map[itemKey]int, len(i.items))
+		for n, item := range i.items {
+			i.index[itemKey{item.name, item.sort}] = n
 		}
 	}
-	return item{}, false
+	n, ok := i.index[itemKey{name, sort}]
+	if !ok {
+		return item{}, false
+	}
+	return i.items[n], true
 }
