@@ -173,7 +173,7 @@ func TestConvert(t *testing.T) {
 	if got, want := must(t, append(wasm, "run", "--rm", "--net", "none", "files:image")...), must(t, append(wasm, "run", "--rm", "--net", "none", files)...); got != want {
 		t.Errorf("with files it prints %q, not %q", got, want)
 	}
-	fails(t, []string{"cncf", "filesystem"}, append(wasm, "convert", "--form", "cncf", files, "files:cncf")...)
+	fails(t, []string{"cncf", "/data/poem.txt"}, append(wasm, "convert", "--form", "cncf", files, "files:cncf")...)
 	fails(t, []string{"cncf", "image"}, append(wasm, "convert", "--form", "other", ref, "x:1")...)
 }
 
