@@ -87,7 +87,7 @@ func TestPrecompile(t *testing.T) {
 func TestPrecompileErrors(t *testing.T) {
 	fails(t, []string{"nothing-here", "pull"}, "nerdctl", "wasm", "precompile", registry()+"/nothing-here")
 	must(t, "nerdctl", "pull", "-q", busybox())
-	fails(t, []string{busybox(), "no Wasm"}, "nerdctl", "wasm", "precompile", busybox())
+	fails(t, []string{busybox(), "linux/amd64", "without Wasm layers"}, "nerdctl", "wasm", "precompile", busybox())
 	ref := probe(t, "component")
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	fails(t, []string{"engine-config", "nosuch"}, "nerdctl", "wasm", "precompile", "--annotation", "io.github.wasmfile.engine-config=nosuch", ref)
