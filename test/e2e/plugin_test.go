@@ -112,7 +112,7 @@ func TestTerminal(t *testing.T) {
 // TestDispatch: given the link named nerdctl, everything but wasm is the real
 // nerdctl's, exit codes included.
 func TestDispatch(t *testing.T) {
-	if out := must(t, "nerdctl", "--version"); out != "nerdctl version 2.1.2" {
+	if out := must(t, "nerdctl", "--version"); out != "nerdctl version 2.3.5" {
 		t.Errorf("--version is %q", out)
 	}
 	if r := try(t, "nerdctl", "run", "--rm", busybox(), "sh", "-c", "exit 42"); r.code != 42 {

@@ -36,7 +36,7 @@ var goTools = []goTool{
 	{name: "containerd-shim-runc-v2", module: "containerd", pkg: containerdModule + "/cmd/containerd-shim-runc-v2", version: containerdModule + "/version.Version=v2.4.2"},
 	{name: "runc", module: "runc", pkg: "github.com/opencontainers/runc", version: "main.version=1.5.2", cgo: true, flags: []string{"-tags", "seccomp,netgo,osusergo"}},
 	{name: "registry", module: "registry", pkg: "github.com/distribution/distribution/v3/cmd/registry"},
-	{name: "nerdctl", module: "nerdctl", pkg: "github.com/containerd/nerdctl/v2/cmd/nerdctl", version: "github.com/containerd/nerdctl/v2/pkg/version.Version=v2.1.2"},
+	{name: "nerdctl", module: "nerdctl", pkg: "github.com/containerd/nerdctl/v2/cmd/nerdctl", version: "github.com/containerd/nerdctl/v2/pkg/version.Version=v2.3.5"},
 	{name: "rootlesskit", module: "rootlesskit", pkg: "github.com/rootless-containers/rootlesskit/v3/cmd/rootlesskit"},
 	{name: "bridge", module: "cni", pkg: cniModule + "/main/bridge"},
 	{name: "loopback", module: "cni", pkg: cniModule + "/main/loopback"},
