@@ -1,6 +1,6 @@
 module github.com/wasmfile/wasmfile/test/e2e/tools/nerdctl
 
-go 1.26.0
+go 1.26.4
 
 replace github.com/containerd/nerdctl/mod/tigron => ./tigron
 
