@@ -29,44 +29,30 @@ type AttachOptions struct {
 	Stdout *os.File
 }
 
-// HasTerminal reports whether a container is a guest that runs on a terminal, so
-// that Attach is for it.
-func HasTerminal(ctx context.Context, name string, global types.GlobalCommandOptions) (bool, error) {
-	client, ctx, done, err := connect(ctx, global)
-	if err != nil {
-		return false, err
-	}
-	defer done()
-	found, err := findContainer(ctx, client, name)
-	if err != nil {
-		return false, err
-	}
-	runs, err := isRunningGuest(ctx, found)
-	if err != nil || !runs {
-		return false, err
-	}
-	spec, err := found.Spec(ctx)
-	if err != nil {
-		return false, fmt.Errorf("container %s: %w", name, err)
-	}
-	return spec.Process.Terminal, nil
-}
-
 // Attach connects this process's terminal to that of a guest, as nerdctl does,
-// and has the keys for signals reach it, as in Run.
-func Attach(ctx context.Context, name string, o AttachOptions) error {
+// and has the keys for signals reach it, as in Run. It returns false for a container
+// that is no guest on a terminal, which is nerdctl's to attach to.
+func Attach(ctx context.Context, name string, o AttachOptions) (bool, error) {
 	client, ctx, done, err := connect(ctx, o.Global)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer done()
 	found, err := findContainer(ctx, client, name)
 	if err != nil {
-		return err
+		return false, err
 	}
+	guest, err := runningGuest(ctx, found)
+	if err != nil || guest == nil || !guest.Process.Terminal {
+		return false, err
+	}
+	return true, attach(ctx, client, found, o)
+}
+
+func attach(ctx context.Context, client *containerd.Client, found containerd.Container, o AttachOptions) error {
 	s := session{client: client, container: found, options: RunOptions{Ready: func() {}, Stdout: o.Stdout}}
 	s.options.Create.SigProxy = true
-	err = s.attachTerminal(ctx, o)
+	err := s.attachTerminal(ctx, o)
 	var exit errutil.ExitCodeError
 	if s.detached || err != nil && !errors.As(err, &exit) {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -26,7 +27,7 @@ const guestDir = "/guest"
 type CopyOptions struct {
 	// Global are nerdctl's global options.
 	Global types.GlobalCommandOptions
-	// Stdout is not used for more than Export needs it.
+	// Stdout is where a file without a name goes.
 	Stdout io.Writer
 }
 
@@ -36,35 +37,34 @@ func CopyFromArtifact(ctx context.Context, from, to string, o CopyOptions) error
 	if to == "-" {
 		return fmt.Errorf("cp writes files: use `nerdctl wasm export %s` for standard output", from)
 	}
-	reference, name, src, opened, err := copySource(ctx, from, o.Global)
+	name, src, opened, err := copySource(ctx, from, o.Global)
 	if err != nil {
 		return err
 	}
+	defer src.done()
 	known := artifact.Names(src.artifact.WasmLayers())
 	component := strings.TrimPrefix(name, "/")
 	if name == "" || !strings.HasPrefix(name, "/") || slices.Contains(known, component) || slices.Contains(known, component+".wasm") {
-		src.done()
-		return Export(ctx, reference, component, ExportOptions{Global: o.Global, Output: to, Stdout: o.Stdout})
+		return exportComponent(opened, src, component, to, o.Stdout)
 	}
-	defer src.done()
 	return copyFile(opened, src, name, to, o)
 }
 
 // copySource opens the artifact of REF or REF:NAME.
-func copySource(ctx context.Context, from string, global types.GlobalCommandOptions) (reference, name string, src *source, _ context.Context, err error) {
+func copySource(ctx context.Context, from string, global types.GlobalCommandOptions) (name string, src *source, _ context.Context, err error) {
 	opened, src, err := openSource(ctx, from, "", global)
 	if err == nil {
-		return from, "", src, opened, nil
+		return "", src, opened, nil
 	}
 	colon := strings.LastIndexByte(from, ':')
 	if colon < 0 {
-		return "", "", nil, nil, advise(err, "or give it as CONTAINER:PATH, REF:COMPONENT or REF:/FILE")
+		return "", nil, nil, advise(err, "or give it as CONTAINER:PATH, REF:COMPONENT or REF:/FILE")
 	}
-	reference, name = from[:colon], from[colon+1:]
+	reference, name := from[:colon], from[colon+1:]
 	if opened, src, err = openSource(ctx, reference, "", global); err != nil {
-		return "", "", nil, nil, fmt.Errorf("there is no container and no artifact %s: %w", reference, err)
+		return "", nil, nil, fmt.Errorf("there is no container and no artifact %s: %w", reference, err)
 	}
-	return reference, name, src, opened, nil
+	return name, src, opened, nil
 }
 
 // copyFile copies a file of an artifact's filesystem layers.
@@ -133,8 +133,8 @@ func ContainerPath(ctx context.Context, argument string, global types.GlobalComm
 	if err != nil {
 		return "", false, nil // it may be an artifact's name
 	}
-	runs, err := isRunningGuest(ctx, found)
-	if err != nil || !runs {
+	guest, err := runningGuest(ctx, found)
+	if err != nil || guest == nil {
 		return argument, true, err
 	}
 	return name + ":" + insideGuest(file), true, nil
@@ -153,27 +153,29 @@ func insideGuest(file string) string {
 	return inside
 }
 
-// isRunningGuest reports whether a container is Wasm that this project's shim
-// runs at the moment.
-func isRunningGuest(ctx context.Context, c containerd.Container) (bool, error) {
+// runningGuest returns the spec of a container that is Wasm which this project's
+// shim runs at the moment, and nil for another.
+func runningGuest(ctx context.Context, c containerd.Container) (*specs.Spec, error) {
 	info, err := c.Info(ctx)
 	if err != nil {
-		return false, fmt.Errorf("container %s: %w", c.ID(), err)
+		return nil, fmt.Errorf("container %s: %w", c.ID(), err)
 	}
 	if !strings.HasSuffix(info.Runtime.Name, ".wasmfile.v1") {
-		return false, nil
+		return nil, nil
 	}
 	spec, err := c.Spec(ctx)
 	if err != nil {
-		return false, fmt.Errorf("container %s: %w", c.ID(), err)
+		return nil, fmt.Errorf("container %s: %w", c.ID(), err)
 	}
 	if _, wasm := spec.Annotations[artifact.AnnotationLayers]; !wasm {
-		return false, nil
+		return nil, nil
 	}
 	task, err := c.Task(ctx, nil)
 	if err != nil {
-		return false, nil // it does not run
+		return nil, nil // it does not run
 	}
-	status, err := task.Status(ctx)
-	return err == nil && status.Status == containerd.Running, nil
+	if status, err := task.Status(ctx); err != nil || status.Status != containerd.Running {
+		return nil, nil
+	}
+	return spec, nil
 }

@@ -33,6 +33,10 @@ func Export(ctx context.Context, reference, component string, o ExportOptions) e
 		return err
 	}
 	defer src.done()
+	return exportComponent(ctx, src, component, o.Output, o.Stdout)
+}
+
+func exportComponent(ctx context.Context, src *source, component, output string, stdout io.Writer) error {
 	entry, err := artifact.Select(src.artifact.WasmLayers(), component)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
@@ -42,7 +46,7 @@ func Export(ctx context.Context, reference, component string, o ExportOptions) e
 	if component != "" && component != name && component+".wasm" != name && component != entry.Layer.Digest.String() {
 		return fmt.Errorf("%s has the component %s, and no %s", src.name, name, component)
 	}
-	return toFile(inDirectory(o.Output, name), o.Stdout, func(out io.Writer) error {
+	return toFile(inDirectory(output, name), stdout, func(out io.Writer) error {
 		opened, err := unpack.FromStore(src.content).Fetch(ctx, entry.Layer)
 		if err != nil {
 			return fmt.Errorf("open component %s: %w", name, err)

@@ -37,9 +37,9 @@ func verifies(o types.ImageVerifyOptions) bool { return o.Provider != "" && o.Pr
 
 // sign has an image of a registry signed, by its digest.
 func sign(ref *referenceutil.ImageReference, signed digest.Digest, global types.GlobalCommandOptions, o types.ImageSignOptions) error {
-	name, _, _ := strings.Cut(ref.String(), "@")
-	if err := signutil.Sign(name+"@"+signed.String(), global.Experimental, o); err != nil {
-		return signerError(fmt.Sprintf("%s@%s is pushed, but not signed", name, signed), err, o.Provider)
+	pushed := pinned(ref, signed)
+	if err := signutil.Sign(pushed, global.Experimental, o); err != nil {
+		return signerError(pushed+" is pushed, but not signed", err, o.Provider)
 	}
 	return nil
 }

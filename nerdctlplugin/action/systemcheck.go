@@ -41,12 +41,13 @@ func SystemCheck(ctx context.Context, o SystemCheckOptions) error {
 	if rootless.Is() {
 		options.Rootless = containerdUser()
 	}
-	err := rootless.Running()
-	if !rootless.Outside() {
-		options.Daemon, err = findDaemon(ctx, o.Global)
+	if rootless.Outside() { // there is none to enter
+		options.DaemonError = rootless.Running()
+	} else {
+		options.Daemon, options.DaemonError = findDaemon(ctx, o.Global)
 	}
-	options.DaemonError = err
 	report := check.Run(ctx, options)
+	var err error
 	if o.JSON {
 		encoder := json.NewEncoder(o.Stdout)
 		encoder.SetIndent("", "  ")

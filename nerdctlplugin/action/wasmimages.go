@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -41,8 +41,8 @@ func componentNames(a *artifact.Artifact) []string {
 	if a.Form != artifact.FormImage {
 		return artifact.Names(a.WasmLayers())
 	}
-	if process := slices.Concat(a.Config.Config.Entrypoint, a.Config.Config.Cmd); len(process) > 0 {
-		return []string{process[0]}
+	if first := firstArgument(a, nil, types.ContainerCreateOptions{}); first != "" {
+		return []string{first}
 	}
 	return []string{"-"}
 }

@@ -22,14 +22,11 @@ and Ctrl-\ send their signals to the guest, as with run; the detach keys leave i
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), os.Stdout
-			ours, err := action.HasTerminal(ctx, args[0], o.Global)
-			if err != nil {
-				return err
-			}
-			if !ours {
+			ours, err := action.Attach(ctx, args[0], o)
+			if err == nil && !ours {
 				return passOn{}
 			}
-			return action.Attach(ctx, args[0], o)
+			return err
 		},
 	}
 	flags := cmd.Flags()

@@ -15,16 +15,16 @@ type call struct {
 	address string
 }
 
-// run reports whether the program is done, and its exit status.
-func run(args []string) (code int, done bool) {
+// run reports whether the program is done, with what it was run for.
+func run(args []string) (done bool) {
 	c, ok := parse(args)
 	if !ok {
-		return 0, false
+		return false
 	}
 	if c.action == "delete" {
-		return 0, c.delete()
+		return c.delete()
 	}
-	return 0, c.start()
+	return c.start()
 }
 
 // parse reports false for what is neither a start nor a delete, and for those

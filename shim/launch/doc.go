@@ -16,7 +16,7 @@ package launch
 import "os"
 
 func init() {
-	if code, done := run(os.Args[1:]); done {
-		os.Exit(code)
+	if run(os.Args[1:]) {
+		os.Exit(0)
 	}
 }

@@ -12,7 +12,6 @@ package share
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/wasmfile/wasmfile/shim/filelock"
 	"github.com/wasmfile/wasmfile/shim/policy/adminfile"
 )
 
@@ -80,18 +80,11 @@ func LockPath(socket string) string { return socket + ".lock" }
 // Lock is a lock that is held.
 type Lock struct{ file *os.File }
 
-// Acquire waits for a lock, whose file it makes if there is none. The file
-// stays for those who are waiting for it.
+// Acquire waits for a lock.
 func Acquire(path string) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := filelock.Wait(path)
 	if err != nil {
 		return nil, err
-	}
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return &Lock{f}, nil
 }

@@ -36,7 +36,7 @@ func Enabled(getenv func(string) string) bool {
 // Find returns the path of Program: beside this executable, else in PATH.
 func Find() (string, error) {
 	if self, err := os.Executable(); err == nil {
-		if beside := filepath.Join(filepath.Dir(self), Program); isExecutable(beside) {
+		if beside, err := exec.LookPath(filepath.Join(filepath.Dir(self), Program)); err == nil {
 			return beside, nil
 		}
 	}
@@ -45,9 +45,4 @@ func Find() (string, error) {
 		return "", fmt.Errorf("the environment asks for traces: install %s beside the shim: %w", Program, err)
 	}
 	return filepath.Abs(path)
-}
-
-func isExecutable(path string) bool {
-	_, err := exec.LookPath(path)
-	return err == nil
 }

@@ -2,12 +2,11 @@ package tracing
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"golang.org/x/sys/unix"
+	"github.com/wasmfile/wasmfile/shim/filelock"
 )
 
 // maxExports is the most exports that run at one time on a host. A collector
@@ -26,16 +25,9 @@ func takeSlot(dir string) (*os.File, error) {
 		return nil, err
 	}
 	for n := range maxExports {
-		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(n)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if closing := f.Close(); closing != nil || !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), closing)
+		f, err := filelock.Try(filepath.Join(dir, strconv.Itoa(n)))
+		if err != nil || f != nil {
+			return f, err
 		}
 	}
 	return nil, errBusy
