@@ -36,7 +36,14 @@ func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emp
 	if err != nil {
 		return nil, rpcError(fmt.Errorf("exec in container %s: %w", r.ID, err))
 	}
-	return s.runc.Exec(ctx, added)
+	printed := watchOutput(r.Stdout, r.Stderr)
+	g.prints(r.ExecID, printed)
+	done, err := s.runc.Exec(ctx, added)
+	if err != nil {
+		g.prints(r.ExecID, nil)
+		printed.close()
+	}
+	return done, err
 }
 
 // execInGuest returns the request that runs the engine in the container,

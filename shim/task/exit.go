@@ -44,6 +44,8 @@ type guest struct {
 
 	mu    sync.Mutex
 	asked unix.Signal
+	// outputs are its own, by "", and those of what exec added, by its ID.
+	outputs map[string]*output
 	// run is the span of its life, nil when none is recorded.
 	run *tracing.Span
 

@@ -71,11 +71,18 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	if g == nil {
 		return s.runc.Create(ctx, r)
 	}
+	printed := watchOutput(r.Stdout, r.Stderr) // Before the streams become others.
+	defer func() {
+		if err != nil {
+			printed.close()
+		}
+	}()
 	if !g.serves { // Of a server, a trap ends one request, and the engine says so itself.
 		if g.traps, err = reportTraps(ctx, r, g.component); err != nil {
 			return nil, rpcError(err)
 		}
 	}
+	g.prints("", printed)
 	s.guests.add(r.ID, g)
 	created, err := s.runc.Create(ctx, r)
 	if err != nil {
@@ -129,11 +136,15 @@ func (s *Service) State(ctx context.Context, r *taskapi.StateRequest) (*taskapi.
 func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
 	g := s.guests.get(r.ID)
 	exit, err := s.runc.Wait(ctx, r)
-	if err == nil && g != nil && r.ExecID == "" {
+	if err != nil || g == nil {
+		return exit, err
+	}
+	if r.ExecID == "" {
 		g.traps.finish(exit.ExitStatus)
 		exit.ExitStatus = g.status(exit.ExitStatus)
 	}
-	return exit, err
+	g.printed(r.ExecID).delivered()
+	return exit, nil
 }
 
 // Delete removes a container or exec that has ended.
@@ -142,6 +153,10 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	deleted, err := s.runc.Delete(ctx, r)
 	if err == nil && r.ExecID == "" {
 		s.shared.deleted(r.ID)
+	}
+	if err == nil && g != nil {
+		g.printed(r.ExecID).close()
+		g.prints(r.ExecID, nil)
 	}
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)

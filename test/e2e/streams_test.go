@@ -55,6 +55,46 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestLastOutputIsRead: given a reader that begins when the guest has ended,
+// everything arrives through each client, of run and of exec, though ctr and
+// nerdctl stop reading when they hear of an end.
+func TestLastOutputIsRead(t *testing.T) {
+	const size = 200_000 // fits into the pipes on the way
+	note := filepath.Join(t.TempDir(), "note")
+	if err := os.WriteFile(note, make([]byte, size), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ref, running := probe(t, "component"), unique("running")
+	mount := []string{"-v", note + ":/note:ro"}
+	must(t, "nerdctl", "wasm", "run", "-d", "-q", "--name", running, "--net", "none", mount[0], mount[1], ref, "sleep", "300")
+	t.Cleanup(func() { _ = exec.Command("nerdctl", "rm", "-f", running).Run() })
+	lines := map[string][]string{"exec": {"nerdctl", "wasm", "exec", running, "guest", "read", "/note"}}
+	for _, c := range clients {
+		c.pull(t, ref)
+		lines[c.name] = c.run(ref, mount, "read", "/note")
+	}
+	for name, line := range lines {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			rest, err := io.ReadAll(stdout)
+			if err = errors.Join(err, cmd.Wait()); err != nil || len(rest) != size-1 {
+				t.Errorf("%d bytes of %d, %v", 1+len(rest), size, err)
+			}
+		})
+	}
+}
+
 // pattern is bytes without an end.
 type pattern struct{}
 

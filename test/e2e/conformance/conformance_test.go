@@ -47,6 +47,11 @@ func TestConformance(t *testing.T) {
 		}
 	} else if got != want {
 		t.Errorf("%s is not what comes out, run with -update:\n%s", page, got)
+		for _, r := range results { // After the table, where the end of a log is all there is.
+			if r.Err != nil {
+				t.Errorf("%s, %s, %s: %v", r.Client, r.Case, r.Guest, r.Err)
+			}
+		}
 	}
 }
 

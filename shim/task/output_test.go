@@ -1,0 +1,72 @@
+package task
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOutputIsDelivered: given a client that reads late, its process has ended
+// for it only when it has read everything; a client that is gone is not waited
+// for.
+func TestOutputIsDelivered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stdout")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, reads := range map[string]bool{"reads late": true, "is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			client := open(t, path, os.O_RDONLY|unix.O_NONBLOCK)
+			watched := watchOutput(path, "/dev/null", "not there")
+			printed := bytes.Repeat([]byte("x"), 50_000)
+			process := open(t, path, os.O_WRONLY)
+			if _, err := process.Write(printed); err != nil {
+				t.Fatal(err)
+			}
+			if err := process.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !reads {
+				if err := client.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			heard := make(chan time.Time, 1)
+			go func() {
+				watched.delivered()
+				heard <- time.Now()
+			}()
+			if !reads {
+				select {
+				case <-heard:
+				case <-time.After(endWait / 2):
+					t.Error("it is waited for")
+				}
+				return
+			}
+			time.Sleep(endWait / 20)
+			before := time.Now()
+			if got, err := io.ReadAll(client); err != nil || !bytes.Equal(got, printed) {
+				t.Errorf("%d bytes of %d, %v", len(got), len(printed), err)
+			}
+			if at := <-heard; at.Before(before) {
+				t.Errorf("it hears of the end %s before it reads", before.Sub(at))
+			}
+		})
+	}
+}
+
+func open(t *testing.T, path string, flag int) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
