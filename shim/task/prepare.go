@@ -130,6 +130,9 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err := chosen.settle(allowed, spec, found, serves); err != nil {
 		return nil, err
 	}
+	if err := chosen.command.Check(); err != nil {
+		return nil, err
+	}
 	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), d.bundle)
 	return chosen, err
 }
