@@ -173,20 +173,3 @@ func TestLibraryErrors(t *testing.T) {
 		t.Error("a library named by a path was found")
 	}
 }
-
-func TestSweep(t *testing.T) {
-	dir := t.TempDir()
-	old := time.Now().Add(-2 * workExpiry)
-	for name, age := range map[string]time.Time{workPrefix + "old": old, workPrefix + "new": time.Now(), "other": old} {
-		path := filepath.Join(dir, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, age, age)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sweep(dir)
-	for name, want := range map[string]bool{workPrefix + "old": false, workPrefix + "new": true, "other": true} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
-			t.Errorf("%s is there: %v", name, err == nil)
-		}
-	}
-}
