@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestMain makes the test's own executable an engine that has a version.
@@ -171,5 +173,28 @@ func TestLibraryErrors(t *testing.T) {
 	}
 	if _, _, err := (need{name: "../../etc/passwd"}).find(machine{}, []string{"/usr/lib"}); err == nil {
 		t.Error("a library named by a path was found")
+	}
+}
+
+// Given containers that are the first of a new engine, all at once, in one shim,
+// each gets it.
+func TestInstallAtOnce(t *testing.T) {
+	state := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group errgroup.Group
+	for range 16 {
+		group.Go(func() error {
+			_, err := Install(t.Context(), state, self, "code", runDirectly)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(state, enginesDir, byFileDir, "*")); err != nil || len(left) != 1 {
+		t.Errorf("the links are %v, %v", left, err)
 	}
 }
