@@ -73,6 +73,10 @@ func (r recorder) Wait(context.Context, *taskapi.WaitRequest) (*taskapi.WaitResp
 	return &taskapi.WaitResponse{ExitStatus: killedStatus}, nil
 }
 
+func (r recorder) Delete(context.Context, *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	return &taskapi.DeleteResponse{}, nil
+}
+
 func TestKillOfServerThatDoesNotDrain(t *testing.T) {
 	living := &guests{}
 	living.add("web", &guest{serves: true, drain: 10 * time.Millisecond})

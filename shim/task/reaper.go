@@ -18,7 +18,6 @@ import (
 func runReaped(ctx context.Context, cmd *exec.Cmd) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-
 	exits, err := reaper.Default.Start(cmd)
 	if err != nil {
 		return 0, err

@@ -145,6 +145,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	}
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)
+		g.traps.release()
 		deleted.ExitStatus = g.status(deleted.ExitStatus)
 		g.endRun(deleted.ExitStatus, deleted.ExitedAt)
 	}
