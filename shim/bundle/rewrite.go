@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"path/filepath"
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -48,8 +49,9 @@ type Directory struct {
 // does not name stays: namespaces, cgroups, seccomp, user, resource limits,
 // hooks, terminal.
 //
-// The engine and the code are mounted last, so that no mount of the user and
-// no symbolic link of the image can put anything in their place.
+// The engine and the code, and the directory for the code of added processes, are
+// mounted last, so that no mount of the user can put anything in their place, whatever
+// symbolic links are in the image and in other mounts.
 func Rewrite(spec *specs.Spec, c Container) error {
 	engine, guest := splitMounts(spec.Mounts)
 	if c.Network {
@@ -68,6 +70,7 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	}
 	readonly := []string{"bind", "ro", "nosuid", "nodev"}
 	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
+		{Destination: ExecDir, Type: "bind", Source: filepath.Join(c.Root, ExecDir), Options: readonly},
 		{Destination: EngineDir, Type: "bind", Source: c.Engine, Options: readonly},
 		{Destination: CodePath, Type: "bind", Source: c.Code, Options: readonly},
 	})
