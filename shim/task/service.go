@@ -92,11 +92,16 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 		return s.runc.Kill(ctx, r)
 	}
 	sent := proto.Clone(r).(*taskapi.KillRequest)
-	sent.Signal = uint32(g.translate(unix.Signal(r.Signal)))
+	signal, takeBack := g.translate(unix.Signal(r.Signal))
+	sent.Signal = uint32(signal)
 	if g.serves && drains(unix.Signal(r.Signal)) {
 		s.endAfterDrain(ctx, r, g)
 	}
-	return s.runc.Kill(ctx, sent)
+	killed, err := s.runc.Kill(ctx, sent)
+	if err != nil {
+		takeBack()
+	}
+	return killed, err
 }
 
 // endAfterDrain ends a server that still has connections when its time to
