@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"path/filepath"
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -19,6 +18,9 @@ type Container struct {
 	Engine string
 	// Code is the precompiled component, to mount at CodePath.
 	Code string
+	// Exec is the directory to mount at ExecDir: for this container only, and
+	// not below Root, where mounts of the user may be by then.
+	Exec string
 	// Process returns the arguments and environment of the engine's process
 	// for a guest that has these directories besides its root.
 	Process func(dirs []Directory) (args, env []string)
@@ -70,7 +72,7 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	}
 	readonly := []string{"bind", "ro", "nosuid", "nodev"}
 	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
-		{Destination: ExecDir, Type: "bind", Source: filepath.Join(c.Root, ExecDir), Options: readonly},
+		{Destination: ExecDir, Type: "bind", Source: c.Exec, Options: readonly},
 		{Destination: EngineDir, Type: "bind", Source: c.Engine, Options: readonly},
 		{Destination: CodePath, Type: "bind", Source: c.Code, Options: readonly},
 	})
