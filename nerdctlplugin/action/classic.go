@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -148,11 +149,11 @@ func storeArtifact(ctx context.Context, store content.Store, manifest ocispec.Ma
 	if err != nil {
 		return nil, err
 	}
-	labels := map[string]string{artifact.AnnotationLayers: string(layers)}
-	for key, value := range config.Config.Labels {
-		labels[key] = value
+	config.Config.Labels = maps.Clone(config.Config.Labels)
+	if config.Config.Labels == nil {
+		config.Config.Labels = make(map[string]string)
 	}
-	config.Config.Labels = labels
+	config.Config.Labels[artifact.AnnotationLayers] = string(layers) // whatever the image says
 	configDesc, err := writeJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
@@ -61,7 +62,7 @@ func onlyKnownFiles(ctx context.Context, src *source, layer ocispec.Descriptor, 
 			return fmt.Errorf("its layer %s: %w", layer.Digest, err)
 		}
 		if !same {
-			return fmt.Errorf("it has %s", printable(path.Clean("/"+header.Name)))
+			return fmt.Errorf("it has %s", printable.Line(path.Clean("/"+header.Name)))
 		}
 	}
 }

@@ -95,21 +95,24 @@ func copyFile(ctx context.Context, src *source, name, to string, o CopyOptions) 
 }
 
 func copyFrom(root *os.Root, name, to string, stdout io.Writer) error {
-	file, err := root.Open(strings.TrimPrefix(path.Clean(name), "/"))
+	inside := strings.TrimPrefix(path.Clean(name), "/")
+	// Opening a named pipe would block, and a device may do anything. Nobody else
+	// changes these files.
+	info, err := root.Stat(inside)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no file %s", name)
 	}
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a file: `nerdctl cp` copies directories from a container", name)
 	}
+	file, err := root.Open(inside)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	return toFile(inDirectory(to, name), stdout, func(out io.Writer) error {
 		_, err := io.Copy(out, file)
 		return err

@@ -25,12 +25,13 @@ func TestInspectTable(t *testing.T) {
 	component.Annotations = map[string]string{ocispec.AnnotationTitle: "greet.wasm"}
 	module := ocispec.Descriptor{MediaType: artifact.MediaTypeWasm, Digest: digest.FromString("b"), Size: 99}
 	files := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("c"), Size: 1000}
+	hostile := ocispec.Descriptor{MediaType: "text/\x1b[31m", Digest: digest.FromString("d"), Annotations: map[string]string{ocispec.AnnotationTitle: "\x1b]0;a\u202e\a"}}
 	cases := map[string]*Inspected{
 		"full": {
 			Name: "registry.example/greet:1", Form: artifact.FormOCI,
 			Descriptor: ocispec.Descriptor{Digest: digest.FromString("m"), Size: 600},
 			Manifest: ocispec.Manifest{
-				Config: ocispec.Descriptor{Size: 700}, Layers: []ocispec.Descriptor{component, files},
+				Config: ocispec.Descriptor{Size: 700}, Layers: []ocispec.Descriptor{component, files, hostile},
 				Annotations: map[string]string{"org.opencontainers.image.title": "greet"},
 			},
 			Config: dockerspec.DockerOCIImage{

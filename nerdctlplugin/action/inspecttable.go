@@ -6,14 +6,13 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/docker/go-units"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 )
 
 // writeInspected writes what a person wants to know of an artifact: what it
@@ -22,7 +21,7 @@ func writeInspected(out io.Writer, i *Inspected) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s:\t%s\n", name, printable(value))
+			fmt.Fprintf(table, "%s:\t%s\n", name, printable.Line(value))
 		}
 	}
 	config := i.Config.Config
@@ -54,7 +53,7 @@ func writeInspected(out io.Writer, i *Inspected) error {
 	}
 	fmt.Fprint(table, "\nLAYER\tKIND\tWASI\tSIZE\tDIGEST\n")
 	for _, c := range i.Components {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Kind, c.WASI.Version(), units.HumanSize(float64(c.Descriptor.Size)), c.Descriptor.Digest)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable.Line(c.Name), c.Kind, c.WASI.Version(), units.HumanSize(float64(c.Descriptor.Size)), c.Descriptor.Digest)
 	}
 	for _, l := range i.Manifest.Layers {
 		if !artifact.IsWasmLayer(l.MediaType) {
@@ -62,15 +61,15 @@ func writeInspected(out io.Writer, i *Inspected) error {
 			if artifact.IsFilesystemLayer(l.MediaType) {
 				kind = "filesystem"
 			}
-			fmt.Fprintf(table, "%s\t%s\t-\t%s\t%s\n", strings.Replace(artifact.Name(l), l.Digest.String(), "-", 1), kind, units.HumanSize(float64(l.Size)), l.Digest)
+			fmt.Fprintf(table, "%s\t%s\t-\t%s\t%s\n", printable.Line(strings.Replace(artifact.Name(l), l.Digest.String(), "-", 1)), printable.Line(kind), units.HumanSize(float64(l.Size)), l.Digest)
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, c := range i.Components {
-		writeNames(out, c.Name+" imports", c.Imports)
-		writeNames(out, c.Name+" exports", c.Exports)
+		writeNames(out, printable.Line(c.Name)+" imports", c.Imports)
+		writeNames(out, printable.Line(c.Name)+" exports", c.Exports)
 	}
 	return nil
 }
@@ -81,7 +80,7 @@ func writeNames(out io.Writer, title string, names []string) {
 	}
 	fmt.Fprintf(out, "\n%s\n", title)
 	for _, name := range names {
-		fmt.Fprintf(out, "  %s\n", printable(name))
+		fmt.Fprintf(out, "  %s\n", printable.Line(name))
 	}
 }
 
@@ -103,13 +102,4 @@ func list(words []string) string {
 		return strings.Join(words, " ")
 	}
 	return string(encoded)
-}
-
-// printable quotes a text that could do something to a terminal: what is in an
-// artifact is its publisher's.
-func printable(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
 }

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/containerd/nerdctl/v2/pkg/formatter"
+
+	"github.com/wasmfile/wasmfile/pkg/printable"
 )
 
 // listing is how a command lists things, with nerdctl's -q and --format.
@@ -50,7 +52,7 @@ func (l listing) write(entries []entry) error {
 	fmt.Fprintln(table, strings.Join(l.columns, "\t"))
 	for _, e := range entries {
 		for i, field := range e.fields {
-			e.fields[i] = printable(field)
+			e.fields[i] = printable.Line(field)
 		}
 		fmt.Fprintln(table, strings.Join(e.fields, "\t"))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/containerd/platforms"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
@@ -261,6 +262,6 @@ func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
 
 func warn(ctx context.Context, err error) {
 	if err != nil {
-		log.G(ctx).Warn(err)
+		log.G(ctx).Warn(printable.Text(err.Error())) // on a terminal it is not quoted
 	}
 }

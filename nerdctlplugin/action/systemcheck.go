@@ -18,6 +18,7 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/check"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/rootless"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 )
 
 // SystemCheckOptions are those of SystemCheck.
@@ -101,7 +102,7 @@ func daemon(ctx context.Context, client *containerd.Client) (*check.Daemon, erro
 func writeReport(out io.Writer, report check.Report) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, r := range report.Results {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Status, r.Name, r.Version, printable(r.Detail))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Status, r.Name, r.Version, printable.Line(r.Detail))
 	}
 	if err := table.Flush(); err != nil {
 		return err

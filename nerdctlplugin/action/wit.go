@@ -8,6 +8,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -39,7 +40,7 @@ func writeWIT(out io.Writer, i *Inspected) error {
 		if text == "" {
 			text = "// a core module: it has no world\n"
 		}
-		if _, err := fmt.Fprintf(out, "// %s, %s\n%s", printable(c.Name), c.Descriptor.Digest, text); err != nil {
+		if _, err := fmt.Fprintf(out, "// %s, %s\n%s", printable.Line(c.Name), c.Descriptor.Digest, text); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/version"
 )
 
@@ -50,7 +51,8 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &passed):
 		err = dispatch.Become(passed.line(args))
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	// Artifacts, registries and daemons have a part in what errors say.
+	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(err.Error()))
 	return failure
 }
 

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
@@ -178,5 +182,31 @@ func TestExecute(t *testing.T) {
 				t.Errorf("exit code %d, not %d; it has to say %q:\n%s", code, c.code, c.says, out.String())
 			}
 		})
+	}
+}
+
+// Given an artifact whose publisher writes to terminals, an error that speaks of it
+// does not.
+func TestErrorsDoNotActOnTerminals(t *testing.T) {
+	t.Setenv("NERDCTL_TOML", filepath.Join(t.TempDir(), "none"))
+	dir := t.TempDir()
+	manifest := `{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"` + digest.FromString("{}").String() + `","size":2},` +
+		`"layers":[{"mediaType":"text/\u001b[2J","digest":"` + digest.FromString("x").String() + `","size":1}]}`
+	files := map[string]string{
+		"oci-layout": `{"imageLayoutVersion":"1.0.0"}`,
+		"index.json": fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`,
+			ocispec.MediaTypeImageManifest, digest.FromString(manifest), len(manifest)),
+		"blobs/sha256/" + digest.FromString(manifest).Encoded(): manifest,
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out strings.Builder
+	code := Execute("nerdctl wasm", []string{"--data-root", t.TempDir(), "inspect", "oci-layout://" + dir}, &out, &out)
+	if code != 1 || strings.Contains(out.String(), "\x1b") || !strings.Contains(out.String(), `text/\x1b[2J`) {
+		t.Errorf("exit code %d: %q", code, out.String())
 	}
 }

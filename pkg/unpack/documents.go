@@ -29,6 +29,11 @@ func FromStore(provider content.Provider) artifact.Fetcher {
 	})
 }
 
+// maxDocuments is how many bytes of documents are kept of one source. An artifact has
+// three, but an index may have thousands of manifests that do not say what they are,
+// of which each has to be looked at.
+const maxDocuments = 16 * artifact.MaxDocumentSize
+
 // documents fetches manifests, indexes and configs at most once, from the
 // store when they are there, and keeps what it fetched, so that they can be
 // checked before anything is stored.
@@ -38,13 +43,15 @@ type documents struct {
 
 	mu   sync.Mutex
 	kept map[digest.Digest][]byte
+	size int // of what is kept, in bytes
 }
 
 func newDocuments(store content.Provider, source artifact.Fetcher) *documents {
 	return &documents{store: FromStore(store), source: source, kept: make(map[digest.Digest][]byte)}
 }
 
-// Fetch returns a whole document, verified.
+// Fetch returns a whole document, verified. It returns an error that matches
+// artifact.ErrTooLarge when the source has given too many.
 func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
 	if encoded, ok := d.get(desc.Digest); ok {
 		return io.NopCloser(bytes.NewReader(encoded)), nil
@@ -64,6 +71,9 @@ func (d *documents) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.Read
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.size += len(encoded); d.size > maxDocuments {
+		return nil, fmt.Errorf("%w: the manifests and configs that lead to it have over %d bytes", artifact.ErrTooLarge, maxDocuments)
+	}
 	d.kept[desc.Digest] = encoded
 	return io.NopCloser(bytes.NewReader(encoded)), nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,6 +155,25 @@ func TestDocumentsAreFetchedOnce(t *testing.T) {
 	}
 	if n := m.fetched[manifest.Digest]; n != 1 {
 		t.Errorf("the manifest was fetched %d times", n)
+	}
+}
+
+// Given an index with many manifests that do not say what they are, not all of them
+// are kept in memory.
+func TestDocumentsAreBounded(t *testing.T) {
+	m := newMemory()
+	var manifests []ocispec.Descriptor
+	for i := range 2 * maxDocuments / artifact.MaxDocumentSize {
+		manifests = append(manifests, m.add(t, ocispec.MediaTypeImageManifest, ocispec.Manifest{
+			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+			Config:      ocispec.Descriptor{MediaType: ocispec.MediaTypeEmptyJSON, Digest: digest.FromString("{}"), Size: 2},
+			Annotations: map[string]string{"padding": strings.Repeat("x", artifact.MaxDocumentSize-1024), "number": strconv.Itoa(i)},
+		}))
+	}
+	index := m.add(t, ocispec.MediaTypeImageIndex, ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: manifests})
+	d := &documents{store: newMemory(), source: m, kept: make(map[digest.Digest][]byte)}
+	if _, err := Choose(t.Context(), d, index, ""); !errors.Is(err, artifact.ErrTooLarge) {
+		t.Errorf("they give %v", err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -125,17 +124,50 @@ func splitInterface(name string) (pkg, local string, ok bool) {
 	return pkg, local, true
 }
 
-var (
-	label         = regexp.MustCompile(`^` + word + `$`)
-	interfaceName = regexp.MustCompile(`^` + word + `(:` + word + `)+(/` + word + `)+(@[0-9][0-9A-Za-z.+-]*)?$`)
-)
+// isLabel reports whether a name is an identifier of WIT, in which each part is in
+// small or in capital letters.
+func isLabel(name string) bool {
+	if name == "" || isDigit(rune(name[0])) {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "-") {
+		small := func(r rune) bool { return r >= 'a' && r <= 'z' || isDigit(r) }
+		capital := func(r rune) bool { return r >= 'A' && r <= 'Z' || isDigit(r) }
+		if part == "" || !consistsOf(part, small) && !consistsOf(part, capital) {
+			return false
+		}
+	}
+	return true
+}
 
-// word is an identifier of WIT, in which each part is in small or in capital
-// letters.
-const word = `(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*`
+// isInterfaceName reports whether a name is like "namespace:package/interface" with
+// or without "@version".
+func isInterfaceName(name string) bool {
+	path, version, versioned := strings.Cut(name, "@")
+	inVersion := func(r rune) bool {
+		return isDigit(r) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune(".+-", r)
+	}
+	if versioned && (version == "" || !isDigit(rune(version[0])) || !consistsOf(version, inVersion)) {
+		return false
+	}
+	pkg, local, inPackage := strings.Cut(path, "/")
+	return inPackage && strings.Contains(pkg, ":") && areLabels(pkg, ":") && areLabels(local, "/")
+}
 
-func isLabel(name string) bool         { return label.MatchString(name) }
-func isInterfaceName(name string) bool { return interfaceName.MatchString(name) }
+func areLabels(names, separator string) bool {
+	for name := range strings.SplitSeq(names, separator) {
+		if !isLabel(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+func consistsOf(text string, of func(rune) bool) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !of(r) })
+}
 
 var keywords = strings.Fields(`use type func u8 u16 u32 u64 s8 s16 s32 s64 f32 f64 char resource own borrow record flags variant
 	enum bool string option result future stream error-context list map as from static interface tuple world import export

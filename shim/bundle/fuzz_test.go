@@ -9,7 +9,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/bundle"
 )
 
-// Whatever config a client writes, what runs is the engine, from the last two
+// Whatever config a client writes, what runs is the engine, from the last
 // mounts, without capabilities, and mounts of the user stay in the guest.
 func FuzzRewrite(f *testing.F) {
 	cases, err := filepath.Glob("testdata/rewrite/*/config.json")
@@ -39,13 +39,20 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		n := len(spec.Mounts)
-		if n < 3 || spec.Mounts[n-2].Destination != bundle.EngineDir || spec.Mounts[n-1].Destination != bundle.CodePath {
-			t.Fatalf("the last mounts are %v", spec.Mounts)
+		last := []string{bundle.ExecDir, bundle.EngineDir, bundle.CodePath}
+		if n <= len(last) {
+			t.Fatalf("the mounts are %v", spec.Mounts)
+		}
+		own := n - len(last)
+		for i, destination := range last {
+			if spec.Mounts[own+i].Destination != destination {
+				t.Fatalf("the last mounts are %v", spec.Mounts)
+			}
 		}
 		if !spec.Root.Readonly || !spec.Process.NoNewPrivileges || len(spec.Process.Capabilities.Bounding) != 0 {
 			t.Fatalf("root %+v, process %+v", spec.Root, spec.Process)
 		}
-		for _, m := range spec.Mounts[:n-2] {
+		for _, m := range spec.Mounts[:own] {
 			top, _, _ := strings.Cut(strings.TrimPrefix(m.Destination, "/"), "/")
 			switch top {
 			case "guest", "proc", "dev", "sys", "etc":

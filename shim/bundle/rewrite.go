@@ -18,6 +18,9 @@ type Container struct {
 	Engine string
 	// Code is the precompiled component, to mount at CodePath.
 	Code string
+	// Exec is the directory to mount at ExecDir: for this container only, and
+	// not below Root, where mounts of the user may be by then.
+	Exec string
 	// Process returns the arguments and environment of the engine's process
 	// for a guest that has these directories besides its root.
 	Process func(dirs []Directory) (args, env []string)
@@ -48,8 +51,9 @@ type Directory struct {
 // does not name stays: namespaces, cgroups, seccomp, user, resource limits,
 // hooks, terminal.
 //
-// The engine and the code are mounted last, so that no mount of the user and
-// no symbolic link of the image can put anything in their place.
+// The engine and the code, and the directory for the code of added processes, are
+// mounted last, so that no mount of the user can put anything in their place, whatever
+// symbolic links are in the image and in other mounts.
 func Rewrite(spec *specs.Spec, c Container) error {
 	engine, guest := splitMounts(spec.Mounts)
 	if c.Network {
@@ -68,6 +72,7 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	}
 	readonly := []string{"bind", "ro", "nosuid", "nodev"}
 	spec.Mounts = slices.Concat(engine, []specs.Mount{image}, guest, []specs.Mount{
+		{Destination: ExecDir, Type: "bind", Source: c.Exec, Options: readonly},
 		{Destination: EngineDir, Type: "bind", Source: c.Engine, Options: readonly},
 		{Destination: CodePath, Type: "bind", Source: c.Code, Options: readonly},
 	})

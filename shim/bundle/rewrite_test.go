@@ -40,7 +40,7 @@ func process(dirs []bundle.Directory) (args, env []string) {
 
 func container(rootfs string) bundle.Container {
 	return bundle.Container{
-		Root: "/bundle/engine-root", Rootfs: rootfs, Engine: "/state/engines/0123", Code: "/content/blobs/sha256/4567",
+		Root: "/bundle/engine-root", Rootfs: rootfs, Engine: "/state/engines/0123", Code: "/content/blobs/sha256/4567", Exec: "/bundle/engine-exec",
 		Process: process, Resolve: links,
 		IsDirectory: func(source string) bool {
 			return !strings.HasSuffix(source, "hosts") && !strings.HasSuffix(source, "resolv.conf") && !strings.HasSuffix(source, "/1/log")

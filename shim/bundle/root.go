@@ -11,12 +11,7 @@ import (
 // namespace the runtime may not make any.
 func MakeRoot(dir string) error {
 	for _, d := range append([]string{"", GuestDir, EngineDir, ExecDir, "/etc"}, engineDirs...) {
-		path := filepath.Join(dir, d)
-		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		// Mkdir is subject to the umask.
-		if err := os.Chmod(path, 0o755); err != nil {
+		if err := MakeDir(filepath.Join(dir, d)); err != nil {
 			return err
 		}
 	}
@@ -26,4 +21,13 @@ func MakeRoot(dir string) error {
 		}
 	}
 	return nil
+}
+
+// MakeDir makes a directory, if it is not there, that everyone may read, whatever the
+// umask is.
+func MakeDir(path string) error {
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return os.Chmod(path, 0o755)
 }

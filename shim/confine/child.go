@@ -51,6 +51,9 @@ func run(encoded []byte) error {
 	if err := dropPrivileges(); err != nil {
 		return err
 	}
+	if err := forbid(); err != nil {
+		return err
+	}
 	return fmt.Errorf("exec %s: %w", s.Args[0], unix.Exec(s.Args[0], s.Args, []string{"HOME=/"}))
 }
 

@@ -1,7 +1,7 @@
 // Package confine runs one program that reads hostile input: alone in its own
 // namespaces, in a root that holds only what it is given, without network,
-// privileges or a way to gain them, and with limits on memory, time and
-// output.
+// privileges or a way to gain them, with limits on memory, time and output, and
+// without the system calls that would be of use to who took it over only.
 //
 // The program is started in two steps, because Go cannot run code between
 // fork and exec: Command makes the calling executable start itself with

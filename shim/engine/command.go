@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -67,7 +69,22 @@ func (s Server) flags() []string {
 	}
 }
 
-// Process returns the arguments and the environment of the engine's process.
+// ErrCommand is returned for what the engine's command line has no words for.
+var ErrCommand = errors.New("the engine cannot be told")
+
+// Check returns an error that matches ErrCommand for a command that Process would
+// make another one of: the engine separates options by commas and knows no way
+// around it, and what follows one in a working directory, which an image names,
+// would be an option of the image's, such as the network of the host.
+func (c Command) Check() error {
+	if strings.Contains(c.Cwd, ",") {
+		return fmt.Errorf("%w of the working directory %q: use one without a comma", ErrCommand, c.Cwd)
+	}
+	return nil
+}
+
+// Process returns the arguments and the environment of the engine's process. c has
+// passed Check.
 //
 // The guest's environment is passed by name, with the values in the process's
 // own environment, because every user of a host may read the arguments of

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -149,4 +150,16 @@ func FuzzProcessEnv(f *testing.F) {
 			t.Fatalf("the arguments are %q", args)
 		}
 	})
+}
+
+// A working directory is all that an image may say by naming one.
+func TestCheck(t *testing.T) {
+	for cwd, ok := range map[string]bool{
+		"": true, "/data": true, "/with space=and::more": true,
+		"/data,inherit-network": false, "/,": false,
+	} {
+		if err := (engine.Command{Cwd: cwd}).Check(); (err == nil) != ok || err != nil && !errors.Is(err, engine.ErrCommand) {
+			t.Errorf("working directory %q: %v", cwd, err)
+		}
+	}
 }

@@ -20,8 +20,8 @@ const (
 	maxMessage      = 16 << 10
 
 	workPrefix = "compile-"
-	// workExpiry is how old the directory of a compilation is that nobody
-	// waits for any more.
+	// workExpiry is how long a compilation could have been over of whose
+	// directory nobody takes anything any more.
 	workExpiry = time.Hour
 )
 
@@ -71,7 +71,7 @@ func (e *Engine) Compile(ctx context.Context, c Compilation, run Runner) (code s
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return "", remove, err
 	}
-	sweep(c.Dir)
+	sweep(c.Dir, workExpiry+c.Limits.Wall)
 	work, err := os.MkdirTemp(c.Dir, workPrefix+"*")
 	if err != nil {
 		return "", remove, err
@@ -98,7 +98,23 @@ func (e *Engine) Compile(ctx context.Context, c Compilation, run Runner) (code s
 	if err := c.run(ctx, cmd, run); err != nil {
 		return "", remove, err
 	}
-	return filepath.Join(out, output), remove, nil
+	code = filepath.Join(out, output)
+	return code, remove, checkCode(code)
+}
+
+// checkCode returns an error for what is not a file: a component may have taken
+// over the compiler, and a link that it makes would lead the shim, which is not
+// confined, to files of the host, and a named pipe would keep it waiting. Nothing
+// of the compiler lives that could change it later.
+func checkCode(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("%w: the compiler made no code: %w", ErrCompile, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: the compiler made no file of code, but %s", ErrCompile, info.Mode())
+	}
+	return nil
 }
 
 // run runs the compiler, and says of one that was stopped by what.
@@ -129,16 +145,16 @@ func (c Compilation) run(ctx context.Context, cmd *exec.Cmd, run Runner) error {
 // kernel ends one that is over its limit of processor time.
 const killedStatus = 128 + 9
 
-// sweep removes what compilations left behind whose shim was killed. It is
-// only tidying: what cannot be removed now is tried again next time.
-func sweep(dir string) {
+// sweep removes what compilations of a certain age left behind whose shim was
+// killed. It is only tidying: what cannot be removed now is tried again next time.
+func sweep(dir string, age time.Duration) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > workExpiry {
+		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > age {
 			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 	}

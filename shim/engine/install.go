@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -172,13 +173,15 @@ func copyFile(target, source string) (sum []byte, err error) {
 	return h.Sum(nil), out.Chmod(0o755)
 }
 
+// replaceLink makes a link, in place of one that is there. Others may be doing the
+// same, in this process and in others.
 func replaceLink(target, path string) error {
-	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+	tmp := path + "." + rand.Text()
 	if err := os.Symlink(target, tmp); err != nil {
 		return err
 	}
-	return os.Rename(tmp, path)
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
 }

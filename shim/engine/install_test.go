@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestMain makes the test's own executable an engine that has a version.
@@ -174,19 +176,25 @@ func TestLibraryErrors(t *testing.T) {
 	}
 }
 
-func TestSweep(t *testing.T) {
-	dir := t.TempDir()
-	old := time.Now().Add(-2 * workExpiry)
-	for name, age := range map[string]time.Time{workPrefix + "old": old, workPrefix + "new": time.Now(), "other": old} {
-		path := filepath.Join(dir, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, age, age)); err != nil {
-			t.Fatal(err)
-		}
+// Given containers that are the first of a new engine, all at once, in one shim,
+// each gets it.
+func TestInstallAtOnce(t *testing.T) {
+	state := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	sweep(dir)
-	for name, want := range map[string]bool{workPrefix + "old": false, workPrefix + "new": true, "other": true} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
-			t.Errorf("%s is there: %v", name, err == nil)
-		}
+	var group errgroup.Group
+	for range 16 {
+		group.Go(func() error {
+			_, err := Install(t.Context(), state, self, "code", runDirectly)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(state, enginesDir, byFileDir, "*")); err != nil || len(left) != 1 {
+		t.Errorf("the links are %v, %v", left, err)
 	}
 }

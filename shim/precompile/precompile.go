@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/image"
 	"github.com/wasmfile/wasmfile/shim/policy"
@@ -73,7 +74,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	if err := run(ctx, o, stdout); err != nil {
-		fmt.Fprintf(stderr, "precompile %s: %v\n", o.image, err)
+		fmt.Fprintf(stderr, "precompile %s: %s\n", o.image, printable.Text(err.Error()))
 		return 1
 	}
 	return 0

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
@@ -22,10 +23,13 @@ var errNotRunning = errors.New("the container does not run")
 var errNoProgram = errors.New("nothing to run")
 
 // rpcError is an error of this shim's as the answer to a request: with the
-// code by which containerd's clients know whose fault it is, and the message
-// as it is, because people read it.
+// code by which containerd's clients know whose fault it is, and the message,
+// because people read it. What an image says in it must not act on their
+// terminals; and a message that is not UTF-8 could not be sent at all, for which
+// the server would close its connection, and containerd take the shim and all of
+// its containers for dead.
 func rpcError(err error) error {
-	return status.Error(rpcCode(err), err.Error())
+	return status.Error(rpcCode(err), printable.Text(err.Error()))
 }
 
 func rpcCode(err error) codes.Code {
@@ -33,7 +37,7 @@ func rpcCode(err error) codes.Code {
 	var format *wasm.FormatError
 	switch {
 	case errors.Is(err, errOptions), errors.Is(err, errNoProgram), errors.As(err, &noMatch), errors.As(err, &format),
-		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
+		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile), errors.Is(err, engine.ErrCommand):
 		return codes.InvalidArgument
 	case errors.Is(err, image.ErrNotListed), errors.Is(err, policy.ErrDenied):
 		return codes.PermissionDenied

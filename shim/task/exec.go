@@ -149,8 +149,8 @@ func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, insi
 		return err
 	}
 	defer unix.Close(pidfd)
-	// The bundle's directory is the container's root, read-only there only.
-	point := filepath.Join(engineRoot(g.bundle), inside)
+	// The bundle's directory is mounted in the container, read-only there only.
+	point := filepath.Join(execDir(g.bundle), filepath.Base(inside))
 	if err := os.WriteFile(point, nil, 0o444); err != nil {
 		return fmt.Errorf("make a mount point for code: %w", err)
 	}

@@ -55,21 +55,27 @@ type guest struct {
 	code map[string]string
 }
 
-// translate returns the signal to send for one that was asked for.
-func (g *guest) translate(asked unix.Signal) unix.Signal {
-	send := asked
+// translate returns the signal to send for one that was asked for, and what takes
+// back that it was, when it could not be sent.
+func (g *guest) translate(asked unix.Signal) (send unix.Signal, takeBack func()) {
 	switch {
 	case g.serves && drains(asked):
 		send = unix.SIGINT
 	case terminates(asked):
 		send = unix.SIGKILL
 	default:
-		return asked
+		return asked, func() {}
 	}
+	before := g.ask(asked)
+	return send, func() { g.ask(before) }
+}
+
+// ask notes a signal that was asked for, and returns the one before.
+func (g *guest) ask(signal unix.Signal) (before unix.Signal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.asked = asked
-	return send
+	before, g.asked = g.asked, signal
+	return before
 }
 
 // status returns the exit status to report for one of the engine's process.

@@ -9,6 +9,7 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
 	"github.com/containerd/containerd/v2/core/events"
+	"github.com/containerd/errdefs"
 	gorunc "github.com/containerd/go-runc"
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -42,7 +43,7 @@ func TestSignals(t *testing.T) {
 	}
 	for _, c := range cases {
 		g := &guest{serves: c.serves}
-		if sent := g.translate(c.asked); sent != c.sent {
+		if sent, _ := g.translate(c.asked); sent != c.sent {
 			t.Errorf("%s: %v becomes %v, not %v", c.name, c.asked, sent, c.sent)
 		}
 		if reported := g.status(c.actual); reported != c.reported {
@@ -73,6 +74,10 @@ func (r recorder) Wait(context.Context, *taskapi.WaitRequest) (*taskapi.WaitResp
 	return &taskapi.WaitResponse{ExitStatus: killedStatus}, nil
 }
 
+func (r recorder) Delete(context.Context, *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	return &taskapi.DeleteResponse{}, nil
+}
+
 func TestKillOfServerThatDoesNotDrain(t *testing.T) {
 	living := &guests{}
 	living.add("web", &guest{serves: true, drain: 10 * time.Millisecond})
@@ -91,6 +96,29 @@ func TestKillOfServerThatDoesNotDrain(t *testing.T) {
 	}
 	if exit, err := s.Wait(t.Context(), &taskapi.WaitRequest{ID: "web"}); err != nil || exit.ExitStatus != 143 {
 		t.Errorf("the exit is %v, %v", exit, err)
+	}
+}
+
+// dead is runc's service with a container that has ended.
+type dead struct{ recorder }
+
+func (dead) Kill(context.Context, *taskapi.KillRequest) (*emptypb.Empty, error) {
+	return nil, errdefs.ErrNotFound
+}
+
+// Given a guest that the kernel killed for its memory, it was not ended by a signal
+// that comes too late; one that was stays so.
+func TestKillOfTheDead(t *testing.T) {
+	for asked, want := range map[unix.Signal]uint32{0: 137, unix.SIGINT: 130} {
+		living := &guests{}
+		living.add("c", &guest{asked: asked})
+		s := newService(dead{}, living, nil)
+		if _, err := s.Kill(t.Context(), &taskapi.KillRequest{ID: "c", Signal: uint32(unix.SIGTERM)}); !errdefs.IsNotFound(err) {
+			t.Errorf("to kill it gives %v", err)
+		}
+		if exit, err := s.Wait(t.Context(), &taskapi.WaitRequest{ID: "c"}); err != nil || exit.ExitStatus != want {
+			t.Errorf("the exit is %v, %v, not %d", exit, err, want)
+		}
 	}
 }
 

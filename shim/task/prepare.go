@@ -130,6 +130,9 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err := chosen.settle(allowed, spec, found, serves); err != nil {
 		return nil, err
 	}
+	if err := chosen.command.Check(); err != nil {
+		return nil, err
+	}
 	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), d.bundle)
 	return chosen, err
 }
@@ -173,16 +176,23 @@ func usesHostNetwork(spec *specs.Spec) bool {
 // engineRoot is the directory of a bundle that is the container's root.
 func engineRoot(bundle string) string { return filepath.Join(bundle, "engine-root") }
 
+// execDir is the directory of a bundle in which the code of processes that are
+// added to the container gets its mount points.
+func execDir(bundle string) string { return filepath.Join(bundle, "engine-exec") }
+
 // rewrite writes the config that runs the engine.
 func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program) error {
 	root := engineRoot(r.Bundle)
 	if err := bundle.MakeRoot(root); err != nil {
 		return fmt.Errorf("make the root of the engine: %w", err)
 	}
+	if err := bundle.MakeDir(execDir(r.Bundle)); err != nil {
+		return fmt.Errorf("make the directory for the code of execs: %w", err)
+	}
 	rootfs := rootfsOf(r, spec)
 	addr := p.command.Server.Addr
 	container := bundle.Container{
-		Root: root, Rootfs: rootfs.path, Engine: p.engine.Dir, Code: p.code,
+		Root: root, Rootfs: rootfs.path, Engine: p.engine.Dir, Code: p.code, Exec: execDir(r.Bundle),
 		Process: p.process, Resolve: rootfs.resolve, IsDirectory: isDirectory,
 		Network:       p.settings.Network == policy.NetworkAllow,
 		NoConnections: p.serves() && p.settings.Network == policy.NetworkDeny,

@@ -99,11 +99,16 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 		return s.runc.Kill(ctx, r)
 	}
 	sent := proto.Clone(r).(*taskapi.KillRequest)
-	sent.Signal = uint32(g.translate(unix.Signal(r.Signal)))
+	signal, takeBack := g.translate(unix.Signal(r.Signal))
+	sent.Signal = uint32(signal)
 	if g.serves && drains(unix.Signal(r.Signal)) {
 		s.endAfterDrain(ctx, r, g)
 	}
-	return s.runc.Kill(ctx, sent)
+	killed, err := s.runc.Kill(ctx, sent)
+	if err != nil {
+		takeBack()
+	}
+	return killed, err
 }
 
 // endAfterDrain ends a server that still has connections when its time to
@@ -160,6 +165,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	}
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)
+		g.traps.release()
 		deleted.ExitStatus = g.status(deleted.ExitStatus)
 		g.endRun(deleted.ExitStatus, deleted.ExitedAt)
 	}

@@ -67,15 +67,15 @@ func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component st
 			err = errors.Join(err, t.close())
 		}
 	}()
-	// They live as long as the guest, not the request.
-	ctx = context.WithoutCancel(ctx)
+	// A client that does not read is waited for as long as it waits for the answer.
 	if t.to, err = fifo.OpenFifo(ctx, *stream, unix.O_WRONLY, 0); err != nil {
 		return t, fmt.Errorf("open the stream of errors: %w", err)
 	}
 	if t.keep, err = fifo.OpenFifo(ctx, *stream, unix.O_RDONLY, 0); err != nil {
 		return t, fmt.Errorf("open the stream of errors: %w", err)
 	}
-	if t.from, err = fifo.OpenFifo(ctx, t.own, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600); err != nil {
+	// The engine opens its end later.
+	if t.from, err = fifo.OpenFifo(context.WithoutCancel(ctx), t.own, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK, 0o600); err != nil {
 		return t, fmt.Errorf("make a stream of errors: %w", err)
 	}
 	*stream = t.own
@@ -141,6 +141,14 @@ func (t *trapReport) finish(status uint32) {
 	select {
 	case <-t.done:
 	case <-time.After(endWait):
+	}
+}
+
+// release ends what is still passed on of a guest that is deleted, to a client that
+// has stopped reading. It may be called for nil.
+func (t *trapReport) release() {
+	if t != nil {
+		_ = t.close() // Which copy does, too.
 	}
 }
 

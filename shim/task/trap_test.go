@@ -101,3 +101,66 @@ func TestNothingToReport(t *testing.T) {
 		report.finish(1)
 	}
 }
+
+// Given a client that has gone before it read, the container is not created for as
+// long as the shim lives.
+func TestNobodyReads(t *testing.T) {
+	dir := t.TempDir()
+	client := filepath.Join(dir, "client")
+	if err := unix.Mkfifo(client, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(chan error)
+	go func() {
+		_, err := reportTraps(ctx, &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client}, "app")
+		refused <- err
+	}()
+	cancel()
+	select {
+	case err := <-refused:
+		if err == nil {
+			t.Error("somebody reads")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it is still waited for a client that is gone")
+	}
+}
+
+// Given a client that has stopped reading, nothing is left in the shim of a guest
+// that is deleted.
+func TestClientStopsReading(t *testing.T) {
+	dir := t.TempDir()
+	client := filepath.Join(dir, "client")
+	if err := unix.Mkfifo(client, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(client, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	r := &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client}
+	report, err := reportTraps(t.Context(), r, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.OpenFile(r.Stderr, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = said.Write(make([]byte, 1<<20)) // more than two pipes hold
+		_ = said.Close()
+	}()
+	living := &guests{}
+	living.add("c", &guest{traps: report})
+	if _, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-report.done:
+	case <-time.After(10 * time.Second):
+		t.Error("its output is still passed on")
+	}
+}

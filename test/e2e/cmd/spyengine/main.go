@@ -4,11 +4,11 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -27,18 +27,7 @@ func spy() {
 	if groups, err := os.Getgroups(); err != nil || len(groups) > 0 {
 		fmt.Fprintln(os.Stderr, "groups", groups, err)
 	}
-	links, err := net.Interfaces()
-	for _, link := range links {
-		if link.Flags&net.FlagUp != 0 {
-			fmt.Fprintln(os.Stderr, "link", link.Name)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "links", err)
-	}
-	if _, err := net.Dial("tcp", "127.0.0.1:1"); err == nil {
-		fmt.Fprintln(os.Stderr, "connected")
-	}
+	escape()
 	walked := filepath.WalkDir("/", func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -61,4 +50,43 @@ func spy() {
 		fmt.Fprintln(os.Stderr, "walk:", walked)
 	}
 	fmt.Fprintln(os.Stderr, "arguments", strings.Join(os.Args[1:], " "))
+}
+
+// escape tries what would lead to the host, and tells what it could do.
+func escape() {
+	for family := range 64 {
+		if fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0); err == nil {
+			fmt.Fprintln(os.Stderr, "socket of family", family)
+			_ = syscall.Close(fd)
+		}
+	}
+	for fd := 3; fd < 1024; fd++ {
+		var info syscall.Stat_t
+		if syscall.Fstat(fd, &info) == nil && info.Mode&syscall.S_IFMT != 0 {
+			fmt.Fprintf(os.Stderr, "file %d is open\n", fd)
+		}
+	}
+	if err := syscall.Kill(-1, 0); err == nil {
+		fmt.Fprintln(os.Stderr, "can signal others")
+	}
+	if err := syscall.Setuid(0); err == nil {
+		fmt.Fprintln(os.Stderr, "became root")
+	}
+	for name, flag := range map[string]uintptr{"user": syscall.CLONE_NEWUSER, "mount": syscall.CLONE_NEWNS, "network": syscall.CLONE_NEWNET} {
+		attr := &os.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: flag}}
+		if process, err := os.StartProcess("/engine/wasmtime", []string{"wasmtime", "--version"}, attr); err == nil {
+			_, _ = process.Wait()
+			fmt.Fprintln(os.Stderr, "made a namespace:", name)
+		}
+	}
+	if err := syscall.Unshare(syscall.CLONE_NEWUSER); err == nil {
+		fmt.Fprintln(os.Stderr, "left its user namespace")
+	}
+	const sessionKeyring, describe = ^uintptr(2), 6
+	if _, _, errno := syscall.Syscall6(syscall.SYS_KEYCTL, describe, sessionKeyring, 0, 0, 0, 0); errno == 0 {
+		fmt.Fprintln(os.Stderr, "has keys of whoever started it")
+	}
+	if _, _, errno := syscall.Syscall(syscall.SYS_PTRACE, syscall.PTRACE_TRACEME, 0, 0); errno == 0 {
+		fmt.Fprintln(os.Stderr, "can trace")
+	}
 }

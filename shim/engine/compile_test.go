@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/confine"
+)
+
+// compileWith compiles by something else than the engine, which is given the
+// directory that the engine could write to.
+func compileWith(t *testing.T, c Compilation, compiler func(out string) error) (code string, err error) {
+	t.Helper()
+	code, remove, err := (&Engine{Dir: t.TempDir()}).Compile(t.Context(), c, func(_ context.Context, cmd *exec.Cmd) (int, error) {
+		var spec confine.Spec
+		if err := json.Unmarshal([]byte(cmd.Args[2]), &spec); err != nil {
+			return 0, err
+		}
+		for _, m := range spec.Mounts {
+			if m.Writable {
+				return 0, compiler(m.Source)
+			}
+		}
+		return 0, errors.New("there is nowhere to write to")
+	})
+	t.Cleanup(func() {
+		if err := remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return code, err
+}
+
+// Given a component that has taken over its compiler, what that makes in place of
+// code leads the shim nowhere, and does not keep it waiting.
+func TestHostileCode(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const name = "component.cwasm"
+	for what, c := range map[string]struct {
+		make func(out string) error
+		ok   bool
+	}{
+		"code":               {func(out string) error { return os.WriteFile(filepath.Join(out, name), []byte("code"), 0o600) }, true},
+		"a link to a secret": {func(out string) error { return os.Symlink(secret, filepath.Join(out, name)) }, false},
+		"an endless device":  {func(out string) error { return os.Symlink("/dev/zero", filepath.Join(out, name)) }, false},
+		"a named pipe":       {func(out string) error { return unix.Mkfifo(filepath.Join(out, name), 0o644) }, false},
+		"a directory":        {func(out string) error { return os.Mkdir(filepath.Join(out, name), 0o755) }, false},
+		"nothing":            {func(string) error { return nil }, false},
+	} {
+		code, err := compileWith(t, Compilation{Dir: t.TempDir(), Limits: DefaultCompileLimits()}, c.make)
+		if c.ok && (err != nil || filepath.Base(code) != name) || !c.ok && !errors.Is(err, ErrCompile) {
+			t.Errorf("%s gives %q, %v", what, code, err)
+		}
+	}
+}
+
+// What shims that were killed left of compilations is removed, and nothing that may
+// still be compiled, however long the administrator lets it take.
+func TestSweep(t *testing.T) {
+	c := Compilation{Dir: t.TempDir(), Limits: CompileLimits{Wall: 3 * time.Hour}}
+	old := time.Now().Add(-workExpiry - c.Limits.Wall - time.Minute)
+	slow := time.Now().Add(-workExpiry - time.Minute)
+	for name, age := range map[string]time.Time{workPrefix + "old": old, workPrefix + "slow": slow, "other": old} {
+		path := filepath.Join(c.Dir, name)
+		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, age, age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = compileWith(t, c, func(string) error { return nil })
+	for name, want := range map[string]bool{workPrefix + "old": false, workPrefix + "slow": true, "other": true} {
+		if _, err := os.Lstat(filepath.Join(c.Dir, name)); (err == nil) != want {
+			t.Errorf("%s is there: %v", name, err == nil)
+		}
+	}
+}
