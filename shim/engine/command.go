@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -43,6 +45,18 @@ type Command struct {
 	Server Server
 }
 
+// ErrCommand is returned for what the engine's command line cannot say.
+var ErrCommand = errors.New("the engine cannot be told")
+
+// Check returns an error that matches ErrCommand for a command of which Process
+// could not make arguments: a comma separates options, and nothing quotes one.
+func (c Command) Check() error {
+	if strings.Contains(c.Cwd, ",") {
+		return fmt.Errorf("%w a working directory with a comma: %q", ErrCommand, c.Cwd)
+	}
+	return nil
+}
+
 // Preopen is a directory of the container that the guest has under a name.
 type Preopen struct {
 	Dir, Name string
@@ -67,7 +81,8 @@ func (s Server) flags() []string {
 	}
 }
 
-// Process returns the arguments and the environment of the engine's process.
+// Process returns the arguments and the environment of the engine's process
+// for a command that has passed Check.
 //
 // The guest's environment is passed by name, with the values in the process's
 // own environment, because every user of a host may read the arguments of
@@ -103,7 +118,7 @@ func (e *Engine) Process(c Command) (args, env []string) {
 		return append(args, c.Code), env
 	}
 	if len(c.Args) > 0 {
-		args = append(args, "--argv0", c.Args[0])
+		args = append(args, "--argv0="+c.Args[0])
 	}
 	return append(args, c.start()...), env
 }
@@ -123,7 +138,7 @@ func (c Command) start() []string {
 	if c.Component && !strings.Contains(call, "(") {
 		call, rest = call+"("+strings.Join(rest, ", ")+")", nil
 	}
-	return append([]string{"--invoke", call, c.Code}, rest...)
+	return append([]string{"--invoke=" + call, c.Code}, rest...)
 }
 
 // program is the beginning of every command line. The dynamic linker is named
@@ -160,9 +175,9 @@ func passEnv(variables []string) (flags, env []string) {
 		switch {
 		case name == "" || !ok || last[name] != i:
 		case actsOnEngine(name):
-			flags = append(flags, "--env", v)
+			flags = append(flags, "--env="+v)
 		default:
-			flags = append(flags, "--env", name)
+			flags = append(flags, "--env="+name)
 			env = append(env, v)
 		}
 	}

@@ -33,7 +33,7 @@ func rpcCode(err error) codes.Code {
 	var format *wasm.FormatError
 	switch {
 	case errors.Is(err, errOptions), errors.Is(err, errNoProgram), errors.As(err, &noMatch), errors.As(err, &format),
-		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile):
+		errors.Is(err, artifact.ErrInvalid), errors.Is(err, bundle.ErrInvalid), errors.Is(err, engine.ErrCompile), errors.Is(err, engine.ErrCommand):
 		return codes.InvalidArgument
 	case errors.Is(err, image.ErrNotListed), errors.Is(err, policy.ErrDenied):
 		return codes.PermissionDenied

@@ -126,6 +126,9 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
 		Func: entry.Func, Component: component.Component,
 	}}
+	if err := chosen.command.Check(); err != nil {
+		return nil, err
+	}
 	serves := component.HTTP && entry.Func == ""
 	if err := chosen.settle(allowed, spec, found, serves); err != nil {
 		return nil, err
