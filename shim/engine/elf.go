@@ -93,6 +93,10 @@ type machine struct {
 
 func readELF(path string) (m machine, interpreter string, needed []need, err error) {
 	f, err := elf.Open(path)
+	var format *elf.FormatError
+	if errors.As(err, &format) {
+		return machine{}, "", nil, fmt.Errorf("%w: %s is no ELF executable, but a script perhaps: name the executable that it starts", ErrUnsupported, path)
+	}
 	if err != nil {
 		return machine{}, "", nil, fmt.Errorf("read ELF file %s: %w", path, err)
 	}

@@ -90,6 +90,19 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+// TestInstallScript: given a script that starts wasmtime, as pip installs one,
+// the error says what to name instead.
+func TestInstallScript(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "wasmtime")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho wasmtime 49.0.0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Install(t.Context(), t.TempDir(), script, "code", runDirectly)
+	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), script) || !strings.Contains(err.Error(), "a script perhaps") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestInstallRepairs(t *testing.T) {
 	state := t.TempDir()
 	self, err := os.Executable()
