@@ -99,7 +99,7 @@ func TestNamesLikeFlags(t *testing.T) {
 // TestNothingToStart: given a module and a component that only export what can be
 // called, each client says so, where the engine would end with success.
 func TestNothingToStart(t *testing.T) {
-	module := "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x04\x01\x02\x00\x0b"
+	const module = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x04\x01\x02\x00\x0b"
 	for _, content := range []string{module, string(guest(t, "add"))} {
 		ref := publishDir(t, unique("library"), write(t, map[string]string{
 			"guest.wasm": content, "Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
@@ -107,6 +107,23 @@ func TestNothingToStart(t *testing.T) {
 		for _, client := range clients {
 			client.pull(t, ref)
 			fails(t, []string{"guest.wasm has no start of its own", "guest.wasm#FUNC"}, client.run(ref, nil)...)
+		}
+	}
+}
+
+// TestCannotStart: given a module that imports what nobody provides, each client's
+// last line says so.
+func TestCannotStart(t *testing.T) {
+	const module = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02\x0d\x01\x03env\x05abort\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x01\x0a\x04\x01\x02\x00\x0b"
+	ref := publishDir(t, unique("imports"), write(t, map[string]string{
+		"guest.wasm": module, "Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+	}))
+	for _, client := range clients {
+		client.pull(t, ref)
+		r := try(t, client.run(ref, nil)...)
+		const want = "\nwasmfile: component guest.wasm cannot be started: unknown import: `env::abort` has not been defined\n"
+		if r.code != 1 || !strings.HasSuffix(r.stderr, want) {
+			t.Errorf("%s: exit code %d, %q", client.name, r.code, r.stderr)
 		}
 	}
 }
