@@ -119,7 +119,7 @@ sandbox-down: ## Stop exactly what sandbox-up started
 	@$(SANDBOX) down
 
 .PHONY: sandbox-env
-sandbox-env: ## Print shell exports: eval "$$(make -s sandbox-env)"
+sandbox-env: ## Print shell exports, for the shell to evaluate
 	@$(SANDBOX) env
 
 .PHONY: sandbox-status

@@ -18,7 +18,7 @@ flags are those of nerdctl run, and so is the container: nerdctl ps, logs, stop,
 rm, inspect and stats work on it. The exit code is that of the guest.
 
 With several components, ENTRYPOINT or --entrypoint names the one to run. A
-component that handles HTTP requests is served on the first EXPOSEd port, or
+component that handles HTTP requests is served on the lowest EXPOSEd port, or
 8080.`,
 		Example: `  nerdctl wasm run --rm registry.example/hello
   nerdctl wasm run --rm -i -v "$PWD:/work:ro" registry.example/tools wc /work/file < input

@@ -51,6 +51,8 @@ func (w *walker) module(r *reader, depth int) *shape {
 			w.moduleImports(&section, depth)
 		case moduleExport:
 			w.moduleExports(&section, depth, exported)
+		case moduleStart:
+			w.starts = w.starts || depth == 0
 		case moduleFunction:
 			functions = countOf(&section, section.end)
 			for range functions {

@@ -54,6 +54,7 @@ func Parse(r io.ReaderAt, size int64) (info *Info, err error) {
 		Imports:   slices.Sorted(maps.Keys(w.imports)),
 		Exports:   slices.Sorted(maps.Keys(w.exports)),
 		DebugSize: w.debugSize,
+		starts:    w.starts,
 	}
 	info.WASI = w.wasi(info)
 	info.Functions, info.hidden = exported.list()
@@ -69,6 +70,7 @@ type walker struct {
 	defined          int // instances and nested components
 	nameBytes        int
 	debugSize        int64
+	starts           bool
 }
 
 // binary reads one module or component, to the end of r, and returns what it

@@ -81,6 +81,12 @@ var (
 		section(7, []byte{1, 2, 3, 4}), // types are not read
 		section(11, list(instanceExport("wasi:cli/run@0.2.3"))),
 	)
+	starting = module(
+		section(1, list([]byte{0x60, 0, 0})),
+		section(3, list([]byte{0})),
+		section(8, []byte{0}),
+		section(10, list(cat(uint32LEB(2), []byte{0, 0x0b}))),
+	)
 	server    = component(section(11, list(instanceExport("wasi:http/incoming-handler@0.2.0"))))
 	newServer = component(section(11, list(instanceExport("wasi:http/handler@0.3.0"))))
 	library   = component(section(11, list(
@@ -107,6 +113,8 @@ func TestParse(t *testing.T) {
 			wasm.Info{Kind: wasm.KindModule, WASI: 1, Imports: []string{"env", "wasi_snapshot_preview1"}, Exports: []string{"_start", "memory"}, DebugSize: 8},
 			true, false,
 		},
+		{"a module with a start section", starting, wasm.Info{Kind: wasm.KindModule}, true, false},
+		{"that of a nested module", component(section(1, starting)), wasm.Info{Kind: wasm.KindComponent, WASI: 2}, false, false},
 		{
 			"a component with nested ones", cli,
 			wasm.Info{Kind: wasm.KindComponent, WASI: 2, Imports: []string{"wasi:cli/exit@0.2.3", "wasi:cli/stdout@0.2.3"}, Exports: []string{"wasi:cli/run@0.2.3"}, DebugSize: 25},

@@ -62,6 +62,9 @@ type Info struct {
 
 	// hidden says that Functions may not be all.
 	hidden bool
+	// starts says that a module names a function which runs when it is
+	// instantiated.
+	starts bool
 }
 
 // magic begins every WebAssembly binary.
@@ -77,11 +80,11 @@ func (i *Info) ServesHTTP() bool {
 		(i.exportsInterface("wasi:http/incoming-handler", "0.2") || i.exportsInterface("wasi:http/handler", "0.3"))
 }
 
-// RunsAsCommand reports whether the binary has a start of its own: _start of
-// a module, wasi:cli/run of a component.
+// RunsAsCommand reports whether the binary has a start of its own: _start or a
+// start section of a module, wasi:cli/run of a component.
 func (i *Info) RunsAsCommand() bool {
 	if i.Kind == KindModule {
-		return slices.Contains(i.Exports, "_start")
+		return i.starts || slices.Contains(i.Exports, "_start")
 	}
 	return i.exportsInterface("wasi:cli/run", "")
 }

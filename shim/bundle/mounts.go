@@ -34,25 +34,31 @@ var resolverFiles = []string{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
 // use them; a WASI guest has nothing to do with them.
 var engineDirs = []string{"/proc", "/dev", "/sys"}
 
-// terminationLog is a file in which Kubernetes lets a container leave a message
-// for people. It is for the guest, wherever it is; this is its default place.
-const terminationLog = "/dev/termination-log"
+// sharedMemory is what container engines bind from the host, or from a pod's
+// directory, for native programs.
+var sharedMemory = []string{"/dev/shm", "/dev/mqueue"}
+
+// runOptions are those of the tmpfs at /run that containerd puts into every
+// config. One with others is what somebody asked for.
+var runOptions = []string{"nosuid", "strictatime", "mode=755", "size=65536k"}
 
 // splitMounts divides a container's mounts into those that stay where they
-// are, for the engine, and those that the guest is to see. The tmpfs at /run
-// that containerd adds to every config, and the init of --init, are for native
-// programs: they are left out.
+// are, for the engine, and those that the guest is to see. containerd's own
+// tmpfs at /run, and the init of --init, are for native programs: they are left
+// out.
 func splitMounts(mounts []specs.Mount) (engine, guest []specs.Mount) {
 	for _, m := range mounts {
 		m.Destination = path.Clean("/" + m.Destination)
 		switch {
-		case m.Destination == terminationLog && isBind(m):
+		case isBind(m) && strings.HasPrefix(m.Destination, "/dev/") && !slices.Contains(sharedMemory, m.Destination):
+			// Somebody's own, such as the file for Kubernetes' message of
+			// termination, which is below /dev by default.
 			guest = append(guest, m)
 		case slices.ContainsFunc(engineDirs, func(dir string) bool { return within(dir, m.Destination) }):
 			engine = append(engine, m)
 		case slices.Contains(resolverFiles, m.Destination):
 			engine = append(engine, m)
-		case m.Destination == "/run" && m.Type == "tmpfs":
+		case m.Destination == "/run" && m.Type == "tmpfs" && slices.Equal(m.Options, runOptions):
 		case slices.Contains(initPrograms, m.Destination):
 		default:
 			guest = append(guest, m)

@@ -41,10 +41,11 @@ const (
 	labelSeal = "io.github.wasmfile.code.seal."
 
 	// labelStart is the label of a Wasm blob that says how it starts, so
-	// that it is parsed once: startCommand or startHTTP.
+	// that it is parsed once: startCommand, startHTTP or startNone.
 	labelStart   = "io.github.wasmfile.wasm.start"
 	startCommand = "command"
 	startHTTP    = "http"
+	startNone    = "none"
 
 	// labelCodeOf is the label of code: the digest of its component.
 	labelCodeOf = "io.github.wasmfile.code.of"
@@ -85,6 +86,9 @@ type Component struct {
 	Component bool
 	// HTTP says that it handles HTTP requests and has no start of its own.
 	HTTP bool
+	// Library says that it neither has a start of its own nor handles HTTP:
+	// only its exports can be called.
+	Library bool
 
 	labels map[string]string
 }
@@ -98,7 +102,7 @@ func (c *Cache) Inspect(ctx context.Context, layer ocispec.Descriptor, scratch s
 		return nil, err
 	}
 	if start, kind := found.labels[labelStart], found.labels[artifact.AnnotationKind]; start != "" && kind != "" {
-		found.Component, found.HTTP = kind == string(wasm.KindComponent), start == startHTTP
+		found.Component, found.HTTP, found.Library = kind == string(wasm.KindComponent), start == startHTTP, start == startNone
 		return found, nil
 	}
 	file, err := c.Blobs.File(ctx, layer, scratch)
@@ -109,7 +113,9 @@ func (c *Cache) Inspect(ctx context.Context, layer ocispec.Descriptor, scratch s
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", artifact.Name(layer), err)
 	}
-	found.Component, found.HTTP = info.Kind == wasm.KindComponent, info.ServesHTTP() && !info.RunsAsCommand()
+	found.Component = info.Kind == wasm.KindComponent
+	found.HTTP = info.ServesHTTP() && !info.RunsAsCommand()
+	found.Library = !info.ServesHTTP() && !info.RunsAsCommand()
 	return found, nil
 }
 
@@ -278,6 +284,9 @@ func (c *Cache) relabel(ctx context.Context, component *Component, variant strin
 	}
 	if component.HTTP {
 		labels[labelStart] = startHTTP
+	}
+	if component.Library {
+		labels[labelStart] = startNone
 	}
 	if component.Component {
 		labels[artifact.AnnotationKind] = string(wasm.KindComponent)

@@ -45,6 +45,20 @@ type Command struct {
 	Server Server
 }
 
+// ErrCommand is returned for what the engine's command line cannot say.
+var ErrCommand = errors.New("the engine cannot be told")
+
+// Check returns an error that matches ErrCommand for a command that Process would
+// make another one of: a comma separates the engine's options, nothing quotes one,
+// and what follows it in a working directory, which an image names, would be an
+// option of the image's, such as the network of the host.
+func (c Command) Check() error {
+	if strings.Contains(c.Cwd, ",") {
+		return fmt.Errorf("%w of a working directory with a comma, %q: use another one", ErrCommand, c.Cwd)
+	}
+	return nil
+}
+
 // Preopen is a directory of the container that the guest has under a name.
 type Preopen struct {
 	Dir, Name string
@@ -69,22 +83,8 @@ func (s Server) flags() []string {
 	}
 }
 
-// ErrCommand is returned for what the engine's command line has no words for.
-var ErrCommand = errors.New("the engine cannot be told")
-
-// Check returns an error that matches ErrCommand for a command that Process would
-// make another one of: the engine separates options by commas and knows no way
-// around it, and what follows one in a working directory, which an image names,
-// would be an option of the image's, such as the network of the host.
-func (c Command) Check() error {
-	if strings.Contains(c.Cwd, ",") {
-		return fmt.Errorf("%w of the working directory %q: use one without a comma", ErrCommand, c.Cwd)
-	}
-	return nil
-}
-
-// Process returns the arguments and the environment of the engine's process. c has
-// passed Check.
+// Process returns the arguments and the environment of the engine's process
+// for a command that has passed Check.
 //
 // The guest's environment is passed by name, with the values in the process's
 // own environment, because every user of a host may read the arguments of
@@ -120,7 +120,7 @@ func (e *Engine) Process(c Command) (args, env []string) {
 		return append(args, c.Code), env
 	}
 	if len(c.Args) > 0 {
-		args = append(args, "--argv0", c.Args[0])
+		args = append(args, "--argv0="+c.Args[0])
 	}
 	return append(args, c.start()...), env
 }
@@ -140,7 +140,7 @@ func (c Command) start() []string {
 	if c.Component && !strings.Contains(call, "(") {
 		call, rest = call+"("+strings.Join(rest, ", ")+")", nil
 	}
-	return append([]string{"--invoke", call, c.Code}, rest...)
+	return append([]string{"--invoke=" + call, c.Code}, rest...)
 }
 
 // program is the beginning of every command line. The dynamic linker is named
@@ -177,9 +177,9 @@ func passEnv(variables []string) (flags, env []string) {
 		switch {
 		case name == "" || !ok || last[name] != i:
 		case actsOnEngine(name):
-			flags = append(flags, "--env", v)
+			flags = append(flags, "--env="+v)
 		default:
-			flags = append(flags, "--env", name)
+			flags = append(flags, "--env="+name)
 			env = append(env, v)
 		}
 	}

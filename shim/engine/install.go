@@ -89,6 +89,10 @@ func open(dir string) (*Engine, error) {
 }
 
 func install(ctx context.Context, state, executable, codeName string, run Runner) (_ *Engine, err error) {
+	needed, err := findLibraries(executable)
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{}
 	if e.Version, err = version(ctx, executable, run); err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func install(ctx context.Context, state, executable, codeName string, run Runner
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	if err := e.populate(tmp, executable, codeName); err != nil {
+	if err := e.populate(tmp, executable, needed, codeName); err != nil {
 		return nil, err
 	}
 	e.Dir = filepath.Join(parent, e.Digest)
@@ -119,12 +123,9 @@ func install(ctx context.Context, state, executable, codeName string, run Runner
 	return e, os.Rename(tmp, e.Dir)
 }
 
-// populate fills an engine's directory and computes its digest.
-func (e *Engine) populate(dir, executable, codeName string) error {
-	needed, err := findLibraries(executable)
-	if err != nil {
-		return err
-	}
+// populate fills an engine's directory with the executable and what it needs,
+// and computes its digest.
+func (e *Engine) populate(dir, executable string, needed *closure, codeName string) error {
 	files := append([]library{{name: programName, path: executable}}, needed.libraries...)
 	if e.Interpreter = needed.interpreter.name; e.Interpreter != "" {
 		files = append(files, needed.interpreter)

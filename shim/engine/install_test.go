@@ -92,6 +92,25 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+// TestInstallNoExecutable: given a script that starts wasmtime, as pip installs
+// one, or a part of an executable, the error says what it may be.
+func TestInstallNoExecutable(t *testing.T) {
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"#!/bin/sh\necho wasmtime 49.0.0\n", string(self[:1000])} {
+		file := filepath.Join(t.TempDir(), "wasmtime")
+		if err := os.WriteFile(file, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Install(t.Context(), t.TempDir(), file, "code", runDirectly)
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "a script perhaps") {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}
+
 func TestInstallRepairs(t *testing.T) {
 	state := t.TempDir()
 	self, err := os.Executable()

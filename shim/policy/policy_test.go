@@ -56,7 +56,7 @@ func TestSettings(t *testing.T) {
 		{"a command in a pod", &Policy{}, Container{InPod: true}, "", NetworkAllow, [3]uint64{128, 1024, 1}},
 		{
 			"what annotations ask for", &Policy{},
-			Container{Serves: true, Annotations: annotations("memory=64MiB http.timeout=1500ms network=allow http.requests=2 http.connections=3 http.reuse=4")},
+			Container{Serves: true, Annotations: annotations("memory=64MiB http.timeout=1500ms network=allow http.requests=2 http.connections=3 http.reuse=4 http.addr=[::]:80 layers=[] manifest={}")},
 			"-W max-memory-size=67108864 -W timeout=1500ms", NetworkAllow,
 			[3]uint64{2, 3, 4},
 		},
@@ -121,6 +121,7 @@ func TestDenied(t *testing.T) {
 		"engine-config=gc":                    "small, standard",
 		"engine-config=small memory=1GiB":     "administrator",
 		"engine-config=small http.timeout=3s": "administrator",
+		"memmory=64MiB":                       "memory, network",
 		"egress=example.com:443":              "NetworkPolicy",
 		"egress=example.com:443 engine-config=nothing": "egress",
 	}

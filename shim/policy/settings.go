@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 )
 
@@ -100,11 +102,15 @@ var settings = map[string]setting{
 const serverMemory = 256 << 20
 
 // Settings decides what a container gets. It returns an error that matches
-// ErrDenied for an annotation that asks for what it cannot have.
+// ErrDenied for an annotation that asks for what it cannot have, or that is not
+// known: a limit whose name has a typo would be none.
 func (p *Policy) Settings(c Container) (Settings, error) {
 	if _, ok := c.Annotations[annotationEgress]; ok {
 		return Settings{}, fmt.Errorf("%w %s: the engine cannot keep a guest to a list of addresses: filter the container's network instead, "+
 			"by a NetworkPolicy or a firewall, and remove the annotation", ErrDenied, annotationEgress)
+	}
+	if err := checkNames(c.Annotations); err != nil {
+		return Settings{}, err
 	}
 	d := decision{policy: p, annotations: c.Annotations}
 	options := d.engine()
@@ -129,6 +135,29 @@ func (p *Policy) Settings(c Container) (Settings, error) {
 		Reuse:       d.number(settingReuse, 0, unlimited),
 	}
 	return s, d.err
+}
+
+// checkNames returns an error for the first annotation that nobody reads.
+func checkNames(annotations map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		setting, ours := strings.CutPrefix(name, Prefix)
+		switch name {
+		case bundle.AnnotationHTTPAddr, artifact.AnnotationLayers, artifact.AnnotationManifest:
+			continue
+		}
+		if _, known := settings[setting]; ours && !known {
+			return fmt.Errorf("%w %s is not known: known are %s", ErrDenied, name, strings.Join(knownNames(), ", "))
+		}
+	}
+	return nil
+}
+
+// knownNames are the annotations by which a container can ask for something,
+// without their prefix.
+func knownNames() []string {
+	names := append(slices.Collect(maps.Keys(settings)), strings.TrimPrefix(bundle.AnnotationHTTPAddr, Prefix))
+	slices.Sort(names)
+	return names
 }
 
 func usualNetwork(c Container) Network {

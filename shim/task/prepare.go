@@ -121,6 +121,9 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err != nil {
 		return nil, err
 	}
+	if component.Library && entry.Func == "" {
+		return nil, fmt.Errorf("%w: %s has no start of its own, and does not handle HTTP: call an export of it as %[2]s#FUNC", errNoProgram, artifact.Name(entry.Layer))
+	}
 	chosen := &program{name: artifact.Name(entry.Layer), digest: entry.Layer.Digest, engine: cache.Engine, command: engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,

@@ -84,7 +84,7 @@ func TestRPCError(t *testing.T) {
 			t.Errorf("%v becomes %v %q", err, got.Code(), got.Message())
 		}
 	}
-	for _, err := range []error{&artifact.NoMatchError{}, bundle.ErrInvalid, artifact.ErrInvalid, engine.ErrCommand, errOptions} {
+	for _, err := range []error{&artifact.NoMatchError{}, bundle.ErrInvalid, engine.ErrCommand, artifact.ErrInvalid, errOptions} {
 		if got := rpcCode(err); got != codes.InvalidArgument {
 			t.Errorf("%v becomes %v", err, got)
 		}

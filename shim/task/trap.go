@@ -31,8 +31,8 @@ const (
 )
 
 // trapReport stands between a command's standard error, or its terminal, and
-// the client that reads it, and adds one line when the guest has trapped: what
-// trapped, and where. The engine itself says so in a dozen lines.
+// the client that reads it, and adds one line when the guest has trapped, or could
+// not be started: what, where and why. The engine itself says so in a dozen lines.
 type trapReport struct {
 	// component is the name by which the line calls the guest.
 	component string
@@ -110,7 +110,7 @@ func (t *trapReport) copy() {
 	}
 	select {
 	case status := <-t.status:
-		if line := describeTrap(t.tail, t.component); status != 0 && line != "" {
+		if line := describeEnd(t.tail, t.component); status != 0 && line != "" {
 			_, _ = io.WriteString(t.to, line+t.newline)
 		}
 	case <-time.After(endWait):
@@ -165,9 +165,46 @@ func (t *trapReport) abandon() {
 var (
 	trapFrame = regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
 	trapCause = regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`)
+	numbered  = regexp.MustCompile(`^\d+: `)
 )
 
-const backtraceHeader = "error while executing at wasm backtrace:"
+const (
+	backtraceHeader = "error while executing at wasm backtrace:"
+	failureHeader   = "Error: failed to run main module "
+	causesHeader    = "\n\nCaused by:\n"
+)
+
+// describeEnd makes one line of what the engine says of a guest that trapped, or
+// that it could not start. It is empty when the engine says nothing of either.
+func describeEnd(said []byte, component string) string {
+	if line := describeTrap(said, component); line != "" {
+		return line
+	}
+	return describeFailure(strings.ReplaceAll(string(said), "\r", ""), component)
+}
+
+// describeFailure makes one line of the causes for which the engine could not
+// start a guest, until an empty line, but for the one that only names the file of
+// the code.
+func describeFailure(said, component string) string {
+	begin := strings.LastIndex(said, failureHeader)
+	if begin < 0 {
+		return ""
+	}
+	_, report, ok := strings.Cut(said[begin:], causesHeader)
+	if !ok {
+		return ""
+	}
+	report, _, _ = strings.Cut(report, "\n\n")
+	var causes []string
+	for line := range strings.Lines(report) {
+		line = numbered.ReplaceAllString(strings.TrimSpace(line), "")
+		if !strings.HasPrefix(line, "failed to instantiate ") {
+			causes = append(causes, line)
+		}
+	}
+	return fmt.Sprintf("wasmfile: component %s cannot be started: %s", component, strings.Join(causes, ": "))
+}
 
 // describeTrap makes one line of what the engine says of a trap: a backtrace,
 // whose first frame is where, and the causes, until an empty line. It is empty

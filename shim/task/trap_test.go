@@ -28,15 +28,20 @@ Stack backtrace:
    0: <unknown>
 `
 
-func TestDescribeTrap(t *testing.T) {
+func TestDescribeEnd(t *testing.T) {
+	const failed = "Error: failed to run main module `/engine/component.cwasm`\n\nCaused by:\n"
 	cases := map[string]string{
+		failed + "    no func export named `f` found\n\n": "wasmfile: component app cannot be started: no func export named `f` found",
+		failed + "    0: failed to instantiate \"/engine/component.cwasm\"\n    1: unknown import: `env::abort` has not been defined\n\nStack backtrace:\n   0: x\n": "wasmfile: component app cannot be started: unknown import: `env::abort` has not been defined",
+		strings.ReplaceAll(failed, "\n", "\r\n") + "    0: component imports instance `a:b/c`\r\n    1: function implementation is missing\r\n\r\n":                  "wasmfile: component app cannot be started: component imports instance `a:b/c`: function implementation is missing",
+		failed[:60]:                         "",
 		"":                                  "",
 		"panic: something of the guest's\n": "",
 		overflow:                            "wasmfile: component app trapped in inner at 0x3f: memory fault at wasm address 0x10000 in linear memory of size 0x10000: out of bounds memory access",
 		"    1: error while executing at wasm backtrace:\n    0:     0x2b - Main!<wasm function 0>\n    2: wasm trap: wasm `unreachable` instruction executed\n": "wasmfile: component app trapped in Main!<wasm function 0> at 0x2b: wasm `unreachable` instruction executed",
 	}
 	for said, want := range cases {
-		if got := describeTrap([]byte(said), "app"); got != want {
+		if got := describeEnd([]byte(said), "app"); got != want {
 			t.Errorf("%q becomes %q, not %q", said, got, want)
 		}
 	}

@@ -124,3 +124,29 @@ func TestPodVolumes(t *testing.T) {
 	eventually(t, 20*time.Second, "the second version", func() bool { return logs() == "colour = 'blue'\ncolour = 'green'" })
 	p.do("stop", "--timeout", "0", id)
 }
+
+// TestPodOfArtifactWithFiles: given an artifact that has files besides its
+// component, the CRI does not unpack them, which the documentation says, and a pod
+// has them once it was pulled into Kubernetes' namespace by what does.
+func TestPodOfArtifactWithFiles(t *testing.T) {
+	for _, pull := range [][]string{
+		{"nerdctl", "--namespace", "k8s.io", "wasm", "pull", "-q"},
+		{"ctr", "--namespace", "k8s.io", "images", "pull", "--local", "--plain-http", "--platform", "wasip2/wasm"},
+	} {
+		ref := publishDir(t, unique("files"), write(t, map[string]string{
+			"guest.wasm": string(guest(t, "probe.component")), "motd": unique("hello"),
+			"Wasmfile": "FROM scratch\nCOPY motd /srv/motd\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+		}))
+		p := newPod(t)
+		p.do("pull", ref)
+		config := p.write("files.json", object{
+			"metadata": object{"name": "files"}, "image": object{"image": ref}, "args": []string{"read", "/srv/motd"}, "log_path": "files.log", "linux": object{},
+		})
+		create := []string{"crictl", "create", "--no-pull", p.id, config, p.file}
+		fails(t, []string{"parent snapshot", "does not exist"}, create...)
+		must(t, append(pull, ref)...)
+		id := must(t, create...)
+		p.do("start", id)
+		eventually(t, 20*time.Second, "the file", func() bool { return strings.HasPrefix(p.do("logs", id), "hello") })
+	}
+}

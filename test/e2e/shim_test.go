@@ -81,3 +81,63 @@ func TestShimErrors(t *testing.T) {
 	defer try(t, "docker", "rm", "-f", name)
 	fails(t, []string{"exec"}, "docker", "exec", name, "sh")
 }
+
+// TestNamesLikeFlags: given an entrypoint and a variable that begin as flags of
+// the engine do, they are the guest's.
+func TestNamesLikeFlags(t *testing.T) {
+	ref := probe(t, "module")
+	must(t, "docker", "pull", "-q", "--platform", platform(ref), ref)
+	run := []string{"docker", "run", "--rm", "--runtime", runtimeName, "--platform", platform(ref), "-e", "-C=x", "--entrypoint", "--help", ref}
+	if out := must(t, append(run, "args", "a")...); out != "a" {
+		t.Errorf("the arguments are %q", out)
+	}
+	if out := must(t, append(run, "env", "-C")...); out != "x" {
+		t.Errorf("the variable is %q", out)
+	}
+}
+
+// TestNothingToStart: given a module and a component that only export what can be
+// called, each client says so, where the engine would end with success.
+func TestNothingToStart(t *testing.T) {
+	const module = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x04\x01\x02\x00\x0b"
+	for _, content := range []string{module, string(guest(t, "add"))} {
+		ref := publishDir(t, unique("library"), write(t, map[string]string{
+			"guest.wasm": content, "Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+		}))
+		for _, client := range clients {
+			client.pull(t, ref)
+			fails(t, []string{"guest.wasm has no start of its own", "guest.wasm#FUNC"}, client.run(ref, nil)...)
+		}
+	}
+}
+
+// TestCannotStart: given a module that imports what nobody provides, each client's
+// last line says so.
+func TestCannotStart(t *testing.T) {
+	const module = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x02\x0d\x01\x03env\x05abort\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x01\x0a\x04\x01\x02\x00\x0b"
+	ref := publishDir(t, unique("imports"), write(t, map[string]string{
+		"guest.wasm": module, "Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+	}))
+	for _, client := range clients {
+		client.pull(t, ref)
+		r := try(t, client.run(ref, nil)...)
+		const want = "\nwasmfile: component guest.wasm cannot be started: unknown import: `env::abort` has not been defined\n"
+		if r.code != 1 || !strings.HasSuffix(r.stderr, want) {
+			t.Errorf("%s: exit code %d, %q", client.name, r.code, r.stderr)
+		}
+	}
+}
+
+// TestMountsOfNativePlaces: given a tmpfs at /run and a file below /dev, which
+// container engines mount for native programs too, a guest has those that somebody
+// asked for.
+func TestMountsOfNativePlaces(t *testing.T) {
+	ref := probe(t, "component")
+	must(t, "docker", "pull", "-q", "--platform", platform(ref), ref)
+	file := write(t, map[string]string{"file": "mine"}) + "/file"
+	run := []string{"docker", "run", "--rm", "--read-only", "--tmpfs", "/run", "-v", file + ":/dev/file:ro", "--runtime", runtimeName, "--platform", platform(ref), ref}
+	must(t, append(run, "write", "/run/new", "x")...)
+	if out := must(t, append(run, "read", "/dev/file")...); out != "mine" {
+		t.Errorf("the file has %q", out)
+	}
+}
