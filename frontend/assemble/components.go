@@ -177,7 +177,7 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 			files = append(files, artifact.File{Name: s.name, Path: s.path, MediaType: s.MediaType})
 			continue
 		}
-		info, err := wasm.ParseFile(s.path)
+		report, err := Describe(s.name, s.path, s.ordinal)
 		var format *wasm.FormatError
 		if errors.As(err, &format) && format.Err == nil {
 			return nil, nil, nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
@@ -185,15 +185,15 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("component %s: %w", s.name, err)
 		}
-		for _, name := range slices.Concat(info.Imports, info.Exports) {
+		for _, name := range slices.Concat(report.Info.Imports, report.Info.Exports) {
 			names += len(name)
 		}
 		if names > artifact.MaxDocumentSize { // the config has them all
 			return nil, nil, nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
 				len(components)+1, names, artifact.MaxDocumentSize), s.ordinal)
 		}
-		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info, MediaType: s.MediaType})
-		reports = append(reports, ComponentReport{Name: s.name, Ordinal: s.ordinal, Info: info})
+		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: report.Info, MediaType: s.MediaType})
+		reports = append(reports, report)
 	}
 	if len(components) == 0 {
 		var ordinals []int
