@@ -116,13 +116,23 @@ func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain
 			if node.StartLine < first || node.StartLine > last {
 				continue
 			}
-			switch strings.ToLower(node.Value) {
-			case command.From, command.Arg, command.Env:
-			default:
+			if !setsVariables(node) && !strings.EqualFold(node.Value, command.From) {
 				f.unneeded = append(f.unneeded, lineSpan{node.StartLine, node.EndLine})
 			}
 		}
 	}
+}
+
+// setsVariables reports whether an instruction says what variables are, here or
+// in the stages that are FROM this one.
+func setsVariables(node *parser.Node) bool {
+	switch strings.ToLower(node.Value) {
+	case command.Arg, command.Env:
+		return true
+	case command.Onbuild:
+		return node.Next != nil && len(node.Next.Children) > 0 && setsVariables(node.Next.Children[0])
+	}
+	return false
 }
 
 // stageLines are the first and the last line of a stage.
