@@ -153,14 +153,10 @@ func (f *File) findExtensions(ast *parser.Node) error {
 
 func (f *File) parseExtension(node *parser.Node) (*extension, error) {
 	keyword, rest := splitInstruction(node.Original)
-	start, ok := keywordLine(f.lines, node.StartLine, node.EndLine, keyword)
-	if !ok {
-		return nil, fmt.Errorf("%s must be written on one line", strings.ToUpper(node.Value))
-	}
 	e := &extension{
 		text:     strings.Join(strings.Fields(node.Original), " "),
 		keyword:  keyword,
-		start:    start,
+		start:    node.StartLine,
 		end:      node.EndLine,
 		comments: node.PrevComment,
 	}
