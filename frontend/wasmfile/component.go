@@ -146,6 +146,8 @@ func (c componentArguments) check(given map[string]bool) error {
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
 	case given["from"] && strings.Contains(c.from, "$"):
 		return fmt.Errorf("COMPONENT --from=%s: variables are not replaced in --from; give what it stands for a name, with FROM %s AS <name> before this stage and an ARG before the first FROM", c.from, c.from)
+	case slices.ContainsFunc(c.flags, func(f flag) bool { return f.name == "exclude" && strings.Contains(f.value, "$") }):
+		return errors.New("COMPONENT --exclude: variables are not replaced in patterns: write the pattern itself")
 	case c.download && given["from"]:
 		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
 	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):

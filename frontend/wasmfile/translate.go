@@ -58,11 +58,16 @@ func (f *File) Message(message string, location []parser.Range) string {
 			message = notFound().ReplaceAllStringFunc(message, e.component.notFound)
 		}
 		message = word().ReplaceAllStringFunc(message, e.keywordFor)
-		message = strings.ReplaceAll(message, "source can't be a URL for COMPONENT",
-			"a variable holds a URL: write the URL itself, or give its --checksum")
+		message = sourceAdvice.Replace(message)
 	}
 	return labelKey().ReplaceAllString(hiddenPath().ReplaceAllString(message, ""), "")
 }
+
+// sourceAdvice says what to do about sources that a COPY cannot have.
+var sourceAdvice = strings.NewReplacer(
+	"source can't be a URL for COMPONENT", "a variable holds a URL: write the URL itself, or give its --checksum",
+	"source can't be a git ref for COMPONENT", "a Git repository is no Wasm file: bring it into a build stage, and take the file of it with COMPONENT --from=<stage>",
+)
 
 // StepName makes the name of a step of the build, which belongs to lines of
 // the rendered Dockerfile, one that says which component comes from where.
