@@ -147,6 +147,9 @@ func checkFile(entry fs.DirEntry, ordinal int) error {
 	if entry.IsDir() {
 		return componentProblem(fmt.Sprintf("%s is a directory: name the Wasm files in it, and give a name without a slash", entry.Name()), ordinal)
 	}
+	if entry.Type() == fs.ModeSymlink {
+		return componentProblem(fmt.Sprintf("%s is not a regular file but a symbolic link, which is followed where COMPONENT names it, itself or by a wildcard, and not in a directory", entry.Name()), ordinal)
+	}
 	if !entry.Type().IsRegular() {
 		return componentProblem(fmt.Sprintf("%s is not a regular file (%s)", entry.Name(), entry.Type()), ordinal)
 	}
@@ -157,11 +160,11 @@ func checkUnique(all []source) error {
 	first := make(map[string]source)
 	for _, s := range all {
 		if err := artifact.CheckName(s.name); err != nil {
-			return componentProblem(err.Error(), s.ordinal)
+			return componentProblem(fmt.Sprintf("%v: give it another name with --name", err), s.ordinal)
 		}
 		other, taken := first[s.name]
 		if taken {
-			return componentProblem(fmt.Sprintf("two components are named %q: give one of them another name with --name", s.name), s.ordinal, other.ordinal)
+			return componentProblem(fmt.Sprintf("two components are named %q: give one of them another name with --name", s.name), slices.Compact([]int{s.ordinal, other.ordinal})...)
 		}
 		first[s.name] = s
 	}
