@@ -40,7 +40,7 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 			return nil, err
 		}
 		if len(found) == 0 && !spec.Optional {
-			return nil, componentProblem("it brings no file: nothing matches its sources (is it in .dockerignore?), or its name has \"..\"", ordinal)
+			return nil, componentProblem("it brings no file: nothing matches its sources (of the build context, is it in .dockerignore?), a directory is empty, or its name has \"..\"", ordinal)
 		}
 		for _, f := range found {
 			f.ComponentSpec = spec

@@ -144,9 +144,6 @@ func (b *build) steps(ctx context.Context, plan *plan) (llb.State, *pb.Definitio
 		return layout, nil, err
 	}
 	request := definition.ToPB()
-	if err := refuseSecrets(request); err != nil {
-		return layout, nil, err
-	}
 	b.nameSteps(request)
 	return layout, request, nil
 }

@@ -70,7 +70,7 @@ func (f *File) CheckProcess() error {
 		}
 		what, line := "in shell form", strings.TrimSpace(strings.Join(p.words, " "))
 		if array, ok := strings.CutPrefix(line, "["); ok {
-			what, line = "is no JSON array of strings in double quotes: it is taken for the shell form, which", brokenArray.Replace(array)
+			what, line = "in shell form, which it is without a JSON array of strings in double quotes,", brokenArray.Replace(array)
 		}
 		return parser.WithLocation(fmt.Errorf("%s %s needs /bin/sh, which a Wasm artifact does not have; write: %s %s",
 			p.keyword, what, p.keyword, execForm(line, f.escape)), p.Location)
