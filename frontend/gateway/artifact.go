@@ -152,7 +152,7 @@ func (b *build) steps(ctx context.Context, plan *plan) (llb.State, *pb.Definitio
 func (b *build) solve(ctx context.Context, steps *pb.Definition, components *components) (*assembled, error) {
 	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: steps, CacheImports: b.ui.CacheImports})
 	if err != nil {
-		return nil, components.locate(err)
+		return nil, explainStep(components.locate(err))
 	}
 	made := &assembled{}
 	if made.reference, err = solved.SingleRef(); err != nil {
@@ -160,7 +160,7 @@ func (b *build) solve(ctx context.Context, steps *pb.Definition, components *com
 	}
 	// BuildKit may do the steps only now.
 	if made.report, made.manifest, err = b.readReport(ctx, made.reference); err != nil {
-		return nil, components.locate(err)
+		return nil, explainStep(components.locate(err))
 	}
 	return made, nil
 }

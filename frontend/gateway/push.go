@@ -150,7 +150,7 @@ func (b *build) solvePush(ctx context.Context, layout llb.State, attestations *l
 		Range:    &client.FileRange{Length: maxPushResultSize},
 	})
 	if err != nil {
-		return push.Result{}, fmt.Errorf("push: %w", err)
+		return push.Result{}, explainStep(err)
 	}
 	return push.ReadResult(encoded)
 }

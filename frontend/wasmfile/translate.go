@@ -169,6 +169,12 @@ func (f *File) Translate(err error, location []parser.Range) error {
 	if message == original {
 		return err
 	}
+	return WithMessage(err, message)
+}
+
+// WithMessage is an error that says something else. The original stays in the
+// chain.
+func WithMessage(err error, message string) error {
 	return &translatedError{message: message, err: err}
 }
 
