@@ -105,6 +105,9 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	if err := b.checkBase(converted.BaseImage); err != nil {
 		return nil, err
 	}
+	if e := converted.Epoch; e != nil && e.Year() > 9999 {
+		return nil, fmt.Errorf("SOURCE_DATE_EPOCH %d is after the year 9999, which no config can say: give it in seconds", e.Unix())
+	}
 	components, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func componentNotStartable(c *components) []finding {
 	for i, r := range c.all {
 		switch {
 		case hasStart(r.Info):
-		case i == c.entry && c.function == "" && callable(r):
+		case i == c.entry && c.function == "" && callable(r) && !c.isLibrary:
 			found = append(found, c.atProcess(fmt.Sprintf("%s is what starts, but it has no start of its own, only exports to call: name one, as in ENTRYPOINT [%q]",
 				r.Name, strings.TrimSuffix(r.Name, ".wasm")+"#"+cmp.Or(r.Function, "FUNCTION"))))
 		case !callable(r) && !c.imported[i]:

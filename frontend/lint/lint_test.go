@@ -66,7 +66,7 @@ func check(t *testing.T, text []byte, components func(*wasmfile.File) []assemble
 	}
 	l := linter.New(config)
 	Instructions(l, file, form)
-	Components(l, file, components(file))
+	Components(l, file, components(file), file.Form)
 	var out bytes.Buffer
 	if err := results.PrintTo(&out, nil); err != nil {
 		t.Fatal(err)

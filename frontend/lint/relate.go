@@ -23,6 +23,9 @@ type components struct {
 	// own start.
 	entry    int
 	function string
+	// isLibrary says that the artifact has no process, so that nobody can name
+	// a function in it.
+	isLibrary bool
 	// exporters are the indices of the components that export a name, by key.
 	exporters map[string][]int
 	// bases are the exports of each interface, one for each component, by its
