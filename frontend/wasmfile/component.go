@@ -85,6 +85,9 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 			return c, c.heredocError(w)
 		}
 	}
+	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
+		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
+	}
 	if last := len(c.sources) - 1; !given["name"] && c.isWasm() && last > 0 && looksLikeName(c.sources[last]) {
 		given["name"], c.name, c.sources = true, c.sources[last], c.sources[:last]
 	}
@@ -175,6 +178,13 @@ func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
 func looksLikeName(word string) bool {
 	unquoted := strings.Trim(word, `"'`)
 	return !strings.ContainsAny(unquoted, `/\*?[`) && !strings.HasSuffix(unquoted, ".wasm")
+}
+
+// isFlag reports whether a word that is to be a file is one of the flags.
+func isFlag(word string) bool {
+	flag, dashes := strings.CutPrefix(word, "--")
+	name, _, _ := strings.Cut(flag, "=")
+	return dashes && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
 }
 
 func isURL(word string) bool {
