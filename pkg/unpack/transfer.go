@@ -139,7 +139,7 @@ func (t *transfer) keep(ctx context.Context, b blob) error {
 	if err != nil {
 		return err
 	}
-	if info.Size != b.Size {
+	if b.Size > 0 && info.Size != b.Size {
 		return fmt.Errorf("%s: %w: %d bytes are stored, not %d", b.Digest, artifact.ErrSizeMismatch, info.Size, b.Size)
 	}
 	wanted := childLabels(b.children)
