@@ -54,6 +54,8 @@ type componentArguments struct {
 	name string
 	// from is the value of --from, empty for the build context.
 	from string
+	// fromComponents says that from is a stage with a COMPONENT.
+	fromComponents bool
 	// context is what takes the place of --from in a rendering, if anything,
 	// and available are the files in it.
 	context   string

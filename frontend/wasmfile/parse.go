@@ -106,6 +106,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	f.markWanted(stages, chain)
+	f.noteStages(stages)
 	f.findUnneeded(ast.AST, stages, chain)
 	if err := f.checkStageNumbers(len(stages)); err != nil {
 		return nil, err

@@ -104,6 +104,25 @@ func (f *File) markWanted(stages []instructions.Stage, chain []int) {
 	}
 }
 
+// noteStages notes in each COMPONENT --from=<stage> whether that stage brings
+// components of its own, which are not among its files.
+func (f *File) noteStages(stages []instructions.Stage) {
+	has := make(map[string]bool)
+	for i, stage := range stages {
+		first, last := stageLines(stages, i, len(f.lines))
+		for _, e := range f.extensions {
+			if e.component != nil && e.start >= first && e.start <= last {
+				has[strconv.Itoa(i)], has[strings.ToLower(stage.Name)] = true, true
+			}
+		}
+	}
+	for _, e := range f.extensions {
+		if e.component != nil && e.component.from != "" {
+			e.component.fromComponents = has[strings.ToLower(e.component.from)]
+		}
+	}
+}
+
 // lineSpan is from the first to the last line, counted from 1.
 type lineSpan struct{ first, last int }
 

@@ -133,6 +133,8 @@ func (c *componentArguments) notFound(message string) string {
 	switch {
 	case c.context != "":
 		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))
+	case c.fromComponents:
+		return fmt.Sprintf("%q is not in %s, whose components are not among its files: a stage has them too that is FROM %s", source, c.from, c.from)
 	case c.from != "":
 		return fmt.Sprintf("%q is not in %s", source, c.from)
 	}
