@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/docker/go-units"
@@ -88,6 +89,9 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if errors.Is(err, artifact.ErrTooLarge) {
 		last := report.Components[len(report.Components)-1]
 		return componentProblem(fmt.Sprintf("the artifact is %s: make it of fewer components, or of some with fewer imports and exports, fewer labels and annotations", err), last.Ordinal)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("the builder's disk is full: free some of it, for example by `docker buildx prune` (%w)", err)
 	}
 	if err != nil {
 		return fmt.Errorf("write the artifact: %w", err)

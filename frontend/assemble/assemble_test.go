@@ -214,12 +214,13 @@ func TestProblems(t *testing.T) {
 		"no match":                            {map[string]string{".wasmfile/0002/files/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
 		"nothing at all":                      {nil, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
 		"the same name":                       {map[string]string{".wasmfile/0001/files/a.wasm": module, ".wasmfile/0002/as/a.wasm/b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectComponent, []int{2, 1}, []string{`"a.wasm"`, "--name"}},
+		"the same name in one instruction":    {map[string]string{".wasmfile/mounted/0001/0/a.wasm": module, ".wasmfile/mounted/0001/1/a.wasm": module}, assemble.Spec{Components: []assemble.ComponentSpec{{Mounted: []string{"/x/a.wasm", "/y/a.wasm"}}}}, assemble.SubjectComponent, []int{1}, []string{`"a.wasm"`}},
 		"two for one name":                    {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
 		"none for a name":                     {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
 		"an empty name":                       {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
 		"a path as name":                      {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
 		"a directory":                         {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
-		"a bad file name":                     {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"control character"}},
+		"a bad file name":                     {map[string]string{".wasmfile/0001/files/a\x1b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"control character", "--name"}},
 		"no entrypoint":                       {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2)}, assemble.SubjectProcess, nil, []string{"a.wasm, b.wasm", "ENTRYPOINT"}},
 		"a near entrypoint":                   {two, assemble.Spec{Components: make([]assemble.ComponentSpec, 2), Config: process([]string{"b.wsm"})}, assemble.SubjectProcess, nil, []string{`"b.wsm"`, `did you mean "b.wasm"?`}},
 		"a wrong entrypoint for the only one": {one, assemble.Spec{Components: make([]assemble.ComponentSpec, 1), Config: process([]string{"/bin/x"})}, assemble.SubjectProcess, nil, []string{`"/bin/x"`, "a.wasm"}},
@@ -355,7 +356,7 @@ func TestSymbolicLinksAreNoComponents(t *testing.T) {
 	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, "not a regular file") {
+	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, "a symbolic link, which is followed") {
 		t.Error(problem)
 	}
 }

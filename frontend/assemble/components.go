@@ -40,7 +40,7 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 			return nil, err
 		}
 		if len(found) == 0 && !spec.Optional {
-			return nil, componentProblem("it brings no file: nothing matches its sources (is it in .dockerignore?), or its name has \"..\"", ordinal)
+			return nil, componentProblem("it brings no file: nothing matches its sources (of the build context, is it in .dockerignore?), a directory is empty, or its name has \"..\"", ordinal)
 		}
 		for _, f := range found {
 			f.ComponentSpec = spec
@@ -147,6 +147,9 @@ func checkFile(entry fs.DirEntry, ordinal int) error {
 	if entry.IsDir() {
 		return componentProblem(fmt.Sprintf("%s is a directory: name the Wasm files in it, and give a name without a slash", entry.Name()), ordinal)
 	}
+	if entry.Type() == fs.ModeSymlink {
+		return componentProblem(fmt.Sprintf("%s is not a regular file but a symbolic link, which is followed where COMPONENT names it, itself or by a wildcard, and not in a directory", entry.Name()), ordinal)
+	}
 	if !entry.Type().IsRegular() {
 		return componentProblem(fmt.Sprintf("%s is not a regular file (%s)", entry.Name(), entry.Type()), ordinal)
 	}
@@ -157,11 +160,11 @@ func checkUnique(all []source) error {
 	first := make(map[string]source)
 	for _, s := range all {
 		if err := artifact.CheckName(s.name); err != nil {
-			return componentProblem(err.Error(), s.ordinal)
+			return componentProblem(fmt.Sprintf("%v: give it another name with --name", err), s.ordinal)
 		}
 		other, taken := first[s.name]
 		if taken {
-			return componentProblem(fmt.Sprintf("two components are named %q: give one of them another name with --name", s.name), s.ordinal, other.ordinal)
+			return componentProblem(fmt.Sprintf("two components are named %q: give one of them another name with --name", s.name), slices.Compact([]int{s.ordinal, other.ordinal})...)
 		}
 		first[s.name] = s
 	}
@@ -177,7 +180,7 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 			files = append(files, artifact.File{Name: s.name, Path: s.path, MediaType: s.MediaType})
 			continue
 		}
-		info, err := wasm.ParseFile(s.path)
+		report, err := Describe(s.name, s.path, s.ordinal)
 		var format *wasm.FormatError
 		if errors.As(err, &format) && format.Err == nil {
 			return nil, nil, nil, componentProblem(fmt.Sprintf("%s is not a valid WebAssembly binary: %s", filepath.Base(s.path), format), s.ordinal)
@@ -185,15 +188,15 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("component %s: %w", s.name, err)
 		}
-		for _, name := range slices.Concat(info.Imports, info.Exports) {
+		for _, name := range slices.Concat(report.Info.Imports, report.Info.Exports) {
 			names += len(name)
 		}
 		if names > artifact.MaxDocumentSize { // the config has them all
 			return nil, nil, nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
 				len(components)+1, names, artifact.MaxDocumentSize), s.ordinal)
 		}
-		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: info, MediaType: s.MediaType})
-		reports = append(reports, ComponentReport{Name: s.name, Ordinal: s.ordinal, Info: info})
+		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: report.Info, MediaType: s.MediaType})
+		reports = append(reports, report)
 	}
 	if len(components) == 0 {
 		var ordinals []int

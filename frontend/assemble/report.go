@@ -37,8 +37,36 @@ type ComponentReport struct {
 	Ordinal int `json:"ordinal"`
 	// Info is what was read of the file.
 	Info *wasm.Info `json:"info"`
+	// TypeImports are those of the imports that need no one to provide them:
+	// see wasm.TypeImports.
+	TypeImports []string `json:"typeImports,omitempty"`
+	// Function is an example of a function to call, empty when none is known.
+	Function string `json:"function,omitempty"`
 	// Layer is the component's descriptor; nil when there is no layout.
 	Layer *ocispec.Descriptor `json:"layer,omitempty"`
+}
+
+// Describe reads a Wasm file. It returns what wasm.Parse does for one that is
+// damaged or something else.
+func Describe(name, path string, ordinal int) (_ ComponentReport, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return ComponentReport{}, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	stat, err := file.Stat()
+	if err != nil {
+		return ComponentReport{}, err
+	}
+	info, err := wasm.Parse(file, stat.Size())
+	if err != nil {
+		return ComponentReport{}, err
+	}
+	r := ComponentReport{Name: name, Ordinal: ordinal, Info: info, Function: info.ExampleFunction()}
+	if r.TypeImports, err = wasm.TypeImports(file, stat.Size()); err != nil {
+		r.TypeImports = nil // types of another version of the format: nothing is known of them
+	}
+	return r, nil
 }
 
 // ReadReport reads the Report, and the descriptor of the manifest, from the

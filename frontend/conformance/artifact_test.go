@@ -90,3 +90,13 @@ func action(a *pb.FileAction) string {
 	name := fmt.Sprintf("%T", a.Action)
 	return strings.ToLower(name[strings.LastIndex(name, "_")+1:])
 }
+
+// TestEpochInMilliseconds: given a SOURCE_DATE_EPOCH that no config can hold, an
+// error that says so.
+func TestEpochInMilliseconds(t *testing.T) {
+	frontend := gateway.New(gateway.Options{Assembler: &gateway.Assembler{Root: llb.Scratch(), Command: []string{"assemble"}}})
+	o := request(t, frontend.Build, []byte("FROM scratch\nCOMPONENT "+componentURL+"\n"), map[string]string{"build-arg:SOURCE_DATE_EPOCH": "1700000000000"})
+	if o.err == nil || !strings.Contains(o.err.Error(), "SOURCE_DATE_EPOCH 1700000000000 is after the year 9999") {
+		t.Errorf("the error is %v", o.err)
+	}
+}

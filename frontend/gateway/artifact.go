@@ -105,6 +105,9 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	if err := b.checkBase(converted.BaseImage); err != nil {
 		return nil, err
 	}
+	if e := converted.Epoch; e != nil && e.Year() > 9999 {
+		return nil, fmt.Errorf("SOURCE_DATE_EPOCH %d is after the year 9999, which no config can say: give it in seconds", e.Unix())
+	}
 	components, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err
@@ -144,9 +147,6 @@ func (b *build) steps(ctx context.Context, plan *plan) (llb.State, *pb.Definitio
 		return layout, nil, err
 	}
 	request := definition.ToPB()
-	if err := refuseSecrets(request); err != nil {
-		return layout, nil, err
-	}
 	b.nameSteps(request)
 	return layout, request, nil
 }
@@ -155,7 +155,7 @@ func (b *build) steps(ctx context.Context, plan *plan) (llb.State, *pb.Definitio
 func (b *build) solve(ctx context.Context, steps *pb.Definition, components *components) (*assembled, error) {
 	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: steps, CacheImports: b.ui.CacheImports})
 	if err != nil {
-		return nil, components.locate(err)
+		return nil, explainStep(components.locate(err))
 	}
 	made := &assembled{}
 	if made.reference, err = solved.SingleRef(); err != nil {
@@ -163,7 +163,7 @@ func (b *build) solve(ctx context.Context, steps *pb.Definition, components *com
 	}
 	// BuildKit may do the steps only now.
 	if made.report, made.manifest, err = b.readReport(ctx, made.reference); err != nil {
-		return nil, components.locate(err)
+		return nil, explainStep(components.locate(err))
 	}
 	return made, nil
 }

@@ -19,9 +19,10 @@ const (
 	inputPrefix   = "input:"
 )
 
-// contexts is a client that has named contexts of ours beside the user's, and
-// resolves an image once per build: what is found out about it then holds for
-// BuildKit's conversion as well.
+// contexts is a client that has named contexts of ours beside the user's,
+// resolves an image once per build, so that what is found out about it then holds
+// for BuildKit's conversion as well, and solves nothing that asks for the secrets
+// of the push.
 type contexts struct {
 	client.Client
 	opts map[string]string
@@ -66,6 +67,14 @@ func (c *contexts) Inputs(ctx context.Context) (map[string]llb.State, error) {
 	inputs := maps.Clone(c.states)
 	maps.Copy(inputs, given)
 	return inputs, nil
+}
+
+// Solve solves what is not the push.
+func (c *contexts) Solve(ctx context.Context, request client.SolveRequest) (*client.Result, error) {
+	if err := refuseSecrets(request.Definition); err != nil {
+		return nil, err
+	}
+	return c.Client.Solve(ctx, request)
 }
 
 // ResolveImageConfig resolves each image once.

@@ -258,3 +258,16 @@ func TestWarningsAreShownOnce(t *testing.T) {
 		t.Error("a warning is shown twice or not at all")
 	}
 }
+
+// TestExplainStep: given the failure of a step of the frontend's own, a message
+// without its command line; given another error, the same.
+func TestExplainStep(t *testing.T) {
+	failed := errors.New(`process "/run/wasmfile/program/wasmfile-frontend assemble" did not complete successfully: exit code: 137`)
+	if err := explainStep(failed); !errors.Is(err, failed) || strings.Contains(err.Error(), programDir) || !strings.Contains(err.Error(), "exit code: 137") {
+		t.Error(err)
+	}
+	other := errors.New(`process "/bin/sh -c exit 1" did not complete successfully: exit code: 1`)
+	if err := explainStep(other); err != other {
+		t.Error(err)
+	}
+}

@@ -62,7 +62,7 @@ func (b *build) lintInstructions(ctx context.Context, form wasmfile.Form) {
 // lintComponents warns of what the assembly read of the components, and fails
 // when that was asked for.
 func (b *build) lintComponents(ctx context.Context, report assemble.Report) error {
-	lint.Components(b.linter(b.warn(ctx)), b.file, report.Components)
+	lint.Components(b.linter(b.warn(ctx)), b.file, report.Components, b.format.form)
 	return b.violations()
 }
 
@@ -135,7 +135,7 @@ func (b *build) checkTarget(ctx context.Context, l *linter.Linter, target ocispe
 	if err != nil {
 		return err
 	}
-	lint.Components(l, b.file, checked.report.Components)
+	lint.Components(l, b.file, checked.report.Components, b.format.form)
 	return nil
 }
 

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
 // Assembler is the program that runs as the last steps of a build of an
@@ -37,6 +41,20 @@ func (a Assembler) run(step string) []llb.RunOption {
 	args := append(slices.Clone(a.Command), step)
 	args[0] = path.Join(programDir, args[0])
 	return []llb.RunOption{llb.Args(args), llb.AddMount(programDir, a.Root, llb.Readonly)}
+}
+
+// failedStep is what BuildKit says when the program fails.
+var failedStep = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`process "` + regexp.QuoteMeta(programDir) + `/[^"]*" did not complete successfully: (.*)`)
+})
+
+// explainStep makes the failure of a step of the program one that speaks of the
+// artifact. The reason is in what the step printed.
+func explainStep(err error) error {
+	if failed := failedStep().FindStringSubmatch(err.Error()); failed != nil {
+		return wasmfile.WithMessage(err, "the last step of the artifact failed, what it printed says why ("+failed[1]+")")
+	}
+	return err
 }
 
 // Options are those of a Frontend. The zero value is for the frontend that

@@ -32,7 +32,7 @@ func (b *build) readOrigins(ctx context.Context, components []wasmfile.Component
 		names[c.From()] = nil
 		var o *origin.Origin
 		group.Go(func() (err error) {
-			if o, err = b.origin(groupCtx, c.From()); err != nil {
+			if o, err = b.origin(groupCtx, c.From(), c.Location); err != nil {
 				return parser.WithLocation(err, c.Location)
 			}
 			return nil
@@ -66,10 +66,13 @@ func (b *build) readOrigins(ctx context.Context, components []wasmfile.Component
 	return nil
 }
 
-// origin is the artifact that a --from names, nil when it names something that
-// BuildKit can copy from.
-func (b *build) origin(ctx context.Context, from string) (*origin.Origin, error) {
-	finder := origin.Finder{Client: b.client, Platform: b.ui.BuildPlatforms[0], ResolveMode: b.ui.ImageResolveMode.String()}
+// origin is the artifact that the --from of these lines names, nil when it names
+// something that BuildKit can copy from.
+func (b *build) origin(ctx context.Context, from string, location []parser.Range) (*origin.Origin, error) {
+	finder := origin.Finder{
+		Client: b.client, Platform: b.ui.BuildPlatforms[0], ResolveMode: b.ui.ImageResolveMode.String(),
+		Location: b.source.Location(toPB(location)),
+	}
 	value := b.namedContext(from)
 	image, isStage := b.file.Stage(from)
 	if value == "" && isStage {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +12,11 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
+	"github.com/opencontainers/go-digest"
 	"google.golang.org/grpc/codes"
 
 	"github.com/wasmfile/wasmfile/frontend/push"
@@ -134,7 +135,8 @@ func (b *build) solvePush(ctx context.Context, layout llb.State, attestations *l
 	}
 	request := definition.ToPB()
 	b.nameSteps(request)
-	solved, err := b.client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
+	// Not by contexts.Solve, which is for steps that must not have these secrets.
+	solved, err := b.client.Client.Solve(ctx, client.SolveRequest{Definition: request, CacheImports: b.ui.CacheImports})
 	if err != nil {
 		return push.Result{}, err
 	}
@@ -148,7 +150,7 @@ func (b *build) solvePush(ctx context.Context, layout llb.State, attestations *l
 		Range:    &client.FileRange{Length: maxPushResultSize},
 	})
 	if err != nil {
-		return push.Result{}, fmt.Errorf("push: %w", err)
+		return push.Result{}, explainStep(err)
 	}
 	return push.ReadResult(encoded)
 }
@@ -263,25 +265,24 @@ func isAnswer(err error) bool {
 // refuseSecrets returns an error when a step of the Wasmfile asks for what only
 // the push may have.
 func refuseSecrets(definition *pb.Definition) error {
-	for _, encoded := range definition.Def {
+	for _, encoded := range definition.GetDef() {
 		var op pb.Op
 		if err := op.UnmarshalVT(encoded); err != nil {
 			return fmt.Errorf("read a step of the build: %w", err)
 		}
+		var ids []string
 		for _, mount := range op.GetExec().GetMounts() {
-			if isPushSecret(mount.GetSecretOpt().GetID()) {
-				return errPushSecret
-			}
+			ids = append(ids, mount.GetSecretOpt().GetID())
 		}
 		for _, variable := range op.GetExec().GetSecretenv() {
-			if isPushSecret(variable.GetID()) {
-				return errPushSecret
-			}
+			ids = append(ids, variable.GetID())
+		}
+		if i := slices.IndexFunc(ids, isPushSecret); i >= 0 {
+			err := fmt.Errorf("this mounts the secret %s, which is for the push alone: give it another one", ids[i])
+			return parser.WithLocation(err, rangesOf(definition.GetSource().GetLocations()[digest.FromBytes(encoded).String()]))
 		}
 	}
 	return nil
 }
-
-var errPushSecret = errors.New("a RUN mounts the secret " + push.SecretConfig + " or " + push.SecretCA + ", which are for the push alone: give it another one")
 
 func isPushSecret(id string) bool { return id == push.SecretConfig || id == push.SecretCA }

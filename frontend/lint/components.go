@@ -1,11 +1,12 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/wasmfile/wasmfile/frontend/lint/host"
+	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
@@ -23,23 +24,9 @@ func hasStart(info *wasm.Info) bool { return info.RunsAsCommand() || info.Serves
 
 // callable reports whether name#function can start a binary that has no start
 // of its own: the engine finds functions among the exports and in exported
-// interfaces.
-func callable(info *wasm.Info) bool {
-	if info.Kind == wasm.KindComponent {
-		return len(info.Exports) > 0
-	}
-	return len(functions(info)) > 0
-}
-
-// functions are the exports that can be called and are no interface.
-func functions(info *wasm.Info) []string {
-	var names []string
-	for _, name := range info.Exports {
-		if !strings.ContainsAny(name, ":/") && name != "memory" {
-			names = append(names, name)
-		}
-	}
-	return names
+// interfaces. Of a component, not all of them may be known.
+func callable(r assemble.ComponentReport) bool {
+	return r.Function != "" || r.Info.Kind == wasm.KindComponent && len(r.Info.Exports) > 0
 }
 
 // healthcheckWithoutComponent finds a HEALTHCHECK of a program that is no
@@ -66,22 +53,14 @@ func componentNotStartable(c *components) []finding {
 	for i, r := range c.all {
 		switch {
 		case hasStart(r.Info):
-		case i == c.entry && c.function == "" && callable(r.Info):
+		case i == c.entry && c.function == "" && callable(r) && !c.isLibrary:
 			found = append(found, c.atProcess(fmt.Sprintf("%s is what starts, but it has no start of its own, only exports to call: name one, as in ENTRYPOINT [%q]",
-				r.Name, strings.TrimSuffix(r.Name, ".wasm")+"#"+example(r.Info))))
-		case !callable(r.Info) && !c.imported[i]:
+				r.Name, strings.TrimSuffix(r.Name, ".wasm")+"#"+cmp.Or(r.Function, "FUNCTION"))))
+		case !callable(r) && !c.imported[i]:
 			found = append(found, c.at(i, fmt.Sprintf("nobody can start %s: it exports nothing that can be called", r.Name)))
 		}
 	}
 	return found
-}
-
-// example is a function of a binary, to show how one is named.
-func example(info *wasm.Info) string {
-	if names := functions(info); len(names) > 0 {
-		return names[0]
-	}
-	return "FUNCTION"
 }
 
 // unusedComponent finds components that have functions only, when the process
@@ -92,7 +71,7 @@ func unusedComponent(c *components) []finding {
 	}
 	var found []finding
 	for i, r := range c.all {
-		if i == c.entry || hasStart(r.Info) || !callable(r.Info) || c.imported[i] {
+		if i == c.entry || hasStart(r.Info) || !callable(r) || c.imported[i] {
 			continue
 		}
 		found = append(found, c.at(i, fmt.Sprintf("%s is not used: %s is what starts, %s has no start of its own, and no other component imports what it exports",
@@ -102,13 +81,13 @@ func unusedComponent(c *components) []finding {
 }
 
 // unprovidedImport finds what neither the host nor another component exports
-// in any version.
+// in any version, and somebody has to.
 func unprovidedImport(c *components) []finding {
 	var found []finding
 	for i, r := range c.all {
 		var missing []string
 		for _, name := range r.Info.Imports {
-			if host.Provides(r.Info.Kind, name) || len(c.exportersOf(i, name)) > 0 {
+			if c.needsNone(i, name) || len(c.exportersOf(i, name)) > 0 {
 				continue
 			}
 			if _, other := c.otherVersion(i, name); !other {
@@ -132,7 +111,7 @@ func importVersionMismatch(c *components) []finding {
 			if count == maxListed {
 				break
 			}
-			if host.Provides(r.Info.Kind, name) {
+			if c.needsNone(i, name) {
 				continue
 			}
 			if other, ok := c.otherVersion(i, name); ok {

@@ -86,6 +86,15 @@ func TestComponentRules(t *testing.T) {
 	}
 }
 
+// TestLibrary: given a library in form cncf, which has no ENTRYPOINT to name a
+// function in, no advice to do so.
+func TestLibrary(t *testing.T) {
+	read := func(*wasmfile.File) []assemble.ComponentReport {
+		return []assemble.ComponentReport{{Name: "a", Ordinal: 1, Info: component("", "a:b/c@1.0.0")}}
+	}
+	expect(t, check(t, []byte("# form=cncf\nFROM scratch\nCOMPONENT a\n"), read, wasmfile.Artifact), nil)
+}
+
 // TestHostileComponents: given components with as many imports and exports as
 // there may be, few findings, soon.
 func TestHostileComponents(t *testing.T) {

@@ -178,13 +178,16 @@ func published(i wasmfile.Instruction) (keyword string, names []string) {
 }
 
 // secretOptions are the options --name=value and --name value of a command
-// line with such a name.
+// line with such a name, unless the value is the path of a file.
 func secretOptions(words []string) []string {
 	var names []string
 	for n, word := range words {
-		option, _, hasValue := strings.Cut(word, "=")
-		hasValue = hasValue || n+1 < len(words) && !strings.HasPrefix(words[n+1], "-")
-		if strings.HasPrefix(option, "-") && hasValue && looksSecret(strings.TrimLeft(option, "-")) {
+		option, value, hasValue := strings.Cut(word, "=")
+		if !hasValue && n+1 < len(words) {
+			value, hasValue = words[n+1], !strings.HasPrefix(words[n+1], "-")
+		}
+		isPath := strings.HasPrefix(value, "/") || strings.HasPrefix(value, "./")
+		if strings.HasPrefix(option, "-") && hasValue && !isPath && looksSecret(strings.TrimLeft(option, "-")) {
 			names = append(names, option)
 		}
 	}

@@ -44,6 +44,7 @@ func TestInstructionRules(t *testing.T) {
 		{name: "what is no secret", text: artifact + "ANNOTATION author=a com.example.keyboard=b api-key-version=1\n"},
 		{name: "options", text: artifact + "ENTRYPOINT [\"app\", \"--api-key\", \"x\", \"--password=y\", \"-token\"]\n", says: []string{`"--api-key"`, `"--password"`}},
 		{name: "an option without a value", text: artifact + "CMD [\"--auth\", \"--verbose\"]\n"},
+		{name: "options with paths", text: artifact + "ENTRYPOINT [\"app\", \"--tls-key\", \"/run/key.pem\", \"--token=./token\"]\n"},
 		{name: "secrets of an ordinary image", text: "FROM scratch\nLABEL token=x\n"},
 	}
 	for _, c := range cases {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // pages is where the rules' pages are.
@@ -49,10 +50,12 @@ func Instructions(l *linter.Linter, file *wasmfile.File, form wasmfile.Form) {
 	}
 }
 
-// Components checks what was read of the components of a target. The linter
-// decides what is reported.
-func Components(l *linter.Linter, file *wasmfile.File, reports []assemble.ComponentReport) {
+// Components checks what was read of the components of a target, of which an
+// artifact of a form is made; the empty one is FormOCI. The linter decides what is
+// reported.
+func Components(l *linter.Linter, file *wasmfile.File, reports []assemble.ComponentReport, form artifact.Form) {
 	facts := relate(file, reports)
+	facts.isLibrary = form == artifact.FormCNCF
 	for _, r := range rules {
 		if r.components != nil {
 			r.report(l, r.components(facts))

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"os"
 	"path"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -33,14 +33,11 @@ func reports(t *testing.T, file *wasmfile.File) []assemble.ComponentReport {
 				name = given
 				continue
 			}
-			info, err := wasm.ParseFile(filepath.Join("testdata", "components", word))
+			report, err := assemble.Describe(cmp.Or(name, word), filepath.Join("testdata", "components", word), i+1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name == "" {
-				name = word
-			}
-			all = append(all, assemble.ComponentReport{Name: name, Ordinal: i + 1, Info: info})
+			all = append(all, report)
 			name = ""
 		}
 	}
@@ -69,7 +66,7 @@ func check(t *testing.T, text []byte, components func(*wasmfile.File) []assemble
 	}
 	l := linter.New(config)
 	Instructions(l, file, form)
-	Components(l, file, components(file))
+	Components(l, file, components(file), file.Form)
 	var out bytes.Buffer
 	if err := results.PrintTo(&out, nil); err != nil {
 		t.Fatal(err)

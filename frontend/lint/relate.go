@@ -8,6 +8,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
+	"github.com/wasmfile/wasmfile/frontend/lint/host"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
@@ -22,6 +23,9 @@ type components struct {
 	// own start.
 	entry    int
 	function string
+	// isLibrary says that the artifact has no process, so that nobody can name
+	// a function in it.
+	isLibrary bool
 	// exporters are the indices of the components that export a name, by key.
 	exporters map[string][]int
 	// bases are the exports of each interface, one for each component, by its
@@ -71,6 +75,12 @@ func relate(file *wasmfile.File, all []assemble.ComponentReport) *components {
 		}
 	}
 	return c
+}
+
+// needsNone reports whether what component i imports by this name needs no
+// other component: the host provides it, or there is nothing to provide.
+func (c *components) needsNone(i int, name string) bool {
+	return host.Provides(c.all[i].Info.Kind, name) || slices.Contains(c.all[i].TypeImports, name)
 }
 
 // exportersOf are the other components that export what component i imports

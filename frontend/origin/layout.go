@@ -34,7 +34,7 @@ func (f *Finder) Layout(ctx context.Context, name, value string) (*Origin, error
 		// The repository is only for messages: the store and the digest count.
 		return llb.OCILayoutBlob("context.invalid/layout@"+d.String(), llb.Filename(blobName), llb.Chmod(0o644),
 			llb.ImageBlobOCIStore(f.Client.BuildOpts().SessionID, digested.Name()),
-			llb.WithCustomName(fmt.Sprintf("[context %s] load %s", name, what)))
+			llb.WithCustomName(fmt.Sprintf("[context %s] load %s", name, what)), f.Location)
 	}
 	read := func(ctx context.Context, d digest.Digest) ([]byte, error) {
 		return f.readFile(ctx, blob(d, "manifest"), blobName)

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/util/suggest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
@@ -110,18 +111,11 @@ func (o *Origin) match(files []file, names, patterns []string) ([]file, error) {
 	return matched, nil
 }
 
-// maxNames is the most names that an error lists.
-const maxNames = 20
-
 func (o *Origin) missing(name string, names []string) error {
-	list := strings.Join(names[:min(maxNames, len(names))], ", ")
-	switch {
-	case len(names) == 0:
+	if len(names) == 0 {
 		return fmt.Errorf("%q is not in %s, which has no layers of that kind", name, o.name)
-	case len(names) > maxNames:
-		list += fmt.Sprintf(" and %d more", len(names)-maxNames)
 	}
-	err := fmt.Errorf("%q is not in %s, which has %s", name, o.name, list)
+	err := fmt.Errorf("%q is not in %s, which has %s", name, o.name, wasmfile.Enumerate(names))
 	if slices.Contains(names, name+".wasm") {
 		return fmt.Errorf("%w (did you mean %s.wasm?)", err, name)
 	}

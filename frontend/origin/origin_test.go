@@ -11,6 +11,9 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -196,5 +199,49 @@ func TestRegistryURL(t *testing.T) {
 		if got := (registry{named: named}).url("manifests", "x"); got != want {
 			t.Errorf("%s: %s, not %s", ref, got, want)
 		}
+	}
+}
+
+// published is a builder that resolves every reference to an image with one config.
+type published struct {
+	client.Client
+	config []byte
+}
+
+func (p published) ResolveImageConfig(context.Context, string, sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	return "", digest.FromBytes(p.config), p.config, nil
+}
+
+func TestRegistry(t *testing.T) {
+	layers, err := json.Marshal([]ocispec.Descriptor{layer(artifact.MediaTypeComponentLayer, "a.wasm")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(ocispec.Image{Config: ocispec.ImageConfig{Labels: map[string]string{artifact.AnnotationLayers: string(layers)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := llb.Scratch()
+	source := llb.NewSourceMap(&state, "Wasmfile", "Wasmfile", []byte("FROM scratch\nCOMPONENT --from=r.example/a *\n"))
+	finder := Finder{Client: published{config: config}, Location: source.Location([]*pb.Range{{Start: &pb.Position{Line: 2}, End: &pb.Position{Line: 2}}})}
+	o, err := finder.Registry(t.Context(), "r.example/a", "r.example/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected, _, err := o.Select(Selection{Patterns: []string{"*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition, err := selected.Marshal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob := digest.FromBytes(definition.Def[0]).String()
+	if len(definition.Source.GetLocations()[blob].GetLocations()) != 1 {
+		t.Errorf("an error at fetching the layer has no line: %v", definition.Source.GetLocations())
+	}
+	finder.Client = published{config: make([]byte, artifact.MaxDocumentSize+1)}
+	if _, err := finder.Registry(t.Context(), "r.example/a", "r.example/a"); !errors.Is(err, artifact.ErrTooLarge) {
+		t.Errorf("a config that is too large: %v", err)
 	}
 }

@@ -24,6 +24,8 @@ type Finder struct {
 	Platform ocispec.Platform
 	// ResolveMode is how BuildKit resolves references to images.
 	ResolveMode string
+	// Location is where the Wasmfile asks for what is fetched.
+	Location llb.ConstraintsOpt
 }
 
 // blobName is the file that holds a blob.

@@ -3,6 +3,7 @@ package origin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"path"
@@ -46,10 +47,12 @@ func (f *Finder) Registry(ctx context.Context, name, ref string) (*Origin, error
 	switch {
 	case err != nil && strings.Contains(err.Error(), saysUnknownConfig):
 		return f.foreign(ctx, name, named, err)
+	case errors.Is(err, artifact.ErrTooLarge):
+		return nil, err
 	case err != nil:
 		return nil, nil
 	}
-	r := registry{name: name, named: resolved.named}
+	r := registry{name: name, named: resolved.named, location: f.Location}
 	if labelled, ok := resolved.config.Config.Labels[artifact.AnnotationLayers]; ok {
 		layers, err := artifact.LayersFromAnnotations(map[string]string{artifact.AnnotationLayers: labelled})
 		if err != nil {
@@ -112,7 +115,7 @@ func (f *Finder) resolveFor(ctx context.Context, named reference.Named, platform
 // foreign reads an artifact by its manifest, because BuildKit cannot read its
 // config.
 func (f *Finder) foreign(ctx context.Context, name string, named reference.Named, cause error) (*Origin, error) {
-	r := registry{name: name, named: named}
+	r := registry{name: name, named: named, location: f.Location}
 	content, known, err := f.manifest(ctx, r)
 	var layers []ocispec.Descriptor
 	if err == nil {
@@ -150,15 +153,16 @@ func (f *Finder) manifest(ctx context.Context, r registry) (content []byte, know
 	}
 	state := llb.HTTP(r.url("manifests", object), llb.Filename(blobName), llb.Checksum(known),
 		llb.Header(llb.HTTPHeader{Accept: strings.Join([]string{ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageIndex}, ", ")}),
-		llb.WithCustomName("[internal] load manifest of "+r.name))
+		llb.WithCustomName("[internal] load manifest of "+r.name), f.Location)
 	content, err = f.readFile(ctx, state, blobName)
 	return content, known, err
 }
 
 // registry is a repository of a registry.
 type registry struct {
-	name  string // for people
-	named reference.Named
+	name     string // for people
+	named    reference.Named
+	location llb.ConstraintsOpt
 }
 
 func (r registry) origin(layers []ocispec.Descriptor) (*Origin, error) {
@@ -170,7 +174,7 @@ func (r registry) origin(layers []ocispec.Descriptor) (*Origin, error) {
 // blob is fetched by BuildKit, with its credentials, and verified.
 func (r registry) blob(d digest.Digest, what string) llb.State {
 	return llb.ImageBlob(reference.TrimNamed(r.named).String()+"@"+d.String(), llb.Filename(blobName), llb.Chmod(0o644),
-		llb.WithCustomName(fmt.Sprintf("[internal] load %s of %s", what, r.name)))
+		llb.WithCustomName(fmt.Sprintf("[internal] load %s of %s", what, r.name)), r.location)
 }
 
 // url is an address of the registry's API. As everywhere, only a registry on

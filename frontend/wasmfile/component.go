@@ -54,6 +54,8 @@ type componentArguments struct {
 	name string
 	// from is the value of --from, empty for the build context.
 	from string
+	// fromComponents says that from is a stage with a COMPONENT.
+	fromComponents bool
 	// context is what takes the place of --from in a rendering, if anything,
 	// and available are the files in it.
 	context   string
@@ -84,6 +86,9 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 		if doc, err := parser.ParseHeredoc(w); err == nil && doc != nil {
 			return c, c.heredocError(w)
 		}
+	}
+	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
+		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
 	}
 	if last := len(c.sources) - 1; !given["name"] && c.isWasm() && last > 0 && looksLikeName(c.sources[last]) {
 		given["name"], c.name, c.sources = true, c.sources[last], c.sources[:last]
@@ -146,6 +151,8 @@ func (c componentArguments) check(given map[string]bool) error {
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
 	case given["from"] && strings.Contains(c.from, "$"):
 		return fmt.Errorf("COMPONENT --from=%s: variables are not replaced in --from; give what it stands for a name, with FROM %s AS <name> before this stage and an ARG before the first FROM", c.from, c.from)
+	case slices.ContainsFunc(c.flags, func(f flag) bool { return f.name == "exclude" && strings.Contains(f.value, "$") }):
+		return errors.New("COMPONENT --exclude: variables are not replaced in patterns: write the pattern itself")
 	case c.download && given["from"]:
 		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
 	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):
@@ -173,6 +180,13 @@ func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
 func looksLikeName(word string) bool {
 	unquoted := strings.Trim(word, `"'`)
 	return !strings.ContainsAny(unquoted, `/\*?[`) && !strings.HasSuffix(unquoted, ".wasm")
+}
+
+// isFlag reports whether a word that is to be a file is one of the flags.
+func isFlag(word string) bool {
+	flag, dashes := strings.CutPrefix(word, "--")
+	name, _, _ := strings.Cut(flag, "=")
+	return dashes && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
 }
 
 func isURL(word string) bool {

@@ -57,11 +57,11 @@ func (c Component) Sources() []string { return c.arguments.sources }
 // MediaType is the type of the layers, empty for the usual one of Wasm layers.
 func (c Component) MediaType() string { return c.arguments.mediaType }
 
-// Exclude are the patterns of --exclude, but for those with variables.
+// Exclude are the patterns of --exclude.
 func (c Component) Exclude() []string {
 	var patterns []string
 	for _, f := range c.arguments.flags {
-		if f.name == "exclude" && !strings.Contains(f.value, "$") {
+		if f.name == "exclude" {
 			patterns = append(patterns, strings.TrimPrefix(f.value, "/"))
 		}
 	}

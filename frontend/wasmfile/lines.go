@@ -21,19 +21,6 @@ func lineEnd(line string) string {
 // byteOrderMark may begin a file; the parser ignores it.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// keywordLine is the line, counted from 1, on which the keyword of an
-// instruction stands: the parser lets empty continuation lines come first.
-func keywordLine(lines []string, start, end int, keyword string) (int, bool) {
-	for n := start; n <= end && n <= len(lines); n++ {
-		fields := strings.Fields(strings.TrimPrefix(lines[n-1], byteOrderMark))
-		if len(fields) == 0 || fields[0] == "\\" || fields[0] == "`" || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		return n, fields[0] == keyword
-	}
-	return 0, false
-}
-
 // replace puts an instruction of one or two parts in place of lines start to
 // end. Two parts are joined by a continuation, so that the instruction still
 // spans all of its lines.
@@ -44,7 +31,9 @@ func replace(lines []string, start, end int, escape rune, head, tail string) {
 	}
 	lines[start-1] = head + string(escape) + lineEnd(lines[start-1])
 	for n := start + 1; n < end; n++ {
-		lines[n-1] = "#" + lineEnd(lines[n-1])
+		if strings.TrimSpace(lines[n-1]) != "" {
+			blank(lines, n, n)
+		}
 	}
 	lines[end-1] = tail + lineEnd(lines[end-1])
 }

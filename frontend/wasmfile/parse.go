@@ -106,6 +106,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 		return nil, err
 	}
 	f.markWanted(stages, chain)
+	f.noteStages(stages)
 	f.findUnneeded(ast.AST, stages, chain)
 	if err := f.checkStageNumbers(len(stages)); err != nil {
 		return nil, err
@@ -153,14 +154,10 @@ func (f *File) findExtensions(ast *parser.Node) error {
 
 func (f *File) parseExtension(node *parser.Node) (*extension, error) {
 	keyword, rest := splitInstruction(node.Original)
-	start, ok := keywordLine(f.lines, node.StartLine, node.EndLine, keyword)
-	if !ok {
-		return nil, fmt.Errorf("%s must be written on one line", strings.ToUpper(node.Value))
-	}
 	e := &extension{
 		text:     strings.Join(strings.Fields(node.Original), " "),
 		keyword:  keyword,
-		start:    start,
+		start:    node.StartLine,
 		end:      node.EndLine,
 		comments: node.PrevComment,
 	}

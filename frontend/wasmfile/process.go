@@ -68,24 +68,32 @@ func (f *File) CheckProcess() error {
 		if p == nil || !p.shell {
 			continue
 		}
-		return parser.WithLocation(fmt.Errorf("%s in shell form needs /bin/sh, which a Wasm artifact does not have; write: %s %s",
-			p.keyword, p.keyword, execForm(p.words, f.escape)), p.Location)
+		what, line := "in shell form", strings.TrimSpace(strings.Join(p.words, " "))
+		if array, ok := strings.CutPrefix(line, "["); ok {
+			what, line = "in shell form, which it is without a JSON array of strings in double quotes,", brokenArray.Replace(array)
+		}
+		return parser.WithLocation(fmt.Errorf("%s %s needs /bin/sh, which a Wasm artifact does not have; write: %s %s",
+			p.keyword, what, p.keyword, execForm(line, f.escape)), p.Location)
 	}
 	return nil
 }
 
+// brokenArray makes a command line of what is left of an array.
+var brokenArray = strings.NewReplacer(",", " ", "]", " ")
+
 // execForm is how a command line in shell form is written as a JSON array.
-func execForm(words []string, escape rune) string {
-	line := strings.Join(words, " ")
+func execForm(line string, escape rune) string {
 	lex := shell.NewLex(escape)
 	lex.SkipUnsetEnv = true
 	split, err := lex.ProcessWords(line, shell.EnvsFromSlice(nil))
 	if err != nil || len(split) == 0 {
 		split = strings.Fields(line)
 	}
-	encoded, err := json.Marshal(split)
-	if err != nil {
+	var encoded strings.Builder
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(split); err != nil {
 		return `["name"]`
 	}
-	return strings.ReplaceAll(string(encoded), `","`, `", "`)
+	return strings.ReplaceAll(strings.TrimSuffix(encoded.String(), "\n"), `","`, `", "`)
 }

@@ -104,6 +104,25 @@ func (f *File) markWanted(stages []instructions.Stage, chain []int) {
 	}
 }
 
+// noteStages notes in each COMPONENT --from=<stage> whether that stage brings
+// components of its own, which are not among its files.
+func (f *File) noteStages(stages []instructions.Stage) {
+	has := make(map[string]bool)
+	for i, stage := range stages {
+		first, last := stageLines(stages, i, len(f.lines))
+		for _, e := range f.extensions {
+			if e.component != nil && e.start >= first && e.start <= last {
+				has[strconv.Itoa(i)], has[strings.ToLower(stage.Name)] = true, true
+			}
+		}
+	}
+	for _, e := range f.extensions {
+		if e.component != nil && e.component.from != "" {
+			e.component.fromComponents = has[strings.ToLower(e.component.from)]
+		}
+	}
+}
+
 // lineSpan is from the first to the last line, counted from 1.
 type lineSpan struct{ first, last int }
 
@@ -116,13 +135,23 @@ func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain
 			if node.StartLine < first || node.StartLine > last {
 				continue
 			}
-			switch strings.ToLower(node.Value) {
-			case command.From, command.Arg, command.Env:
-			default:
+			if !setsVariables(node) && !strings.EqualFold(node.Value, command.From) {
 				f.unneeded = append(f.unneeded, lineSpan{node.StartLine, node.EndLine})
 			}
 		}
 	}
+}
+
+// setsVariables reports whether an instruction says what variables are, here or
+// in the stages that are FROM this one.
+func setsVariables(node *parser.Node) bool {
+	switch strings.ToLower(node.Value) {
+	case command.Arg, command.Env:
+		return true
+	case command.Onbuild:
+		return node.Next != nil && len(node.Next.Children) > 0 && setsVariables(node.Next.Children[0])
+	}
+	return false
 }
 
 // stageLines are the first and the last line of a stage.

@@ -58,11 +58,16 @@ func (f *File) Message(message string, location []parser.Range) string {
 			message = notFound().ReplaceAllStringFunc(message, e.component.notFound)
 		}
 		message = word().ReplaceAllStringFunc(message, e.keywordFor)
-		message = strings.ReplaceAll(message, "source can't be a URL for COMPONENT",
-			"a variable holds a URL: write the URL itself, or give its --checksum")
+		message = sourceAdvice.Replace(message)
 	}
 	return labelKey().ReplaceAllString(hiddenPath().ReplaceAllString(message, ""), "")
 }
+
+// sourceAdvice says what to do about sources that a COPY cannot have.
+var sourceAdvice = strings.NewReplacer(
+	"source can't be a URL for COMPONENT", "a variable holds a URL: write the URL itself, or give its --checksum",
+	"source can't be a git ref for COMPONENT", "a Git repository is no Wasm file: bring it into a build stage, and take the file of it with COMPONENT --from=<stage>",
+)
 
 // StepName makes the name of a step of the build, which belongs to lines of
 // the rendered Dockerfile, one that says which component comes from where.
@@ -128,6 +133,8 @@ func (c *componentArguments) notFound(message string) string {
 	switch {
 	case c.context != "":
 		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))
+	case c.fromComponents:
+		return fmt.Sprintf("%q is not in %s, whose components are not among its files: a stage has them too that is FROM %s", source, c.from, c.from)
 	case c.from != "":
 		return fmt.Sprintf("%q is not in %s", source, c.from)
 	}
@@ -164,6 +171,12 @@ func (f *File) Translate(err error, location []parser.Range) error {
 	if message == original {
 		return err
 	}
+	return WithMessage(err, message)
+}
+
+// WithMessage is an error that says something else. The original stays in the
+// chain.
+func WithMessage(err error, message string) error {
 	return &translatedError{message: message, err: err}
 }
 

@@ -150,8 +150,14 @@ func (p *packer) link(header *tar.Header, path string) error {
 	return nil
 }
 
+// belongsToFile tells an extended attribute of the file from those of the
+// builder's overlay, which a rootless one has among the user's, and from security
+// labels of the host.
+func belongsToFile(xattr string) bool {
+	return xattr == "security.capability" || strings.HasPrefix(xattr, "user.") && !strings.HasPrefix(xattr, "user.overlay.")
+}
+
 // xattrs are the extended attributes that belong to the file, as PAX records.
-// Those of the build's own overlay and security labels of the host do not.
 func xattrs(path string) (map[string]string, error) {
 	size, err := unix.Llistxattr(path, nil)
 	if errors.Is(err, unix.ENOTSUP) || size == 0 {
@@ -166,7 +172,7 @@ func xattrs(path string) (map[string]string, error) {
 	}
 	records := make(map[string]string)
 	for _, name := range strings.Split(strings.TrimSuffix(string(names[:size]), "\x00"), "\x00") {
-		if name != "security.capability" && !strings.HasPrefix(name, "user.") {
+		if !belongsToFile(name) {
 			continue
 		}
 		size, err := unix.Lgetxattr(path, name, nil)

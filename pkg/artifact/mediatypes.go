@@ -97,12 +97,14 @@ func CheckMediaType(mediaType string) error {
 	case !ok || !restrictedName().MatchString(base) || !restrictedName().MatchString(name):
 		return fmt.Errorf("%q is not a media type, such as application/vnd.example.model.v1+json", mediaType)
 	}
-	switch mediaType := strings.ToLower(mediaType); {
-	case IsFilesystemLayer(mediaType), strings.HasPrefix(mediaType, "application/vnd.oci.image.layer."), strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs."):
+	switch lower := strings.ToLower(mediaType); {
+	case IsWasmLayer(lower) && lower != mediaType:
+		return fmt.Errorf("%s is a type that readers know as %s only", mediaType, lower)
+	case IsFilesystemLayer(lower), strings.HasPrefix(lower, "application/vnd.oci.image.layer."), strings.HasPrefix(lower, "application/vnd.docker.image.rootfs."):
 		return fmt.Errorf("%s is the type of a filesystem layer, which clients unpack", mediaType)
-	case IsManifest(mediaType), IsIndex(mediaType), mediaType == "application/vnd.oci.artifact.manifest.v1+json":
+	case IsManifest(lower), IsIndex(lower), lower == "application/vnd.oci.artifact.manifest.v1+json":
 		return fmt.Errorf("%s is the type of a manifest, not of a layer", mediaType)
-	case isImageConfig(mediaType), mediaType == MediaTypeWasmConfig, mediaType == ocispec.MediaTypeDescriptor, mediaType == ocispec.MediaTypeLayoutHeader:
+	case isImageConfig(lower), lower == MediaTypeWasmConfig, lower == ocispec.MediaTypeDescriptor, lower == ocispec.MediaTypeLayoutHeader:
 		return fmt.Errorf("%s is the type of a document about an image, not of a layer", mediaType)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -203,12 +202,9 @@ func wantedLayers(a *artifact.Artifact, components []string) (wanted, omitted []
 	}
 	chosen := make(map[string]bool)
 	for _, component := range components {
-		entry, err := artifact.Select(a.WasmLayers(), component)
+		entry, err := artifact.Named(a.WasmLayers(), component)
 		if err != nil {
 			return nil, nil, err
-		}
-		if name := artifact.Name(entry.Layer); component != name && component != strings.TrimSuffix(name, ".wasm") && component != entry.Layer.Digest.String() {
-			return nil, nil, &artifact.NoMatchError{Arg: component, Names: artifact.Names(a.WasmLayers())}
 		}
 		chosen[entry.Layer.Digest.String()] = true
 	}

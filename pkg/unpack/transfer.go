@@ -139,6 +139,9 @@ func (t *transfer) keep(ctx context.Context, b blob) error {
 	if err != nil {
 		return err
 	}
+	if b.Size > 0 && info.Size != b.Size {
+		return fmt.Errorf("%s: %w: %d bytes are stored, not %d", b.Digest, artifact.ErrSizeMismatch, info.Size, b.Size)
+	}
 	wanted := childLabels(b.children)
 	t.origin.add(wanted, info.Labels)
 	if artifact.IsWasmLayer(b.MediaType) && info.Labels[checkedLabel] == "" {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/errdefs"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
@@ -217,5 +219,27 @@ func TestSnapshotSteps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStoredSize: given a layer whose descriptor claims another size than that
+// of what is stored, it is refused as one that is fetched would be.
+func TestStoredSize(t *testing.T) {
+	ctx := context.Background()
+	store, err := local.NewStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := ocispec.Descriptor{MediaType: "application/x", Digest: digest.FromString("content"), Size: int64(len("content"))}
+	if err := content.WriteBlob(ctx, store, "layer", strings.NewReader("content"), layer); err != nil {
+		t.Fatal(err)
+	}
+	transfer := &transfer{store: store, progress: func(Progress) {}}
+	if err := transfer.keep(ctx, blob{Descriptor: layer}); err != nil {
+		t.Error(err)
+	}
+	layer.Size++
+	if err := transfer.keep(ctx, blob{Descriptor: layer}); !errors.Is(err, artifact.ErrSizeMismatch) {
+		t.Errorf("the size is wrong: %v", err)
 	}
 }

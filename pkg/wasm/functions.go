@@ -15,15 +15,35 @@ const maxInstances = 10_000
 // otherwise a name that is not found may exist.
 func (i *Info) FunctionsNamed(name string) (found []string, all bool) {
 	for _, f := range i.Functions {
-		own := f
-		if i.Kind == KindComponent {
-			own = f[strings.LastIndex(f, "#")+1:]
-		}
-		if own == name {
+		if i.ownName(f) == name {
 			found = append(found, f)
 		}
 	}
 	return found, !i.hidden
+}
+
+// ownName is what a function in Functions is called by.
+func (i *Info) ownName(function string) string {
+	if i.Kind == KindComponent {
+		return function[strings.LastIndex(function, "#")+1:]
+	}
+	return function
+}
+
+// ExampleFunction returns the name of an exported function that a person might
+// want to call, empty when none is known: one that FunctionsNamed finds alone,
+// that is no method, and whose name does not begin as those that compilers add.
+func (i *Info) ExampleFunction() string {
+	count := make(map[string]int)
+	for _, f := range i.Functions {
+		count[i.ownName(f)]++
+	}
+	for _, f := range i.Functions {
+		if own := i.ownName(f); own != "" && !strings.ContainsRune("_[", rune(own[0])) && count[own] == 1 {
+			return own
+		}
+	}
+	return ""
 }
 
 // shape is what can be called in a component's instance, and what is known of

@@ -136,3 +136,40 @@ func TestFunctionsAreBounded(t *testing.T) {
 		t.Error("the functions of 100,001 instances are all known")
 	}
 }
+
+// TestExampleFunction: given exports of which some are for the host, cannot be
+// called by their name, or are not functions, one that a person would call.
+func TestExampleFunction(t *testing.T) {
+	instance := func(items ...[]byte) []byte { return section(5, list(cat([]byte{0x01}, list(items...)))) }
+	moduleExports := func(kinds map[string]byte) []byte {
+		var exports [][]byte
+		for name, kind := range kinds {
+			exports = append(exports, cat(str(name), []byte{kind, 0}))
+		}
+		return module(section(7, list(exports...)))
+	}
+	cases := []struct {
+		name, want string
+		file       []byte
+	}{
+		{"a library of C", "add", moduleExports(map[string]byte{"__data_end": 3, "_initialize": 0, "add": 0, "memory": 2})},
+		{"a module with nothing to call", "", moduleExports(map[string]byte{"_initialize": 0, "data": 3})},
+		{"an interface", "f", component(instance(inline("f", 0x01, 0)), section(11, list(export("a:b/c@1.0.0", 0x05, 0))))},
+		{"methods", "", component(instance(inline("[method]r.f", 0x01, 0)), section(11, list(export("a:b/c@1.0.0", 0x05, 0))))},
+		{"two of one name, and another", "g", component(
+			instance(inline("f", 0x01, 0), inline("g", 0x01, 0)), instance(inline("f", 0x01, 0)),
+			section(11, list(export("a", 0x05, 0), export("b", 0x05, 1))),
+		)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			info, err := parse(c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := info.ExampleFunction(); got != c.want {
+				t.Errorf("%q of %q, not %q", got, info.Functions, c.want)
+			}
+		})
+	}
+}

@@ -11,4 +11,10 @@ COPY --from=build ["/a.wasm", "/b.wasm", \
 #
 #
 #
+COPY ["c.wasm", \
+"/.wasmfile/0002/files/"]
+#
+#
+COPY ["d.wasm", \
+"/.wasmfile/0003/files/"]
 #

@@ -2,7 +2,7 @@ FROM scratch
 COPY --from=build ["/a.wasm", "/b.wasm", \
 #
 #
-#
+
 #
 "/"]
 #
@@ -11,4 +11,10 @@ COPY --from=build ["/a.wasm", "/b.wasm", \
 #
 #
 #
+COPY ["c.wasm", \
+"/"]
+#
+#
+COPY ["d.wasm", \
+"/"]
 ENTRYPOINT ["a"]
