@@ -42,8 +42,8 @@ func Attach(ctx context.Context, name string, o AttachOptions) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	guest, err := runningGuest(ctx, found)
-	if err != nil || guest == nil || !guest.Process.Terminal {
+	g, err := guestOf(ctx, client, found)
+	if err != nil || g == nil || !g.ours || !g.spec.Process.Terminal || livePID(ctx, found) == 0 {
 		return false, err
 	}
 	return true, attach(ctx, client, found, o)

@@ -48,7 +48,7 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &exit):
 		return exit.ExitCode()
 	case errors.As(err, &passed):
-		err = dispatch.Become(passed.line(args))
+		err = dispatch.Become(args)
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	return failure
@@ -118,7 +118,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		newVersion(),
 		newInternal(g),
 	)
-	addPassedOn(root)
+	addPassedOn(root, g)
 	addRefused(root)
 	return root
 }
