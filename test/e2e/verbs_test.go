@@ -298,12 +298,69 @@ func TestHealthcheck(t *testing.T) {
 	status("unhealthy")
 	must(t, "nerdctl", "wasm", "exec", name, "guest", "write", "/etc/new", "x")
 	status("healthy")
-	without := sleepingIn(t, ref)
-	if r := try(t, "nerdctl", "wasm", "healthcheck", without); r.code != 0 && !strings.Contains(r.all(), "no health check") {
-		t.Errorf("without a check: %s", r.all())
+	if out := must(t, "nerdctl", "wasm", "inspect", "--format", "{{.State.Health.Status}}", name); out != "healthy" {
+		t.Errorf("inspect shows %q", out)
 	}
+	if out := must(t, "nerdctl", "wasm", "ps", "--filter", "name="+name, "--format", "{{.Status}}"); !strings.Contains(out, "(healthy)") {
+		t.Errorf("ps shows %q", out)
+	}
+	without := sleepingIn(t, ref)
+	fails(t, []string{"no health check"}, "nerdctl", "wasm", "healthcheck", without)
+	fails(t, []string{`"curl" is no component`, "guest.wasm"}, wasmRun("--net", "none", "--health-cmd", "curl x", ref)...)
 	must(t, "nerdctl", "wasm", "stop", name)
 	fails(t, []string{name, "not running"}, "nerdctl", "wasm", "healthcheck", name)
+}
+
+// TestHealthcheckOfArtifact: given a HEALTHCHECK of an artifact, it is that of its
+// containers, which flags change and turn off; and where another client made the
+// container, a check that a shell was to run is run without one.
+func TestHealthcheckOfArtifact(t *testing.T) {
+	ref := publishDir(t, "with-check", write(t, map[string]string{
+		"guest.wasm": string(guest(t, "probe.component")), "note": "x",
+		"Wasmfile": "FROM scratch\nCOPY note /etc/note\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n" +
+			"HEALTHCHECK --interval=7s --retries=1 CMD [\"guest\", \"read\", \"/etc/new\"]\n",
+	}))
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	check := func(name string) string {
+		t.Helper()
+		must(t, "nerdctl", "wasm", "healthcheck", name)
+		return must(t, "nerdctl", "wasm", "inspect", "--format", "{{.State.Health.Status}} {{.Config.Healthcheck.Interval}} {{.Config.Healthcheck.Retries}}", name)
+	}
+	name := sleepingIn(t, ref)
+	if out := check(name); out != "unhealthy 7s 1" {
+		t.Errorf("it is %q", out)
+	}
+	if out := check(sleepingIn(t, ref, "--health-cmd", "guest read /etc/note || exit 1", "--health-interval", "9s")); out != "healthy 9s 1" {
+		t.Errorf("with flags it is %q", out)
+	}
+	fails(t, []string{"no health check"}, "nerdctl", "wasm", "healthcheck", sleepingIn(t, ref, "--no-healthcheck"))
+	other := unique("other")
+	must(t, "nerdctl", "run", "-d", "-q", "--pull", "never", "--runtime", runtimeName, "--net", "none", "--name", other,
+		"--platform", platform(ref), "--health-cmd", "guest read '/etc/note'", ref, "sleep", "300")
+	defer removeGuest(t, "nerdctl", other)
+	if out := check(other); out != "healthy 7s 1" {
+		t.Errorf("of another client it is %q", out)
+	}
+}
+
+// TestLabelsOfNerdctl: given labels of an image that nerdctl would take for its own,
+// as those that name a file or a volume of the host, they do nothing.
+func TestLabelsOfNerdctl(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	ref := publishDir(t, "with-labels", write(t, map[string]string{
+		"guest.wasm": string(guest(t, "probe.component")),
+		"Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\nLABEL who=me\n" +
+			"LABEL nerdctl/pid-file=" + file + " x.nerdctl/y=z\n",
+	}))
+	name := unique("labels")
+	must(t, "nerdctl", "wasm", "run", "-d", "-q", "--name", name, ref, "sleep", "300")
+	defer removeGuest(t, "nerdctl", name)
+	if content, err := os.ReadFile(file); err == nil {
+		t.Errorf("the host has a file with %q", content)
+	}
+	if out := must(t, "nerdctl", "inspect", "--mode", "native", "--format", "{{.Labels.who}} {{json .Labels}}", name); !strings.HasPrefix(out, "me ") || strings.Contains(out, "pid-file") || strings.Contains(out, "x.nerdctl") {
+		t.Errorf("the labels are %s", out)
+	}
 }
 
 // TestMissingWorkdir: given a working directory that is not there, it is made,
