@@ -131,7 +131,7 @@ func withGuestFiles(ctx context.Context, client *containerd.Client, c containerd
 		err = g.withStoredFiles(ctx, client, c, file, write, show)
 	}
 	if copied != nil {
-		copied = fmt.Errorf("container %s: %w", c.ID(), copied)
+		copied = fmt.Errorf("in container %s: %w", c.ID()[:min(len(c.ID()), 12)], copied)
 	}
 	return true, errors.Join(copied, err)
 }

@@ -95,7 +95,7 @@ func checkCommand(test []string, layers []ocispec.Descriptor) ([]string, error) 
 	}
 	if len(layers) > 0 {
 		if _, err := artifact.Named(layers, words[0]); err != nil {
-			return nil, fmt.Errorf("%q is no component: there are %s", words[0], strings.Join(artifact.Names(layers), ", "))
+			return nil, fmt.Errorf("%q is none of the components: %s", words[0], strings.Join(artifact.Names(layers), ", "))
 		}
 	}
 	return append([]string{healthcheck.Cmd}, words...), nil

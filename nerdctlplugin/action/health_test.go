@@ -34,7 +34,7 @@ func TestHealthCheck(t *testing.T) {
 		"other times":         {image: `{"Test":["CMD","a"],"Interval":1,"Retries":4}`, options: types.ContainerCreateOptions{HealthInterval: 5, HealthRetries: 6}, want: `{"Test":["CMD","a"],"Interval":5,"Timeout":30000000000,"Retries":6}`},
 		"another command":     {image: `{"Test":["CMD","a"],"Retries":4}`, options: types.ContainerCreateOptions{HealthCmd: "b 'x y'"}, want: `{"Test":["CMD","b","x y"],"Interval":30000000000,"Timeout":30000000000,"Retries":4}`},
 		"a command":           {options: types.ContainerCreateOptions{HealthCmd: "b"}, want: `{"Test":["CMD","b"],` + defaults + `}`},
-		"no component":        {options: types.ContainerCreateOptions{HealthCmd: "curl x"}, err: `"curl" is no component: there are a.wasm, b.wasm`},
+		"no component":        {options: types.ContainerCreateOptions{HealthCmd: "curl x"}, err: `"curl" is none of the components: a.wasm, b.wasm`},
 		"no words":            {options: types.ContainerCreateOptions{HealthCmd: " "}, err: "component, and arguments"},
 		"an open quote":       {options: types.ContainerCreateOptions{HealthCmd: "a 'x"}, err: "EOF"},
 		"a pipe":              {options: types.ContainerCreateOptions{HealthCmd: "a | b"}, err: "no shell for |"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/image"
@@ -77,6 +78,8 @@ func findObject(ctx context.Context, name string, o InspectOptions) (object, err
 	switch {
 	case !known:
 		return object{}, fmt.Errorf("--type %s: it has to be image, container, volume or network", o.Type)
+	case errors.Is(artifactErr, errdefs.ErrNotFound):
+		return object{}, fmt.Errorf("there is no artifact, container, volume or network %s: %w", name, artifactErr)
 	case artifactErr != nil:
 		return object{}, artifactErr
 	}

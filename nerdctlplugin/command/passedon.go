@@ -13,6 +13,8 @@ import (
 // passedOn are nerdctl's commands that are as good for Wasm as for anything
 // else: the real nerdctl gets them as they are.
 var passedOn = map[string]string{
+	"apparmor":  "Manage AppArmor profiles",
+	"builder":   "Manage builds",
 	"commit":    "Make an image of a container's changes",
 	"compose":   "Compose",
 	"events":    "Show events of containerd",
@@ -21,6 +23,7 @@ var passedOn = map[string]string{
 	"kill":      "Kill containers",
 	"login":     "Log in to a registry",
 	"logout":    "Log out of a registry",
+	"manifest":  "Manage manifests in registries",
 	"logs":      "Show the output of a container",
 	"network":   "Manage networks",
 	"pause":     "Pause containers",
@@ -69,7 +72,7 @@ func firstOf(words []string) string {
 var ownBelow = map[string]map[string]func(*globals) *cobra.Command{
 	"container": {
 		"attach": newAttach, "cp": newCp, "create": newCreate, "export": newExport, "healthcheck": newHealthcheck,
-		"inspect": inspectOf("container"), "list": newPs, "ls": newPs, "rename": newRename, "run": newRun,
+		"inspect": inspectOf("container"), "list": newPs, "ls": newPs, "ps": newPs, "rename": newRename, "run": newRun,
 	},
 	"image": {
 		"build": newBuild, "convert": newConvert, "history": newHistory, "inspect": inspectOf("image"), "list": newImages,

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // otherClients are ways to start a container of an image that do not go through
@@ -90,6 +91,24 @@ func TestGuestsOfOtherClients(t *testing.T) {
 	}
 	to := filepath.Join(t.TempDir(), "note")
 	must(t, "nerdctl", "wasm", "cp", name+":/etc/note", to)
+}
+
+// TestAttachToGuestOfAnotherClient: given a guest on a terminal that another client
+// started of a file of an ordinary image, attach reaches it, and Ctrl-C ends it.
+func TestAttachToGuestOfAnotherClient(t *testing.T) {
+	name := unique("attached")
+	first := onTerminal(t, "nerdctl", "run", "-it", "-q", "--runtime", runtimeName, "--net", "none", "--name", name, nativeWithFile(t), "/bin/guest.wasm", "cat")
+	defer removeGuest(t, "nerdctl", name)
+	first.types("zero\n")
+	first.shows("zero\r\nzero\r\n")
+	first.types("\x10\x11")
+	first.ends(0)
+	term := onTerminal(t, "nerdctl", "wasm", "attach", name)
+	time.Sleep(time.Second) // attach says nothing when it is there
+	term.types("one\n")
+	term.shows("one\r\none\r\n")
+	term.types("\x03")
+	term.ends(130)
 }
 
 // removeGuest removes a container; the test's context may have ended.

@@ -100,8 +100,9 @@ func TestVerbsOfEither(t *testing.T) {
 	if files["etc/note"] != "from the artifact\n" || files["etc/new"] == "" {
 		t.Errorf("the files are %q", files)
 	}
+	fails(t, []string{"in the background", "logs -f"}, "nerdctl", "wasm", "attach", name)
 	nothing := unique("nothing")
-	fails(t, []string{nothing, "pull"}, "nerdctl", "wasm", "inspect", nothing)
+	fails(t, []string{"no artifact, container, volume or network " + nothing, "pull"}, "nerdctl", "wasm", "inspect", nothing)
 	fails(t, []string{nothing, "pull"}, "nerdctl", "wasm", "export", nothing)
 	fails(t, []string{nothing, "no container"}, "nerdctl", "wasm", "diff", nothing)
 }
@@ -306,7 +307,7 @@ func TestHealthcheck(t *testing.T) {
 	}
 	without := sleepingIn(t, ref)
 	fails(t, []string{"no health check"}, "nerdctl", "wasm", "healthcheck", without)
-	fails(t, []string{`"curl" is no component`, "guest.wasm"}, wasmRun("--net", "none", "--health-cmd", "curl x", ref)...)
+	fails(t, []string{`"curl" is none of the components`, "guest.wasm"}, wasmRun("--net", "none", "--health-cmd", "curl x", ref)...)
 	must(t, "nerdctl", "wasm", "stop", name)
 	fails(t, []string{name, "not running"}, "nerdctl", "wasm", "healthcheck", name)
 }
