@@ -353,6 +353,7 @@ func TestLabelsOfNerdctl(t *testing.T) {
 		"Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\nLABEL who=me\n" +
 			"LABEL nerdctl/pid-file=" + file + " x.nerdctl/y=z\n",
 	}))
+	must(t, "nerdctl", "wasm", "pull", "-q", ref) // it may be there with another file
 	name := unique("labels")
 	must(t, "nerdctl", "wasm", "run", "-d", "-q", "--name", name, ref, "sleep", "300")
 	defer removeGuest(t, "nerdctl", name)
