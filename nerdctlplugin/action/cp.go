@@ -70,21 +70,33 @@ func Copy(ctx context.Context, from, to string, o CopyOptions) (bool, error) {
 			if err != nil {
 				return err
 			}
-			return copyToHost([]*filecopy.Source{found}, to, o)
+			return copyToHost(ctx, []*filecopy.Source{found}, to, o)
 		})
 	}
 	return withGuestFiles(ctx, client, destination, path, true, func(tree *filecopy.Tree, below string) error {
 		if from == stream {
-			return filecopy.Extract(o.Stdin, tree, below)
+			return extractStdin(ctx, tree, below, o)
 		}
 		return withHost(func(host *filecopy.Tree) error {
 			found, err := hostSource(host, from, o)
 			if err != nil {
 				return err
 			}
-			return found.CopyTo(tree, below)
+			return found.CopyTo(ctx, tree, below)
 		})
 	})
+}
+
+// extractStdin does not wait for input when the context ends.
+func extractStdin(ctx context.Context, tree *filecopy.Tree, to string, o CopyOptions) error {
+	extracted := make(chan error, 1)
+	go func() { extracted <- filecopy.Extract(o.Stdin, tree, to) }()
+	select {
+	case err := <-extracted:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // containerPath are the parts of an argument that may be CONTAINER:PATH, empty for
@@ -219,9 +231,9 @@ func hostSource(host *filecopy.Tree, file string, o CopyOptions) (*filecopy.Sour
 
 // copyToHost copies to a file or directory of this machine, which has to be a
 // directory for several sources, or writes an archive.
-func copyToHost(sources []*filecopy.Source, to string, o CopyOptions) error {
+func copyToHost(ctx context.Context, sources []*filecopy.Source, to string, o CopyOptions) error {
 	if to == stream {
-		return filecopy.WriteTar(o.Stdout, sources...)
+		return filecopy.WriteTar(ctx, o.Stdout, sources...)
 	}
 	absolute, err := hostPath(to)
 	if err != nil {
@@ -232,7 +244,7 @@ func copyToHost(sources []*filecopy.Source, to string, o CopyOptions) error {
 	}
 	return withHost(func(host *filecopy.Tree) error {
 		for _, found := range sources {
-			if err := found.CopyTo(host, absolute); err != nil {
+			if err := found.CopyTo(ctx, host, absolute); err != nil {
 				return err
 			}
 		}
@@ -261,7 +273,7 @@ func copyFromArtifact(ctx context.Context, from, to string, o CopyOptions) error
 				return writeComponent(ctx, store, component, out)
 			}))
 		}
-		return copyToHost(sources, to, o)
+		return copyToHost(ctx, sources, to, o)
 	})
 	if files {
 		return copyFiles(ctx, src, name, to, o)
@@ -333,7 +345,7 @@ func copyFiles(ctx context.Context, src *source, name, to string, o CopyOptions)
 		}
 		found, err := fileSources(tree, name, o)
 		if err == nil {
-			err = copyToHost(found, to, o)
+			err = copyToHost(ctx, found, to, o)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", src.name, err)

@@ -3,6 +3,7 @@ package filecopy_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/filecopy"
 )
@@ -142,7 +145,7 @@ func TestCopyTo(t *testing.T) {
 			from, to := open(t, tree(t, source)), tree(t, c.there)
 			found, err := from.Source(c.from, c.follow)
 			if err == nil {
-				err = found.CopyTo(open(t, to), c.to)
+				err = found.CopyTo(t.Context(), open(t, to), c.to)
 			}
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
@@ -231,7 +234,7 @@ func TestWriteTar(t *testing.T) {
 		t.Fatal(err)
 	}
 	var archive bytes.Buffer
-	if err := filecopy.WriteTar(&archive, dir, filecopy.FileSource("x.wasm", 2, func(out io.Writer) error {
+	if err := filecopy.WriteTar(t.Context(), &archive, dir, filecopy.FileSource("x.wasm", 2, func(out io.Writer) error {
 		_, err := io.WriteString(out, "xy")
 		return err
 	})); err != nil {
@@ -250,6 +253,48 @@ func TestWriteTar(t *testing.T) {
 	}
 }
 
+// TestCopyEnds: given a context that ends in the middle, so does the copying, and
+// nothing is left of it.
+func TestCopyEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	endless := filecopy.FileSource("x", 1<<40, func(out io.Writer) error {
+		cancel()
+		for {
+			if _, err := out.Write(make([]byte, 1<<16)); err != nil {
+				return err
+			}
+		}
+	})
+	to := t.TempDir()
+	if err := endless.CopyTo(ctx, open(t, to), "/x"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if got := contents(t, to); len(got) > 0 {
+		t.Errorf("there are %v", got)
+	}
+	if err := filecopy.WriteTar(ctx, io.Discard, endless); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCopyOverPipe: given a pipe, as a device may be, it is not replaced by a file.
+func TestCopyOverPipe(t *testing.T) {
+	from, to := open(t, tree(t, map[string]string{"file": "x"})), t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(to, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := from.Source("/file", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := found.CopyTo(t.Context(), open(t, to), "/pipe"); err == nil || !strings.Contains(err.Error(), "neither a file") {
+		t.Errorf("%v", err)
+	}
+	if info, err := os.Lstat(filepath.Join(to, "pipe")); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
+		t.Errorf("it is %v, %v", info, err)
+	}
+}
+
 // TestCopyFails: given a source that cannot be read to its end, the error is said and
 // nothing is left of it.
 func TestCopyFails(t *testing.T) {
@@ -259,7 +304,7 @@ func TestCopyFails(t *testing.T) {
 		_, err := out.Write(make([]byte, 50))
 		return errors.Join(err, cut)
 	})
-	if err := source.CopyTo(open(t, to), "/x"); !errors.Is(err, cut) {
+	if err := source.CopyTo(t.Context(), open(t, to), "/x"); !errors.Is(err, cut) {
 		t.Errorf("%v", err)
 	}
 	if got := contents(t, to); !maps.Equal(got, map[string]string{"x": "old"}) {

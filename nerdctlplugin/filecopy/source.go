@@ -2,6 +2,7 @@ package filecopy
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +61,9 @@ func FileSource(name string, size int64, write func(io.Writer) error) *Source {
 	}}
 }
 
-// WriteTar writes sources as a tar archive.
-func WriteTar(out io.Writer, sources ...*Source) error {
-	archive := tar.NewWriter(out)
+// WriteTar writes sources as a tar archive, until the context ends.
+func WriteTar(ctx context.Context, out io.Writer, sources ...*Source) error {
+	archive := tar.NewWriter(contextWriter{ctx, out})
 	for _, s := range sources {
 		name := s.base
 		if s.contents {
@@ -75,9 +76,24 @@ func WriteTar(out io.Writer, sources ...*Source) error {
 	return archive.Close()
 }
 
+// contextWriter writes until a context ends.
+type contextWriter struct {
+	ctx context.Context
+	io.Writer
+}
+
+// Write writes, and returns why the context ended when it has.
+func (w contextWriter) Write(p []byte) (int, error) {
+	if err := context.Cause(w.ctx); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
+}
+
 // CopyTo copies the source to a path of a tree: into a directory that there is, over
-// a file, or under a new name in a directory that there is.
-func (s *Source) CopyTo(t *Tree, to string) (err error) {
+// a file, or under a new name in a directory that there is. When the context ends
+// before that is done, the error is why.
+func (s *Source) CopyTo(ctx context.Context, t *Tree, to string) (err error) {
 	at, err := t.target(to, s)
 	if err != nil {
 		return err
@@ -86,7 +102,7 @@ func (s *Source) CopyTo(t *Tree, to string) (err error) {
 	in, out := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		archive := tar.NewWriter(out)
+		archive := tar.NewWriter(contextWriter{ctx, out})
 		err := s.write(archive, at.name)
 		if err == nil {
 			err = archive.Close()

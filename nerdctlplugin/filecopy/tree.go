@@ -90,6 +90,8 @@ func (t *Tree) target(to string, s *Source) (_ target, err error) {
 		return target{}, fmt.Errorf("%s is a file, and a directory cannot be copied to one", to)
 	case err == nil && endsAsDirectory(to):
 		return target{}, fmt.Errorf("%s is not a directory", to)
+	case err == nil && !info.Mode().IsRegular():
+		return target{}, fmt.Errorf("%s is neither a file nor a directory, and would be replaced by one", to)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return target{}, err
 	case err != nil && !s.dir && endsAsDirectory(to):
