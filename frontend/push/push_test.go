@@ -16,6 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/registrytest"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -78,39 +79,39 @@ func run(t *testing.T, dirs Dirs, spec Spec, refs ...string) (Result, string) {
 }
 
 func config(host, password string) string {
-	return fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("ada:"+password)))
+	return fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte(registrytest.User+":"+password)))
 }
 
 // TestPushesOnce: given two repositories of a registry, every blob is uploaded
 // to one and mounted into the other, and a second push moves nothing.
 func TestPushesOnce(t *testing.T) {
-	s := newServer(t)
+	s := registrytest.New(t)
 	s.Start()
 	dirs, manifest := step(t)
 	write(t, filepath.Join(dirs.Attestations, "sbom.spdx.json"), `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"a":1}}`)
-	a, b := s.host()+"/some/a:1", s.host()+"/b"
+	a, b := s.Host()+"/some/a:1", s.Host()+"/b"
 	result, log := run(t, dirs, Spec{Manifest: manifest}, a, b)
 	if result.Problem != "" || len(result.References) != 2 || result.References[1] != b+":latest@"+manifest.Digest.String() {
 		t.Fatalf("the result is %+v", result)
 	}
 	for _, name := range []string{"some/a:1", "b:latest"} {
-		if got := digest.FromBytes(s.manifests[name]); got != manifest.Digest {
+		if got := digest.FromBytes(s.Manifests[name]); got != manifest.Digest {
 			t.Errorf("%s is %s, not %s", name, got, manifest.Digest)
 		}
 	}
 	// Component and config; statement and empty config.
-	if s.uploads != 4 || s.mounts != 4 || !strings.Contains(log, "mounted") {
-		t.Errorf("%d uploads, %d mounts:\n%s", s.uploads, s.mounts, log)
+	if s.Uploads != 4 || s.Mounts != 4 || !strings.Contains(log, "mounted") {
+		t.Errorf("%d uploads, %d mounts:\n%s", s.Uploads, s.Mounts, log)
 	}
 	tag := strings.Replace(manifest.Digest.String(), ":", "-", 1)
 	for _, repository := range []string{"some/a", "b"} {
 		var index ocispec.Index
-		if err := json.Unmarshal(s.manifests[repository+":"+tag], &index); err != nil || len(index.Manifests) != 1 {
-			t.Errorf("%s lists as referrers %s: %v", repository, s.manifests[repository+":"+tag], err)
+		if err := json.Unmarshal(s.Manifests[repository+":"+tag], &index); err != nil || len(index.Manifests) != 1 {
+			t.Errorf("%s lists as referrers %s: %v", repository, s.Manifests[repository+":"+tag], err)
 		}
 	}
-	if _, log := run(t, dirs, Spec{Manifest: manifest}, a, b); s.uploads != 4 || s.mounts != 4 {
-		t.Errorf("again: %d uploads, %d mounts:\n%s", s.uploads, s.mounts, log)
+	if _, log := run(t, dirs, Spec{Manifest: manifest}, a, b); s.Uploads != 4 || s.Mounts != 4 {
+		t.Errorf("again: %d uploads, %d mounts:\n%s", s.Uploads, s.Mounts, log)
 	}
 }
 
@@ -119,16 +120,16 @@ func TestPushesOnce(t *testing.T) {
 // refused.
 func TestMountsFromOrigins(t *testing.T) {
 	for _, refuse := range []string{"", "lib/empty"} {
-		s := newServer(t)
+		s := registrytest.New(t)
 		s.Start()
-		s.refuse = refuse
-		s.keep("lib/empty", digest.FromString(emptyModule).String(), []byte(emptyModule))
+		s.Refuse = refuse
+		s.Keep("lib/empty", digest.FromString(emptyModule).String(), []byte(emptyModule))
 		dirs, manifest := step(t)
-		result, log := run(t, dirs, Spec{Manifest: manifest, Origins: []string{"other.example/lib", s.host() + "/lib/empty"}}, s.host()+"/app:1")
-		if mounted := s.mounts == 1; result.Problem != "" || mounted != (refuse == "") {
-			t.Errorf("refusing %q: %d mounts, %+v\n%s", refuse, s.mounts, result, log)
+		result, log := run(t, dirs, Spec{Manifest: manifest, Origins: []string{"other.example/lib", s.Host() + "/lib/empty"}}, s.Host()+"/app:1")
+		if mounted := s.Mounts == 1; result.Problem != "" || mounted != (refuse == "") {
+			t.Errorf("refusing %q: %d mounts, %+v\n%s", refuse, s.Mounts, result, log)
 		}
-		if s.blobs["app"][digest.FromString(emptyModule).String()] == nil {
+		if s.Blobs["app"][digest.FromString(emptyModule).String()] == nil {
 			t.Errorf("refusing %q: the component is not there", refuse)
 		}
 	}
@@ -137,29 +138,29 @@ func TestMountsFromOrigins(t *testing.T) {
 // TestCredentials: given a registry that wants a password, what is said for
 // each content of the secret; never the password.
 func TestCredentials(t *testing.T) {
-	s := newServer(t)
-	s.password = "pass-phrase"
+	s := registrytest.New(t)
+	s.Password = "pass-phrase"
 	s.Start()
 	for name, c := range map[string]struct {
 		config string // empty for none
 		says   string // empty for success
 	}{
 		"none":      {"", "--secret id=WASMFILE_PUSH_CONFIG,src=$HOME/.docker/config.json"},
-		"wrong":     {config(s.host(), "guess-work"), "does not accept the credentials"},
-		"another's": {config("registry.example", "pass-phrase"), "no credentials for " + s.host()},
+		"wrong":     {config(s.Host(), "guess-work"), "does not accept the credentials"},
+		"another's": {config("registry.example", "pass-phrase"), "no credentials for " + s.Host()},
 		"helper":    {`{"credsStore":"desktop"}`, "docker-credential-desktop"},
-		"its own":   {fmt.Sprintf(`{"credHelpers":{%q:"ecr-login"}}`, s.host()), "docker-credential-ecr-login"},
+		"its own":   {fmt.Sprintf(`{"credHelpers":{%q:"ecr-login"}}`, s.Host()), "docker-credential-ecr-login"},
 		"no config": {"pass-phrase", "not a config.json of Docker"},
-		"no base64": {fmt.Sprintf(`{"auths":{%q:{"auth":"pass-phrase"}}}`, s.host()), "not a config.json of Docker"},
-		"right":     {config(s.host(), "pass-phrase"), ""},
-		"with URL":  {config("http://"+s.host()+"/v2/", "pass-phrase"), ""},
+		"no base64": {fmt.Sprintf(`{"auths":{%q:{"auth":"pass-phrase"}}}`, s.Host()), "not a config.json of Docker"},
+		"right":     {config(s.Host(), "pass-phrase"), ""},
+		"with URL":  {config("http://"+s.Host()+"/v2/", "pass-phrase"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dirs, manifest := step(t)
 			if c.config != "" {
 				write(t, dirs.Config, c.config)
 			}
-			result, log := run(t, dirs, Spec{Manifest: manifest}, s.host()+"/x:1")
+			result, log := run(t, dirs, Spec{Manifest: manifest}, s.Host()+"/x:1")
 			if (result.Problem == "") != (c.says == "") || !strings.Contains(result.Problem, c.says) {
 				t.Errorf("the problem is %q; it has to say %q", result.Problem, c.says)
 			}
@@ -172,12 +173,12 @@ func TestCredentials(t *testing.T) {
 
 // TestAuthority: given a registry with a certificate of its own authority.
 func TestAuthority(t *testing.T) {
-	s := newServer(t)
+	s := registrytest.New(t)
 	s.Config.ErrorLog = quiet
 	s.StartTLS()
 	dirs, manifest := step(t)
-	target := s.host() + "/x:1"
-	if result, _ := run(t, dirs, Spec{Manifest: manifest, Registries: map[string]*Registry{s.host(): {}}}, target); !strings.Contains(result.Problem, "id=WASMFILE_PUSH_CA") {
+	target := s.Host() + "/x:1"
+	if result, _ := run(t, dirs, Spec{Manifest: manifest, Registries: map[string]*Registry{s.Host(): {}}}, target); !strings.Contains(result.Problem, "id=WASMFILE_PUSH_CA") {
 		t.Errorf("without: %+v", result)
 	}
 	write(t, dirs.CA, "no certificate")
@@ -193,26 +194,26 @@ func TestAuthority(t *testing.T) {
 // TestBadAttestation: given a generator that writes no statement, nothing is
 // pushed.
 func TestBadAttestation(t *testing.T) {
-	s := newServer(t)
+	s := registrytest.New(t)
 	s.Start()
 	dirs, manifest := step(t)
 	write(t, filepath.Join(dirs.Attestations, "sbom.spdx.json"), `{"spdxVersion":"SPDX-2.3"}`)
-	result, _ := run(t, dirs, Spec{Manifest: manifest}, s.host()+"/x:1")
-	if !strings.Contains(result.Problem, "sbom.spdx.json") || len(s.manifests) > 0 {
-		t.Errorf("%+v, and the registry has %d manifests", result, len(s.manifests))
+	result, _ := run(t, dirs, Spec{Manifest: manifest}, s.Host()+"/x:1")
+	if !strings.Contains(result.Problem, "sbom.spdx.json") || len(s.Manifests) > 0 {
+		t.Errorf("%+v, and the registry has %d manifests", result, len(s.Manifests))
 	}
 }
 
 // TestNothingWithoutAll: given two registries of which one is not there,
 // nothing goes to the other.
 func TestNothingWithoutAll(t *testing.T) {
-	s, gone := newServer(t), newServer(t)
+	s, gone := registrytest.New(t), registrytest.New(t)
 	s.Start()
 	gone.Close()
 	dirs, manifest := step(t)
-	result, _ := run(t, dirs, Spec{Manifest: manifest}, s.host()+"/x:1", gone.host()+"/x:1")
-	if !strings.Contains(result.Problem, gone.host()) || s.uploads > 0 || len(result.References) > 0 {
-		t.Errorf("%+v, %d uploads", result, s.uploads)
+	result, _ := run(t, dirs, Spec{Manifest: manifest}, s.Host()+"/x:1", gone.Host()+"/x:1")
+	if !strings.Contains(result.Problem, gone.Host()) || s.Uploads > 0 || len(result.References) > 0 {
+		t.Errorf("%+v, %d uploads", result, s.Uploads)
 	}
 }
 

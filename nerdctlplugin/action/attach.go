@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/pkg/cio"
@@ -42,11 +43,30 @@ func Attach(ctx context.Context, name string, o AttachOptions) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	guest, err := runningGuest(ctx, found)
-	if err != nil || guest == nil || !guest.Process.Terminal {
+	g, err := guestOf(ctx, client, found)
+	if err != nil || g == nil || !g.ours || livePID(ctx, found) == 0 {
 		return false, err
 	}
+	if err := attachable(ctx, found); err != nil {
+		return false, err
+	}
+	if !g.spec.Process.Terminal {
+		return false, nil
+	}
 	return true, attach(ctx, client, found, o)
+}
+
+// attachable returns an error for a container whose streams a logger has.
+func attachable(ctx context.Context, c containerd.Container) error {
+	var streams *cio.FIFOSet
+	_, err := c.Task(ctx, func(set *cio.FIFOSet) (cio.IO, error) {
+		streams = set
+		return cio.Load(set)
+	})
+	if err != nil || streams == nil || !strings.HasPrefix(streams.Stdout, "binary:") {
+		return err
+	}
+	return advise(fmt.Errorf("container %s was started in the background, and its streams go to its log", c.ID()), "see its output with `nerdctl wasm logs -f`, or start one with -it, and leave it by its detach keys")
 }
 
 func attach(ctx context.Context, client *containerd.Client, found containerd.Container, o AttachOptions) error {

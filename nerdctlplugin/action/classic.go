@@ -12,9 +12,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -31,6 +33,10 @@ import (
 // maxComponentSize is how large a file of an image may be that is taken for its
 // component, in bytes.
 const maxComponentSize = 1 << 30
+
+// viewLife is how long files of an image are shown at most, when nobody says that they
+// need not be any more.
+const viewLife = 6 * time.Hour
 
 // withLayer makes an artifact of an image whose component is a file: the same
 // layers and config, and before them the component as a layer of its own. The
@@ -59,6 +65,11 @@ func withRootfs(ctx context.Context, client *containerd.Client, diffIDs []digest
 	if snapshotter == "" {
 		snapshotter = defaults.DefaultSnapshotter
 	}
+	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(viewLife))
+	if err != nil {
+		return fmt.Errorf("create a lease: %w", err)
+	}
+	defer func() { warn(ctx, unlease(context.WithoutCancel(ctx))) }()
 	service := client.SnapshotService(snapshotter)
 	chain := identity.ChainID(diffIDs).String()
 	key := fmt.Sprintf("wasmfile-view-%s-%d", digest.FromString(chain).Encoded()[:12], os.Getpid())
@@ -67,13 +78,16 @@ func withRootfs(ctx context.Context, client *containerd.Client, diffIDs []digest
 		return fmt.Errorf("view its files: %w", err)
 	}
 	defer func() { warn(ctx, service.Remove(context.WithoutCancel(ctx), key)) }()
-	return mount.WithReadonlyTempMount(ctx, mounts, func(dir string) error {
+	var done error // not wrapped with where the files were shown
+	err = mount.WithReadonlyTempMount(ctx, mounts, func(dir string) error {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
 			return err
 		}
-		return errors.Join(do(root), root.Close())
+		done = do(root)
+		return root.Close()
 	})
+	return errors.Join(done, err)
 }
 
 // storeComponent finds the component in an image's files and stores it as a

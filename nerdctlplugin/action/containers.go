@@ -75,21 +75,3 @@ func RenameContainer(ctx context.Context, name, to string, global types.GlobalCo
 	}
 	return nil
 }
-
-// CheckHealth runs a container's health check once, and notes what came of it
-// for `nerdctl inspect`.
-func CheckHealth(ctx context.Context, name string, global types.GlobalCommandOptions) error {
-	client, ctx, done, err := connect(ctx, global)
-	if err != nil {
-		return err
-	}
-	defer done()
-	found, err := findContainer(ctx, client, name)
-	if err != nil {
-		return err
-	}
-	if err := container.HealthCheck(ctx, client, found); err != nil {
-		return fmt.Errorf("check the health of %s: %w", name, err)
-	}
-	return nil
-}

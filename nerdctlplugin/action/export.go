@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -33,34 +35,48 @@ func Export(ctx context.Context, reference, component string, o ExportOptions) e
 		return err
 	}
 	defer src.done()
-	return exportComponent(ctx, src, component, o.Output, o.Stdout)
+	return src.withComponents(ctx, o.Global.Snapshotter, func(components []ocispec.Descriptor, store content.Provider) error {
+		chosen, err := src.componentOf(components, component)
+		if err != nil {
+			return err
+		}
+		return toFile(inDirectory(o.Output, artifact.Name(chosen)), o.Stdout, func(out io.Writer) error {
+			return writeComponent(ctx, store, chosen, out)
+		})
+	})
 }
 
-func exportComponent(ctx context.Context, src *source, component, output string, stdout io.Writer) error {
-	entry, err := artifact.Select(src.artifact.WasmLayers(), component)
+// layerOf is the layer of an artifact with a name, which may be empty when there is
+// only one.
+func layerOf(of string, layers []ocispec.Descriptor, component string) (ocispec.Descriptor, error) {
+	entry, err := artifact.Select(layers, component)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("%s: %w", of, err)
 	}
 	name := artifact.Name(entry.Layer)
 	// A single one is started by any name, but who asks for a name wants that.
 	if component != "" && component != name && component+".wasm" != name && component != entry.Layer.Digest.String() {
-		return fmt.Errorf("%s has the component %s, and no %s", src.name, name, component)
+		return ocispec.Descriptor{}, fmt.Errorf("%s has the component %s, and no %s", of, name, component)
 	}
-	return toFile(inDirectory(output, name), stdout, func(out io.Writer) error {
-		opened, err := unpack.FromStore(src.content).Fetch(ctx, entry.Layer)
-		if err != nil {
-			return fmt.Errorf("open component %s: %w", name, err)
-		}
-		defer opened.Close()
-		verifier := entry.Layer.Digest.Verifier()
-		if _, err := io.Copy(io.MultiWriter(out, verifier), opened); err != nil {
-			return fmt.Errorf("write component %s: %w", name, err)
-		}
-		if !verifier.Verified() {
-			return fmt.Errorf("component %s: %w: it is not %s", name, artifact.ErrDigestMismatch, entry.Layer.Digest)
-		}
-		return nil
-	})
+	return entry.Layer, nil
+}
+
+// writeComponent writes a component, and returns an error when that was not it.
+func writeComponent(ctx context.Context, store content.Provider, layer ocispec.Descriptor, out io.Writer) error {
+	name := artifact.Name(layer)
+	opened, err := unpack.FromStore(store).Fetch(ctx, layer)
+	if err != nil {
+		return fmt.Errorf("open component %s: %w", name, err)
+	}
+	defer opened.Close()
+	verifier := layer.Digest.Verifier()
+	if _, err := io.Copy(io.MultiWriter(out, verifier), opened); err != nil {
+		return fmt.Errorf("write component %s: %w", name, err)
+	}
+	if !verifier.Verified() {
+		return fmt.Errorf("component %s: %w: it is not %s", name, artifact.ErrDigestMismatch, layer.Digest)
+	}
+	return nil
 }
 
 // inDirectory is where a file of that name is written: in to, if that is a

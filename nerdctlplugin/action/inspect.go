@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
-	"github.com/containerd/nerdctl/v2/pkg/cmd/image"
 	"github.com/containerd/nerdctl/v2/pkg/formatter"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -27,7 +29,7 @@ const (
 	InspectNative InspectMode = "native"
 	// InspectWIT is the worlds of the components.
 	InspectWIT InspectMode = "wit"
-	// InspectDockerCompat is what `docker image inspect` shows.
+	// InspectDockerCompat is what `docker inspect` shows.
 	InspectDockerCompat InspectMode = "dockercompat"
 )
 
@@ -35,9 +37,15 @@ const (
 type InspectOptions struct {
 	// Global are nerdctl's.
 	Global types.GlobalCommandOptions
-	// Mode is what to show; empty means InspectTable, or InspectNative when
-	// there is a Format.
+	// Mode is what to show; empty means InspectTable for artifacts, or
+	// InspectNative when there is a Format, and InspectDockerCompat for what else
+	// there is.
 	Mode InspectMode
+	// Type is the kind of what has the names: "image" for an artifact,
+	// "container", "volume" or "network"; empty for any.
+	Type string
+	// Size adds the sizes of containers and volumes.
+	Size bool
 	// Format is a Go template for each entry, or "json".
 	Format string
 	// Platform chooses a manifest of an index.
@@ -56,7 +64,8 @@ type Inspected struct {
 	Components []InspectedComponent
 }
 
-// InspectedComponent is a Wasm layer and what its file says of itself.
+// InspectedComponent is a Wasm layer, or a file of an image, and what its bytes say of
+// themselves.
 type InspectedComponent struct {
 	Name       string
 	Descriptor ocispec.Descriptor
@@ -67,52 +76,63 @@ type InspectedComponent struct {
 	wit        string // for InspectWIT only
 }
 
-// Inspect shows artifacts that are in containerd or in OCI image layouts. The
-// latter are not shown as Docker would, which has none.
-func Inspect(ctx context.Context, references []string, o InspectOptions) error {
-	if o.Mode == "" {
-		o.Mode = InspectTable
-		if o.Format != "" {
-			o.Mode = InspectNative
-		}
-	}
-	switch {
-	case o.Mode == InspectDockerCompat:
-		client, ctx, done, err := connect(ctx, o.Global)
-		if err != nil {
-			return err
-		}
-		defer done()
-		entries, err := image.Inspect(ctx, client, references, types.ImageInspectOptions{
-			GOptions: o.Global, Mode: string(o.Mode), Platform: o.Platform, Stdout: o.Stdout,
-		})
-		if err != nil && len(entries) == 0 {
-			return err
-		}
-		return errors.Join(err, formatter.FormatSlice(o.Format, o.Stdout, entries))
-	case o.Format != "" && (o.Mode == InspectTable || o.Mode == InspectWIT):
-		return errors.New("--format is for --mode native and dockercompat, and for nothing else")
-	case o.Mode != InspectTable && o.Mode != InspectNative && o.Mode != InspectWIT:
-		return fmt.Errorf("unknown mode %q: there are %s, %s and %s", o.Mode, InspectTable, InspectNative, InspectDockerCompat)
-	}
-	var entries []any
+// object is what Inspect found by a name.
+type object struct {
+	// artifact is nil for what is none, and then entry is what nerdctl shows of it.
+	artifact *source
+	entry    any
+}
+
+// Inspect shows artifacts that are in containerd or in OCI image layouts, and
+// containers, volumes and networks as nerdctl does: a name stands for the first of
+// these that there is. When all are artifacts, the default is InspectTable, and else
+// InspectDockerCompat for all of them, in one list.
+func Inspect(ctx context.Context, names []string, o InspectOptions) error {
+	ctx = namespaces.WithNamespace(ctx, o.Global.Namespace)
+	var objects []object
 	var errs []error
-	for _, reference := range references {
-		inspected, err := inspect(ctx, reference, o)
+	for _, name := range names {
+		found, err := findObject(ctx, name, o)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		entries = append(entries, inspected)
+		if found.artifact != nil {
+			defer found.artifact.done()
+		}
+		objects = append(objects, found)
 	}
-	if len(entries) == 0 {
-		return errors.Join(errs...)
+	if len(objects) > 0 {
+		errs = append(errs, show(ctx, objects, o))
 	}
-	if o.Mode == InspectNative {
-		errs = append(errs, formatter.FormatSlice(o.Format, o.Stdout, entries))
-		return errors.Join(errs...)
+	return errors.Join(errs...)
+}
+
+func show(ctx context.Context, objects []object, o InspectOptions) error {
+	other := slices.ContainsFunc(objects, func(found object) bool { return found.artifact == nil })
+	if o.Mode == "" {
+		o.Mode = InspectTable
+		if other {
+			o.Mode = InspectDockerCompat
+		} else if o.Format != "" {
+			o.Mode = InspectNative
+		}
 	}
-	for i, entry := range entries {
+	switch {
+	case o.Mode == InspectNative || o.Mode == InspectDockerCompat:
+		return showEntries(ctx, objects, o)
+	case o.Mode != InspectTable && o.Mode != InspectWIT:
+		return fmt.Errorf("unknown mode %q: there are %s, %s and %s", o.Mode, InspectTable, InspectNative, InspectDockerCompat)
+	case o.Format != "":
+		return errors.New("--format is for --mode native and dockercompat, and for nothing else")
+	}
+	var errs []error
+	for i, found := range objects {
+		inspected, err := inspect(ctx, found.artifact, o)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if i > 0 {
 			fmt.Fprintln(o.Stdout)
 		}
@@ -120,34 +140,64 @@ func Inspect(ctx context.Context, references []string, o InspectOptions) error {
 		if o.Mode == InspectWIT {
 			write = writeWIT
 		}
-		errs = append(errs, write(o.Stdout, entry.(*Inspected)))
+		errs = append(errs, write(o.Stdout, inspected))
 	}
 	return errors.Join(errs...)
 }
 
-func inspect(ctx context.Context, reference string, o InspectOptions) (*Inspected, error) {
-	ctx, src, err := openSource(ctx, reference, o.Platform, o.Global)
-	if err != nil {
-		return nil, err
+func showEntries(ctx context.Context, objects []object, o InspectOptions) error {
+	var entries []any
+	var errs []error
+	for _, found := range objects {
+		entry, err := found.entry, error(nil)
+		switch {
+		case found.artifact == nil:
+		case o.Mode == InspectNative:
+			entry, err = inspect(ctx, found.artifact, o)
+		case found.artifact.layout != nil:
+			err = fmt.Errorf("%s: Docker has no layouts to show: use --mode native", found.artifact.name)
+		default:
+			entry, err = imageEntry(ctx, found.artifact.client, found.artifact.name, o)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		entries = append(entries, entry)
 	}
-	defer src.done()
+	if len(entries) > 0 {
+		errs = append(errs, formatter.FormatInspectSlice(o.Format, o.Stdout, entries))
+	}
+	return errors.Join(errs...)
+}
+
+func inspect(ctx context.Context, src *source, o InspectOptions) (*Inspected, error) {
 	a := src.artifact
 	inspected := &Inspected{Name: src.name, Form: a.Form, Descriptor: a.Descriptor, Manifest: a.Manifest, Config: a.Config}
-	for _, layer := range a.WasmLayers() {
-		info, err := unpack.Parse(ctx, src.content, layer)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", src.name, err)
-		}
-		component := InspectedComponent{
-			Name: artifact.Name(layer), Descriptor: layer,
-			Kind: info.Kind, WASI: info.WASI, Imports: info.Imports, Exports: info.Exports,
-		}
-		if o.Mode == InspectWIT {
-			if component.wit, err = readWIT(ctx, src.content, component); err != nil {
-				return nil, fmt.Errorf("%s: %w", src.name, err)
+	err := src.withComponents(ctx, o.Global.Snapshotter, func(components []ocispec.Descriptor, store content.Provider) error {
+		for _, layer := range components {
+			component, err := inspectComponent(ctx, store, layer, o.Mode)
+			if err != nil {
+				return fmt.Errorf("%s: %w", src.name, err)
 			}
+			inspected.Components = append(inspected.Components, component)
 		}
-		inspected.Components = append(inspected.Components, component)
+		return nil
+	})
+	return inspected, err
+}
+
+func inspectComponent(ctx context.Context, store content.Provider, layer ocispec.Descriptor, mode InspectMode) (InspectedComponent, error) {
+	info, err := unpack.Parse(ctx, store, layer)
+	if err != nil {
+		return InspectedComponent{}, err
 	}
-	return inspected, nil
+	component := InspectedComponent{
+		Name: artifact.Name(layer), Descriptor: layer,
+		Kind: info.Kind, WASI: info.WASI, Imports: info.Imports, Exports: info.Exports,
+	}
+	if mode == InspectWIT {
+		component.wit, err = readWIT(ctx, store, component)
+	}
+	return component, err
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // shimName is the shim's executable, which compiles.
@@ -30,27 +32,34 @@ type PrecompileOptions struct {
 // Precompile has the shim compile the components of an image that was pulled,
 // for the engine of this host, so that the first container does not wait.
 func Precompile(ctx context.Context, raw string, o PrecompileOptions) error {
-	client, ctx, done, err := connect(ctx, o.Global)
+	ctx, src, err := openImage(ctx, raw, "", o.Global)
 	if err != nil {
 		return err
 	}
-	defer done()
-	ref, err := parseReference(raw)
-	if err != nil {
-		return err
-	}
-	if _, err := client.GetImage(ctx, ref.String()); err != nil {
-		return advise(fmt.Errorf("image %s: %w", ref.String(), err), "pull it first, or use `nerdctl wasm pull --precompile`")
-	}
-	return precompile(ctx, ref.String(), o)
+	defer src.done()
+	return precompile(ctx, src, o)
 }
 
-func precompile(ctx context.Context, name string, o PrecompileOptions) error {
+func precompile(ctx context.Context, src *source, o PrecompileOptions) error {
+	if src.artifact.Form != artifact.FormImage {
+		return runPrecompile(ctx, src.name, "", o)
+	}
+	return src.withFiles(ctx, o.Global.Snapshotter, func(root *os.Root) error {
+		return runPrecompile(ctx, src.name, root.Name(), o)
+	})
+}
+
+// runPrecompile has the shim compile the components of an image: its layers, or those
+// that are among its files, which are in a directory.
+func runPrecompile(ctx context.Context, name, files string, o PrecompileOptions) error {
 	shim, err := findShim()
 	if err != nil {
 		return err
 	}
 	args := []string{"precompile", "-address", o.Global.Address, "-namespace", o.Global.Namespace}
+	if files != "" {
+		args = append(args, "-files", files)
+	}
 	for _, a := range o.Annotations {
 		args = append(args, "-annotation", a)
 	}

@@ -1,13 +1,21 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 	"github.com/containerd/nerdctl/v2/pkg/formatter"
+	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
+	"google.golang.org/grpc"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // PsOptions are those of Ps.
@@ -84,4 +92,80 @@ func (o PsOptions) fields(c ListedContainer) []string {
 		fields = append(fields, c.Size)
 	}
 	return fields
+}
+
+// ContainerNames are the names of the containers that run Wasm, else their IDs, for
+// completion.
+func ContainerNames(ctx context.Context, global types.GlobalCommandOptions) ([]string, error) {
+	client, ctx, done, err := connect(ctx, global)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	guests, err := findGuests(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for id, g := range guests {
+		names = append(names, cmp.Or(g.name, id))
+	}
+	return names, nil
+}
+
+// list adds to what nerdctl says of a container.
+func (g *guest) list(item container.ListItem) ListedContainer {
+	listed := ListedContainer{ListItem: item, WASI: g.wasi, Components: artifact.Names(g.layers), Component: "-"}
+	if g.file {
+		listed.Component, listed.Components, listed.UniqueSize = g.arg0, []string{g.arg0}, "-"
+		return listed
+	}
+	if entry, err := artifact.Select(g.layers, g.arg0); err == nil {
+		listed.Component = artifact.Name(entry.Layer)
+		if entry.Func != "" {
+			listed.Component += "#" + entry.Func
+		}
+	}
+	seen := make(map[digest.Digest]bool)
+	for _, layer := range g.layers {
+		if !seen[layer.Digest] {
+			listed.UniqueSizeBytes += layer.Size
+		}
+		seen[layer.Digest] = true
+	}
+	listed.UniqueSize = units.HumanSize(float64(listed.UniqueSizeBytes))
+	return listed
+}
+
+// withGuestsOnly returns a client like the given one that knows of no other
+// containers than these.
+func withGuestsOnly(client *containerd.Client, namespace string, guests map[string]*guest) (*containerd.Client, error) {
+	conn, ok := client.Conn().(*grpc.ClientConn)
+	if !ok {
+		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
+	}
+	return containerd.NewWithConn(conn,
+		containerd.WithDefaultNamespace(namespace),
+		containerd.WithServices(containerd.WithContainerStore(guestStore{client.ContainerService(), guests})))
+}
+
+// guestStore is a container store that lists guests only.
+type guestStore struct {
+	containers.Store
+	guests map[string]*guest
+}
+
+// List lists containers.
+func (s guestStore) List(ctx context.Context, filters ...string) ([]containers.Container, error) {
+	all, err := s.Store.List(ctx, filters...)
+	if err != nil {
+		return nil, err
+	}
+	var listed []containers.Container
+	for _, c := range all {
+		if _, ok := s.guests[c.ID]; ok {
+			listed = append(listed, c)
+		}
+	}
+	return listed, nil
 }

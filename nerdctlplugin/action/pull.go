@@ -52,7 +52,7 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 		return err
 	}
 	if o.Precompile {
-		if err := precompile(ctx, image.Record.Name, PrecompileOptions{Global: o.Global, Stdout: o.Stderr, Stderr: o.Stderr}); err != nil {
+		if err := precompile(ctx, imageSource(client, image.Record, image.Artifact), PrecompileOptions{Global: o.Global, Stdout: o.Stderr, Stderr: o.Stderr}); err != nil {
 			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
 		}
 	}

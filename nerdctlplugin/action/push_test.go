@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
@@ -20,6 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/registrytest"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -40,67 +38,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// server is a registry in memory that speaks as much of the distribution spec
-// as a push needs, over real HTTP.
-type server struct {
-	*httptest.Server
-	mu        sync.Mutex
-	blobs     map[string][]byte
-	manifests map[string][]byte
-	uploads   int
-	password  string // of the user "user"; empty for no authentication
-}
-
-func newServer(t *testing.T) *server {
+// startRegistry starts a registry that wants a password, if there is one.
+func startRegistry(t *testing.T, password string) *registrytest.Server {
 	t.Helper()
-	s := &server{blobs: make(map[string][]byte), manifests: make(map[string][]byte)}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	s := registrytest.New(t)
+	s.Password = password
+	s.Start()
 	return s
-}
-
-func (s *server) host() string { return s.Listener.Addr().String() }
-
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, password, _ := r.BasicAuth(); password != s.password {
-		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	switch {
-	case r.Method == http.MethodPost:
-		s.uploads++
-		w.Header().Set("Location", r.URL.Path+"upload")
-		w.WriteHeader(http.StatusAccepted)
-	case r.Method == http.MethodPut:
-		content, err := io.ReadAll(r.Body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		d := digest.FromBytes(content)
-		if strings.Contains(r.URL.Path, "/manifests/") {
-			s.manifests[last], s.manifests[d.String()] = content, content
-		} else if wanted := r.URL.Query().Get("digest"); wanted != d.String() {
-			http.Error(w, `{"errors":[{"code":"DIGEST_INVALID"}]}`, http.StatusBadRequest)
-			return
-		} else {
-			s.blobs[wanted] = content
-		}
-		w.Header().Set("Docker-Content-Digest", d.String())
-		w.WriteHeader(http.StatusCreated)
-	case s.blobs[last] != nil && strings.Contains(r.URL.Path, "/blobs/"):
-		_, _ = w.Write(s.blobs[last])
-	case s.manifests[last] != nil && strings.Contains(r.URL.Path, "/manifests/"):
-		w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
-		w.Header().Set("Docker-Content-Digest", digest.FromBytes(s.manifests[last]).String())
-		_, _ = w.Write(s.manifests[last])
-	default:
-		http.NotFound(w, r)
-	}
 }
 
 func writeLayout(t *testing.T, content string) (dir string, manifest ocispec.Descriptor) {
@@ -122,30 +66,30 @@ func writeLayout(t *testing.T, content string) (dir string, manifest ocispec.Des
 const emptyModule = "\x00asm\x01\x00\x00\x00"
 
 func TestPushKeepsTheDigest(t *testing.T) {
-	s := newServer(t)
+	s := startRegistry(t, "")
 	dir, manifest := writeLayout(t, emptyModule)
 	var out bytes.Buffer
 	push := func(ref string) {
 		t.Helper()
 		out.Reset()
-		if err := Push(context.Background(), dir, s.host()+ref, PushOptions{Quiet: true, Stdout: &out, Stderr: io.Discard}); err != nil {
+		if err := Push(context.Background(), dir, s.Host()+ref, PushOptions{Quiet: true, Stdout: &out, Stderr: io.Discard}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	push("/some/name:tag")
-	if got := digest.FromBytes(s.manifests["tag"]); got != manifest.Digest {
+	if got := digest.FromBytes(s.Manifests["some/name:tag"]); got != manifest.Digest {
 		t.Errorf("the registry has %s, the layout %s", got, manifest.Digest)
 	}
-	if string(s.blobs[digest.FromString(emptyModule).String()]) != emptyModule {
+	if string(s.Blobs["some/name"][digest.FromString(emptyModule).String()]) != emptyModule {
 		t.Error("the registry does not have the component")
 	}
-	if want := s.host() + "/some/name:tag@" + manifest.Digest.String() + "\n"; out.String() != want {
+	if want := s.Host() + "/some/name:tag@" + manifest.Digest.String() + "\n"; out.String() != want {
 		t.Errorf("it says %q, not %q", out.String(), want)
 	}
-	uploads := s.uploads
+	uploads := s.Uploads
 	push("/some/name:again")
-	if s.uploads != uploads {
-		t.Errorf("blobs that were there were uploaded again: %d times", s.uploads-uploads)
+	if s.Uploads != uploads {
+		t.Errorf("blobs that were there were uploaded again: %d times", s.Uploads-uploads)
 	}
 }
 
@@ -157,18 +101,17 @@ func TestPushRefuses(t *testing.T) {
 	if err := os.WriteFile(blob, []byte("\x00asm\x01\x00\x00\x01"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	open, locked := newServer(t), newServer(t)
-	locked.password = "secret"
+	open, locked := startRegistry(t, ""), startRegistry(t, "secret")
 	cases := map[string]struct {
 		source, ref string
 		says        string
 	}{
 		"no name":             {good, "", "say where to push it"},
 		"a bad name":          {good, "UPPER/Case", "registry.example/name:tag"},
-		"a cut component":     {cut, open.host() + "/x", "empty.wasm"},
-		"a changed component": {changed, open.host() + "/x", "digest mismatch"},
-		"no password":         {good, locked.host() + "/x", "nerdctl login " + locked.host()},
-		"no file":             {"./no-such-layout", open.host() + "/x", "no such file"},
+		"a cut component":     {cut, open.Host() + "/x", "empty.wasm"},
+		"a changed component": {changed, open.Host() + "/x", "digest mismatch"},
+		"no password":         {good, locked.Host() + "/x", "nerdctl login " + locked.Host()},
+		"no file":             {"./no-such-layout", open.Host() + "/x", "no such file"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +121,7 @@ func TestPushRefuses(t *testing.T) {
 			}
 		})
 	}
-	if open.uploads > 0 {
+	if open.Uploads > 0 {
 		t.Error("something bad was uploaded")
 	}
 }
@@ -198,20 +141,19 @@ func TestNoDaemon(t *testing.T) {
 }
 
 func TestPushLogsInAsNerdctlDoes(t *testing.T) {
-	s := newServer(t)
-	s.password = "secret"
-	auth := base64.StdEncoding.EncodeToString([]byte("user:" + s.password))
-	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, s.host(), auth)
+	s := startRegistry(t, "secret")
+	auth := base64.StdEncoding.EncodeToString([]byte(registrytest.User + ":" + s.Password))
+	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, s.Host(), auth)
 	file := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json")
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Remove(file)
 	dir, manifest := writeLayout(t, emptyModule)
-	if err := Push(context.Background(), dir, s.host()+"/x:1", PushOptions{Quiet: true, Stdout: io.Discard, Stderr: io.Discard}); err != nil {
+	if err := Push(context.Background(), dir, s.Host()+"/x:1", PushOptions{Quiet: true, Stdout: io.Discard, Stderr: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
-	if digest.FromBytes(s.manifests["1"]) != manifest.Digest {
+	if digest.FromBytes(s.Manifests["x:1"]) != manifest.Digest {
 		t.Error("it was not pushed")
 	}
 }

@@ -50,9 +50,6 @@ type RunOptions struct {
 	// Invoke is the export to call instead of the component's start: FUNC of
 	// the component that would be started, or COMPONENT#FUNC.
 	Invoke string
-	// HealthCheck is the component and the arguments that Create.HealthCmd means:
-	// nerdctl would have a shell split it.
-	HealthCheck []string
 	// EnvHost passes this process's environment on, except for variables that
 	// the artifact sets.
 	EnvHost bool
@@ -198,6 +195,11 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	if o.EnvHost {
 		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
 	}
+	check, err := healthCheck(ctx, image.Artifact, o.Create)
+	if err != nil {
+		return nil, err
+	}
+	o.Create.NoHealthcheck, o.Create.HealthCmd = true, "" // nerdctl's, with a shell
 	if err := describe(image.Artifact, &o.Create); err != nil {
 		return nil, err
 	}
@@ -206,7 +208,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, err
 	}
 	defer release()
-	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, image.Record.Name, o.HealthCheck)
+	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, substitutes{image: image.Record.Name, healthCheck: check})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/nerdctl/v2/pkg/healthcheck"
+	"github.com/containerd/nerdctl/v2/pkg/labels"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -44,13 +46,15 @@ func runPlatform(a *artifact.Artifact) ocispec.Platform {
 
 // runnable returns the name of an image that nerdctl can create a container of:
 // it insists on an OCI image config, on a platform in it, and on diff_ids that
-// count filesystem layers only. An artifact that has all that is its own. For
-// another there is a stand-in with the same layers until release is called;
-// the container does not need it.
+// count filesystem layers only; and it takes labels of the config for its own. An
+// artifact that has all that, and no such label, is its own. For another there is a
+// stand-in with the same layers until release is called; the container does not need
+// it.
 func runnable(ctx context.Context, client *containerd.Client, image *unpack.Image) (name string, release func(), err error) {
 	a := image.Artifact
-	if a.Form == artifact.FormImage || a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" &&
-		len(a.Config.RootFS.DiffIDs) == len(a.FilesystemLayers()) {
+	complete := a.Form == artifact.FormImage || a.Form == artifact.FormOCI && a.Config.OS != "" && a.Config.Architecture != "" &&
+		len(a.Config.RootFS.DiffIDs) == len(a.FilesystemLayers())
+	if complete && len(withoutReserved(a.Config.Config.Labels)) == len(a.Config.Config.Labels) {
 		return image.Record.Name, func() {}, nil
 	}
 	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(standInLife))
@@ -77,14 +81,25 @@ func runnable(ctx context.Context, client *containerd.Client, image *unpack.Imag
 	}, nil
 }
 
-// writeStandIn stores a manifest and a config for an artifact without an OCI
-// image config.
+// withoutReserved are the labels of an image that mean nothing to nerdctl. It copies
+// an image's labels to the container, and there takes those with its prefix, anywhere
+// in the key, for what it wrote itself: such as the file of the host to which its hook
+// writes a process's ID, or the volumes to remove.
+func withoutReserved(of map[string]string) map[string]string {
+	left := maps.Clone(of)
+	maps.DeleteFunc(left, func(key, _ string) bool { return strings.Contains(key, labels.Prefix) })
+	return left
+}
+
+// writeStandIn stores a manifest and a config for an artifact that nerdctl cannot
+// be given as it is.
 func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Image) (images.Image, error) {
 	a := image.Artifact
 	config := a.Config
 	config.Platform = runPlatform(a)
 	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: filesystemDiffIDs(a)}
-	if a.Form != artifact.FormOCI {
+	config.Config.Labels = withoutReserved(config.Config.Labels)
+	if a.Form != artifact.FormOCI && a.Form != artifact.FormImage {
 		config.Config.Entrypoint = []string{artifact.Name(a.WasmLayers()[0])}
 	}
 	configDesc, err := writeJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
@@ -97,8 +112,8 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 		Config:    configDesc,
 		Layers:    a.Manifest.Layers,
 	}
-	labels := map[string]string{"containerd.io/gc.ref.content.config": configDesc.Digest.String()}
-	target, err := writeJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, labels)
+	references := map[string]string{"containerd.io/gc.ref.content.config": configDesc.Digest.String()}
+	target, err := writeJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, references)
 	if err != nil {
 		return images.Image{}, err
 	}
@@ -136,35 +151,42 @@ func writeJSON(ctx context.Context, store content.Ingester, mediaType string, va
 }
 
 // withContainerStore returns a client like the given one, whose containers are
-// recorded with the name of the image that the user gave, with what their runtime
-// needs, with a health check without a shell, and without labels that containerd
-// would refuse for their length.
-func withContainerStore(client *containerd.Client, namespace, image string, healthCheck []string) (*containerd.Client, error) {
+// recorded with what substitutes say, with what their runtime needs, and without
+// labels that containerd would refuse for their length.
+func withContainerStore(client *containerd.Client, namespace string, with substitutes) (*containerd.Client, error) {
 	conn, ok := client.Conn().(*grpc.ClientConn)
 	if !ok {
 		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
 	}
 	substitute, err := containerd.NewWithConn(conn,
 		containerd.WithDefaultNamespace(namespace),
-		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), image, healthCheck})))
+		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), with})))
 	if err != nil {
 		return nil, fmt.Errorf("connect to containerd: %w", err)
 	}
 	return substitute, nil
 }
 
+// substitutes are what a container is recorded with instead of what nerdctl makes
+// of it.
+type substitutes struct {
+	// image is the name that the user gave.
+	image string
+	// healthCheck is one without a shell, nil for none.
+	healthCheck *healthcheck.Healthcheck
+}
+
 // substitutingStore is a container store that changes what is created.
 type substitutingStore struct {
 	containers.Store
-	image       string
-	healthCheck []string
+	substitutes
 }
 
 // Create stores a container.
 func (s substitutingStore) Create(ctx context.Context, c containers.Container) (containers.Container, error) {
 	c.Image = s.image
 	c.Labels = maps.Clone(c.Labels)
-	if c.Runtime.Name != DefaultRuntime && c.Spec != nil {
+	if !IsOwnRuntime(c.Runtime.Name) && c.Spec != nil {
 		reader, err := exec.LookPath("cat")
 		if err == nil {
 			c.Spec, err = withPrestartHook(c.Spec, reader)
@@ -173,7 +195,7 @@ func (s substitutingStore) Create(ctx context.Context, c containers.Container) (
 			return c, fmt.Errorf("hooks for runtime %s: %w", c.Runtime.Name, err)
 		}
 	}
-	if err := withoutShell(c.Labels, s.healthCheck); err != nil {
+	if err := setHealthCheck(c.Labels, s.healthCheck); err != nil {
 		return c, err
 	}
 	// These come from the image's config; the shim reads annotations instead.

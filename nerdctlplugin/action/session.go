@@ -158,7 +158,7 @@ func (s *session) terminal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.options.Create.Runtime == DefaultRuntime {
+	if IsOwnRuntime(s.options.Create.Runtime) {
 		keys.deliverTo(task)
 	}
 	return s.watch(ctx, task, con, exited, detached)
@@ -221,6 +221,7 @@ func (s *session) start(ctx context.Context, task containerd.Task) error {
 	if err := containerutil.UpdateExplicitlyStoppedLabel(ctx, s.container, false); err != nil {
 		return fmt.Errorf("label the container: %w", err)
 	}
+	warn(ctx, scheduleHealthCheck(ctx, s.container, s.options.Create)) // it runs
 	return nil
 }
 

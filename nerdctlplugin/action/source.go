@@ -9,6 +9,7 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -80,11 +81,21 @@ func openImage(ctx context.Context, raw, platform string, global types.GlobalCom
 	a, err := unpack.Read(ctx, client.ContentStore(), record, platform)
 	if err != nil {
 		done()
+		if errors.Is(err, artifact.ErrNoWasm) { // whose error has no name
+			err = fmt.Errorf("%s: %w", record.Name, err)
+		}
 		return nil, nil, adviseLocal(err, raw)
 	}
-	return ctx, &source{
-		name: record.Name, root: record.Target, artifact: a, content: client.ContentStore(), client: client, done: done,
-	}, nil
+	src := imageSource(client, record, a)
+	src.done = done
+	return ctx, src, nil
+}
+
+// imageSource is the source of an image, whose client is somebody else's to close.
+func imageSource(client *containerd.Client, record images.Image, a *artifact.Artifact) *source {
+	return &source{
+		name: record.Name, root: record.Target, artifact: a, content: client.ContentStore(), client: client, done: func() {},
+	}
 }
 
 // verify checks what a layout holds before it is given to others. containerd

@@ -43,9 +43,9 @@ func makeWorkdir(ctx context.Context, client *containerd.Client, c containerd.Co
 	if err != nil {
 		return err
 	}
-	mounts, err := client.SnapshotService(info.Snapshotter).Mounts(ctx, info.SnapshotKey)
+	mounts, err := snapshotMounts(ctx, client, info)
 	if err != nil {
-		return fmt.Errorf("its files: %w", err)
+		return err
 	}
 	var made error // not wrapped with where the files were shown
 	err = mount.WithTempMount(ctx, mounts, func(root string) error {

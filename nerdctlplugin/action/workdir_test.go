@@ -17,16 +17,3 @@ func TestMountOver(t *testing.T) {
 		}
 	}
 }
-
-// TestInsideGuest: given a path in a guest, where nerdctl finds it while the
-// guest runs; never outside the guest's files.
-func TestInsideGuest(t *testing.T) {
-	for file, want := range map[string]string{
-		"/etc/x": "/guest/etc/x", "x": "/guest/x", "": "/guest", "/": "/guest/", "/dir/": "/guest/dir/", "/dir/.": "/guest/dir/.",
-		"../engine/wasmtime": "/guest/engine/wasmtime", "/../..": "/guest",
-	} {
-		if got := insideGuest(file); got != want {
-			t.Errorf("%q is %s, not %s", file, got, want)
-		}
-	}
-}

@@ -17,7 +17,8 @@ func newAttach(g *globals) *cobra.Command {
 and Ctrl-\ send their signals to the guest, as with run; the detach keys leave it alone.`,
 		Example: `  nerdctl wasm run -it --name shell registry.example/shell
   nerdctl wasm attach shell`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeContainers(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()

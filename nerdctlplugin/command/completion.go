@@ -28,6 +28,25 @@ func completeAllImages(g *globals) cobra.CompletionFunc {
 	}
 }
 
+// completeContainers completes every argument with the containers that run Wasm.
+func completeContainers(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if err := g.enterRootless(cmd); err != nil {
+			return completions(nil, err)
+		}
+		return completions(action.ContainerNames(completionContext(cmd), g.options()))
+	}
+}
+
+// completeObjects completes every argument with artifacts and containers.
+func completeObjects(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		images, directive := completeAllImages(g)(cmd, args, word)
+		containers, _ := completeContainers(g)(cmd, args, word)
+		return append(images, containers...), directive
+	}
+}
+
 // completeComponents completes an artifact, and then the name of one of its
 // components.
 func completeComponents(g *globals) cobra.CompletionFunc {

@@ -1,7 +1,7 @@
 package command
 
 import (
-	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -9,36 +9,33 @@ import (
 )
 
 func newCp(g *globals) *cobra.Command {
-	var followLink bool
+	var o action.CopyOptions
 	cmd := &cobra.Command{
-		Use:   "cp [flags] CONTAINER:PATH|REF:COMPONENT|REF:/FILE|PATH PATH|CONTAINER:PATH",
+		Use:   "cp [flags] CONTAINER:PATH|REF:COMPONENT|REF:/PATH PATH|- | PATH|- CONTAINER:PATH",
 		Short: "Copy files from and to containers, and from artifacts",
-		Long: `Copy a file or directory between a container and this machine, as nerdctl cp does,
-or copy a component or a file of an artifact that is in containerd. A container of
-that name comes first. With one component, REF alone will do.`,
+		Long: `Copy a file or directory between a container and this machine, as docker cp does,
+or copy components, files and directories of an artifact that is in containerd. A
+container of that name comes first. With one component, REF alone will do; COMPONENT
+and the PATH of an artifact may be patterns. "-" is a tar archive on standard input or
+output; export writes the bytes of a component there.`,
 		Example: `  nerdctl wasm cp web:/data/log.txt .
   nerdctl wasm cp ./config.toml web:/etc/config.toml
+  nerdctl wasm cp web:/data - | tar t
   nerdctl wasm cp tools:1:shout shout.wasm
+  nerdctl wasm cp 'tools:1:*.wasm' components
   nerdctl wasm cp tools:1:/etc/words .`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			for _, argument := range args {
-				replacement, isContainer, err := action.ContainerPath(ctx, argument, g.options())
-				if err != nil {
-					return err
-				}
-				if isContainer {
-					return passOn{argument: replacement}
-				}
+			o.Global, o.Stdin, o.Stdout = g.options(), os.Stdin, cmd.OutOrStdout()
+			ours, err := action.Copy(ctx, args[0], args[1], o)
+			if err == nil && !ours {
+				return passOn{}
 			}
-			if followLink {
-				return fmt.Errorf("-L is for containers, and %s is none", args[0])
-			}
-			return action.CopyFromArtifact(ctx, args[0], args[1], action.CopyOptions{Global: g.options(), Stdout: cmd.OutOrStdout()})
+			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&followLink, "follow-link", "L", false, "follow symbolic links in PATH, of a container")
+	cmd.Flags().BoolVarP(&o.FollowLink, "follow-link", "L", false, "copy what a link leads to, if the source is one")
 	return cmd
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,8 @@ import (
 // passedOn are nerdctl's commands that are as good for Wasm as for anything
 // else: the real nerdctl gets them as they are.
 var passedOn = map[string]string{
+	"apparmor":  "Manage AppArmor profiles",
+	"builder":   "Manage builds",
 	"commit":    "Make an image of a container's changes",
 	"compose":   "Compose",
 	"events":    "Show events of containerd",
@@ -20,6 +23,7 @@ var passedOn = map[string]string{
 	"kill":      "Kill containers",
 	"login":     "Log in to a registry",
 	"logout":    "Log out of a registry",
+	"manifest":  "Manage manifests in registries",
 	"logs":      "Show the output of a container",
 	"network":   "Manage networks",
 	"pause":     "Pause containers",
@@ -49,8 +53,42 @@ func isPassedOn(args []string) bool {
 	if verb == systemVerb {
 		return slices.ContainsFunc(systemPassedOn, func(name string) bool { return len(rest) > 0 && rest[0] == name })
 	}
+	if _, own := ownBelow[verb][firstOf(rest)]; own {
+		return false
+	}
 	_, found := passedOn[verb]
 	return found
+}
+
+func firstOf(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
+}
+
+// ownBelow are the commands of this program that nerdctl has below a word, too: one
+// for all kinds of containers and images, of which the real one knows no Wasm.
+var ownBelow = map[string]map[string]func(*globals) *cobra.Command{
+	"container": {
+		"attach": newAttach, "cp": newCp, "create": newCreate, "export": newExport, "healthcheck": newHealthcheck,
+		"inspect": inspectOf("container"), "list": newPs, "ls": newPs, "ps": newPs, "rename": newRename, "run": newRun,
+	},
+	"image": {
+		"build": newBuild, "convert": newConvert, "history": newHistory, "inspect": inspectOf("image"), "list": newImages,
+		"load": newLoad, "ls": newImages, "prune": newPrune, "pull": newPull, "push": newPush, "save": newSave,
+	},
+}
+
+// inspectOf makes inspect one of a type.
+func inspectOf(objects string) func(*globals) *cobra.Command {
+	return func(g *globals) *cobra.Command {
+		cmd := newInspect(g)
+		of := cmd.Flags().Lookup("type")
+		of.DefValue, of.Hidden = objects, true
+		_ = of.Value.Set(objects) // a string takes all
+		return cmd
+	}
 }
 
 const (
@@ -62,18 +100,25 @@ const (
 var systemPassedOn = []string{"df", "events", "info", "prune"}
 
 // addPassedOn lists the commands in the help and for completion. They do not
-// get to run.
-func addPassedOn(root *cobra.Command) {
+// get to run, but for those below them that are this program's own.
+func addPassedOn(root *cobra.Command, g *globals) {
 	root.AddGroup(&cobra.Group{ID: passedOnGroup, Title: "Commands of nerdctl:"})
 	for verb, short := range passedOn {
-		root.AddCommand(&cobra.Command{
+		cmd := &cobra.Command{
 			Use:                verb,
 			Short:              short,
 			Long:               short + fmt.Sprintf(".\n\nThis is nerdctl's own command: `nerdctl %s --help` has its flags.", verb),
 			GroupID:            passedOnGroup,
 			DisableFlagParsing: true,
 			RunE:               func(*cobra.Command, []string) error { return dispatch.Become([]string{verb}) },
-		})
+		}
+		for name, make := range ownBelow[verb] {
+			own := make(g)
+			_, usage, _ := strings.Cut(own.Use, " ")
+			own.Use, own.Hidden = name+" "+usage, true // their help and manual pages are the verbs'
+			cmd.AddCommand(own)
+		}
+		root.AddCommand(cmd)
 	}
 }
 

@@ -49,7 +49,7 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &exit):
 		return exit.ExitCode()
 	case errors.As(err, &passed):
-		err = dispatch.Become(passed.line(args))
+		err = dispatch.Become(args)
 	}
 	// Artifacts, registries and daemons have a part in what errors say.
 	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(err.Error()))
@@ -120,7 +120,7 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		newVersion(),
 		newInternal(g),
 	)
-	addPassedOn(root)
+	addPassedOn(root, g)
 	addRefused(root)
 	return root
 }

@@ -106,8 +106,6 @@ func TestRunRefuses(t *testing.T) {
 		"-a elsewhere":                        "STDIN, STDOUT and STDERR",
 		"--pull sometimes":                    "always, missing or never",
 		"--init":                              "no processes",
-		"--health-cmd 'x":                     "EOF",
-		"--health-retries 3":                  "--health-cmd gives",
 		"--health-cmd x --no-healthcheck":     "together",
 		"--health-cmd x --health-timeout -3s": "negative",
 		"--rootfs":                            "-v",

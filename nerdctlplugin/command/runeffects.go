@@ -37,18 +37,17 @@ const (
 // verdicts are about the flags of `nerdctl run` that do not work for a Wasm
 // guest. All others do.
 var verdicts = map[string]verdict{
-	"cap-add":         {ignored, noCapabilities},
-	"privileged":      {ignored, noCapabilities},
-	"device":          {ignored, "WASI has no devices"},
-	"ipc":             {ignored, noSharedMemory},
-	"shm-size":        {ignored, noSharedMemory},
-	"gpus":            {refused, "the guest would not see them: WASI has no GPUs"},
-	"init":            {refused, noProcesses},
-	"init-binary":     {refused, noProcesses},
-	"systemd":         {refused, "systemd is not WebAssembly"},
-	"rootfs":          {refused, "a Wasm container needs an artifact: use -v to give it a directory"},
-	"health-interval": {ignored, "nothing starts health checks by itself: `nerdctl wasm healthcheck` does one"},
-	"ipfs-address":    {refused, "artifacts come from registries and files, not from IPFS"},
+	"cap-add":      {ignored, noCapabilities},
+	"privileged":   {ignored, noCapabilities},
+	"device":       {ignored, "WASI has no devices"},
+	"ipc":          {ignored, noSharedMemory},
+	"shm-size":     {ignored, noSharedMemory},
+	"gpus":         {refused, "the guest would not see them: WASI has no GPUs"},
+	"init":         {refused, noProcesses},
+	"init-binary":  {refused, noProcesses},
+	"systemd":      {refused, "systemd is not WebAssembly"},
+	"rootfs":       {refused, "a Wasm container needs an artifact: use -v to give it a directory"},
+	"ipfs-address": {refused, "artifacts come from registries and files, not from IPFS"},
 }
 
 // judge refuses flags that cannot be obeyed, and warns of those that change
@@ -65,7 +64,7 @@ func judge(flags *pflag.FlagSet, o *action.RunOptions) error {
 		switch {
 		case about.effect == refused:
 			err = cmp.Or(err, fmt.Errorf("--%s: %s", flag.Name, about.reason))
-		case o.Create.Runtime == action.DefaultRuntime:
+		case action.IsOwnRuntime(o.Create.Runtime):
 			log.L.Warnf("--%s has no effect: %s", flag.Name, about.reason)
 		}
 	})

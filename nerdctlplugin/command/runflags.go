@@ -163,12 +163,12 @@ func (r *runFlags) bindMetadata(flags *pflag.FlagSet) {
 	flags.StringVar(&o.PidFile, "pidfile", "", "write the process's ID to a file")
 	flags.StringVar(&o.LogDriver, "log-driver", "json-file", "logging driver")
 	flags.StringArrayVar(&o.LogOpt, "log-opt", nil, "logging option, as KEY=VALUE")
-	flags.StringVar(&o.HealthCmd, "health-cmd", "", "component and arguments that check the health, when `nerdctl wasm healthcheck` is told to")
-	flags.DurationVar(&o.HealthInterval, "health-interval", 0, "time between health checks")
+	flags.StringVar(&o.HealthCmd, "health-cmd", "", "component and arguments that check the health, instead of the artifact's HEALTHCHECK")
+	flags.DurationVar(&o.HealthInterval, "health-interval", 0, "time between health checks, which systemd runs (default 30s)")
 	flags.DurationVar(&o.HealthTimeout, "health-timeout", 0, "how long a health check may take (default 30s)")
 	flags.IntVar(&o.HealthRetries, "health-retries", 0, "failures in a row that make the container unhealthy (default 3)")
 	flags.DurationVar(&o.HealthStartPeriod, "health-start-period", 0, "time after the start in which failures do not count")
-	flags.BoolVar(&o.NoHealthcheck, "no-healthcheck", false, "no health check")
+	flags.BoolVar(&o.NoHealthcheck, "no-healthcheck", false, "no health check, not the artifact's either")
 }
 
 // bindRefused declares flags of nerdctl that a Wasm guest cannot have, so that

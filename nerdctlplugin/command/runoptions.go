@@ -11,7 +11,6 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/dnsutil"
 	"github.com/containerd/nerdctl/v2/pkg/portutil"
 	"github.com/containerd/nerdctl/v2/pkg/strutil"
-	"github.com/google/shlex"
 	"github.com/spf13/pflag"
 	cdiparser "tags.cncf.io/container-device-interface/pkg/parser"
 
@@ -73,31 +72,19 @@ func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {
 	return nil
 }
 
-// checkHealth lets a health check be given or not, and never that of an image's
-// label, which nerdctl would take for one.
+// checkHealth checks the flags of a health check, as far as that takes no artifact.
 func checkHealth(flags *pflag.FlagSet, o *action.RunOptions) error {
 	c := &o.Create
-	for _, name := range []string{"health-interval", "health-timeout", "health-retries", "health-start-period"} {
-		if flags.Changed(name) && c.HealthCmd == "" {
-			return fmt.Errorf("--%s is about a health check, which --health-cmd gives", name)
+	if c.NoHealthcheck {
+		for _, name := range []string{"health-cmd", "health-interval", "health-timeout", "health-retries", "health-start-period"} {
+			if flags.Changed(name) {
+				return fmt.Errorf("--no-healthcheck and --%s cannot be used together", name)
+			}
 		}
 	}
-	if c.HealthCmd == "" {
-		c.NoHealthcheck = true
-		return nil
-	}
-	words, err := shlex.Split(c.HealthCmd)
-	switch {
-	case c.NoHealthcheck:
-		return errors.New("--no-healthcheck and --health-cmd cannot be used together")
-	case err != nil:
-		return fmt.Errorf("--health-cmd: %w", err)
-	case len(words) == 0:
-		return errors.New("--health-cmd: it has to be a component, and arguments")
-	case min(c.HealthInterval, c.HealthTimeout, c.HealthStartPeriod) < 0 || c.HealthRetries < 0:
+	if min(c.HealthInterval, c.HealthTimeout, c.HealthStartPeriod) < 0 || c.HealthRetries < 0 {
 		return errors.New("the numbers of a health check cannot be negative")
 	}
-	o.HealthCheck = words
 	return nil
 }
 

@@ -2,7 +2,6 @@ package bundle_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
@@ -65,22 +64,6 @@ func TestIsSystemdCgroup(t *testing.T) {
 	for path, want := range cases {
 		if got := bundle.IsSystemdCgroup(path); got != want {
 			t.Errorf("cgroups path %q is systemd's: %v", path, got)
-		}
-	}
-}
-
-func TestWithoutInit(t *testing.T) {
-	cases := map[string]string{
-		"/sbin/docker-init -- hello -x": "hello -x",
-		"/sbin/tini -- hello":           "hello",
-		"/sbin/tini hello":              "/sbin/tini hello",
-		"/sbin/tini":                    "/sbin/tini",
-		"hello -- /sbin/tini --":        "hello -- /sbin/tini --",
-		"":                              "",
-	}
-	for args, want := range cases {
-		if got := strings.Join(bundle.WithoutInit(strings.Split(args, " ")), " "); got != want {
-			t.Errorf("%q becomes %q", args, got)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/wasmfile/wasmfile/pkg/executable"
 )
 
 // Where things are inside the container, outside the guest's view except for
@@ -59,7 +61,7 @@ func splitMounts(mounts []specs.Mount) (engine, guest []specs.Mount) {
 		case slices.Contains(resolverFiles, m.Destination):
 			engine = append(engine, m)
 		case m.Destination == "/run" && m.Type == "tmpfs" && slices.Equal(m.Options, runOptions):
-		case slices.Contains(initPrograms, m.Destination):
+		case slices.Contains(executable.InitPrograms, m.Destination):
 		default:
 			guest = append(guest, m)
 		}

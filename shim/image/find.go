@@ -71,9 +71,9 @@ func Find(ctx context.Context, b Blobs, containerID string, annotations map[stri
 	return found, err
 }
 
-// Named returns the Wasm of the image with a name. It returns an error that
-// matches errdefs.ErrNotFound when there is no such image, and
-// artifact.ErrNoWasm for one without Wasm.
+// Named returns the Wasm of the image with a name, without layers when its
+// components are files. It returns an error that matches errdefs.ErrNotFound when
+// there is no such image, and artifact.ErrNoWasm for one without Wasm.
 func Named(ctx context.Context, b Blobs, name string) (*Wasm, error) {
 	target, err := b.Store.named(ctx, name)
 	if err != nil {
@@ -82,11 +82,7 @@ func Named(ctx context.Context, b Blobs, name string) (*Wasm, error) {
 	if target.Digest == "" {
 		return nil, fmt.Errorf("image %s: %w: pull it first", name, errdefs.ErrNotFound)
 	}
-	found, err := fromManifest(ctx, b, target, "")
-	if err == nil && len(found.Layers) == 0 {
-		return nil, fmt.Errorf("image %s: %w: its component is a file, which is compiled when a container starts", name, artifact.ErrNoWasm)
-	}
-	return found, err
+	return fromManifest(ctx, b, target, "")
 }
 
 // annotationKubernetes is on every container of Kubernetes' CRI plugin.

@@ -18,9 +18,12 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/executable"
 	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/image"
@@ -43,6 +46,7 @@ type options struct {
 	address, namespace string
 	annotations        annotations
 	image              string
+	files              string
 }
 
 // annotations are "name=value" pairs, by the flag's repetition.
@@ -91,6 +95,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.address, "address", "/run/containerd/containerd.sock", "containerd's socket")
 	flags.StringVar(&o.namespace, "namespace", "default", "containerd's namespace")
 	flags.Var(o.annotations, "annotation", "NAME=VALUE of the containers to compile for, such as "+policy.Prefix+"engine-config=gc")
+	flags.StringVar(&o.files, "files", "", "directory with the image's files, for an image whose components are among them")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -127,11 +132,47 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(found.Layers) == 0 {
+		if found.Layers, err = adoptFiles(ctx, blobs, o.files, found.Image); err != nil {
+			return err
+		}
+	}
 	cache, err := codecache.Open(ctx, blobs, state, allowed.Compile, runToEnd)
 	if err != nil {
 		return err
 	}
 	return compileAll(ctx, cache, found, allowed, o, stdout)
+}
+
+// adoptFiles stores the WebAssembly files of an image as when a container starts one.
+func adoptFiles(ctx context.Context, blobs image.Blobs, dir string, holder digest.Digest) (layers []ocispec.Descriptor, err error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%w: its components are files: say with -files where they are", artifact.ErrNoWasm)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	names, err := executable.Files(root)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%w: none of its files is", artifact.ErrNoWasm)
+	}
+	for _, name := range names {
+		file, err := root.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		layer, err := blobs.Adopt(ctx, file, name, holder)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+		layers = append(layers, layer)
+	}
+	return layers, nil
 }
 
 func compileAll(ctx context.Context, cache *codecache.Cache, found *image.Wasm, allowed *policy.Policy, o options, stdout io.Writer) (err error) {

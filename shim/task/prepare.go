@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/executable"
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/engine"
@@ -104,7 +105,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 		return nil, err
 	}
 	var arg0 string
-	args := bundle.WithoutInit(spec.Process.Args)
+	args := executable.WithoutInit(spec.Process.Args)
 	if len(args) > 0 {
 		arg0 = args[0]
 	}

@@ -10,7 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/pkg/executable"
 	"github.com/wasmfile/wasmfile/shim/image"
 )
 
@@ -33,16 +33,14 @@ func find(ctx context.Context, b image.Blobs, r *taskapi.CreateTaskRequest, spec
 // the container, and nil when it is another one, or none. declared is what the
 // image says of itself.
 func inFiles(ctx context.Context, b image.Blobs, files rootfs, process *specs.Process, declared *image.Wasm) (*image.Wasm, error) {
-	named := *process
-	named.Args = bundle.WithoutInit(process.Args)
 	var found *image.Wasm
 	err := files.mounted(func() (err error) {
-		file, err := image.OpenProgram(files.path, &named)
+		file, err := executable.Open(files.path, process)
 		if err != nil || file == nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		name, _, _ := strings.Cut(named.Args[0], "#")
+		name, _, _ := strings.Cut(executable.WithoutInit(process.Args)[0], "#")
 		layer, err := b.Adopt(ctx, file, name, declared.Image)
 		if err != nil {
 			return err
@@ -68,7 +66,7 @@ func namedFile(ctx context.Context, b image.Blobs, g *guest, process *specs.Proc
 
 // errNotWasm says that the process of an image for Wasm is something else.
 func errNotWasm(process *specs.Process, platform string) error {
-	if args := bundle.WithoutInit(process.Args); len(args) > 0 {
+	if args := executable.WithoutInit(process.Args); len(args) > 0 {
 		return fmt.Errorf("%w: the image is for %s and has no WebAssembly file %q: give the path of one as the entrypoint", errNoProgram, platform, args[0])
 	}
 	return fmt.Errorf("%w: the image is for %s and nothing names the file that it starts: give the path of one as the entrypoint", errNoProgram, platform)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
@@ -187,8 +188,6 @@ func TestClassicImageIsAnImage(t *testing.T) {
 	if out := must(t, append(elsewhere, "run", "--rm", "--pull", "never", "--net", "none", ref, "args", "loaded")...); out != "loaded" {
 		t.Errorf("the loaded one says %q", out)
 	}
-	fails(t, []string{"file", "convert --form oci"}, append(wasm, "export", ref)...)
-	fails(t, []string{"file", "no Wasm layer"}, append(wasm, "precompile", ref)...)
 	must(t, append(wasm, "convert", "--form", "oci", ref, "made:1")...)
 	if out := must(t, append(wasm, "inspect", "--format", "{{.Form}} {{(index .Components 0).Name}}", "made:1")...); out != "oci guest.wasm" {
 		t.Errorf("converted is %s", out)
@@ -260,6 +259,45 @@ func runFile(c client, ref, file string, args ...string) []string {
 		return append([]string{"ctr", "run", "--rm", "--runtime", runtimeName, ref, unique("ctr"), file}, args...)
 	}
 	return c.run(ref, []string{"--entrypoint", file, "--network", "none"}, args...)
+}
+
+// TestFilesAreComponents: given an image whose components are files, verbs about
+// components take these by their paths, or by their names where that is enough, and
+// precompile makes the code that the first container uses.
+func TestFilesAreComponents(t *testing.T) {
+	namespace := unique("classic")
+	defer removeNamespace(t, namespace)
+	_, wasm := inNamespace(namespace)
+	ref := pushClassic(t, "probe.component", "wasip2/wasm")
+	must(t, append(wasm, "pull", "-q", ref)...)
+	if out := must(t, append(wasm, "inspect", "--format", "{{range .Components}}{{.Name}} {{.Kind}} {{.Descriptor.Digest}} {{end}}", ref)...); out !=
+		fmt.Sprintf("/bin/guest.wasm component %s /lib/add.wasm component %s ", digest.FromBytes(guest(t, "probe.component")), digest.FromBytes(guest(t, "add"))) {
+		t.Errorf("inspect shows %q", out)
+	}
+	if out := must(t, append(wasm, "inspect", "--wit", ref)...); !strings.Contains(out, "// /bin/guest.wasm, ") || !strings.Contains(out, "wasi:cli/run") {
+		t.Errorf("the interfaces are %s", out)
+	}
+	for _, name := range []string{"/bin/guest.wasm", "bin/guest.wasm", "guest.wasm", "guest"} {
+		if out := must(t, append(wasm, "export", ref, name)...) + "\n"; out != string(guest(t, "probe.component")) && out != string(guest(t, "probe.component"))+"\n" {
+			t.Errorf("%s has %d bytes", name, len(out))
+		}
+	}
+	fails(t, []string{"/bin/guest.wasm, /lib/add.wasm"}, append(wasm, "export", ref)...)
+	fails(t, []string{"nothing", "/bin/guest.wasm, /lib/add.wasm"}, append(wasm, "export", ref, "nothing")...)
+	if out := must(t, "sh", "-c", `nerdctl --namespace "$0" wasm cp "$1:*.wasm" - | tar t`, namespace, ref); out != "guest.wasm\nadd.wasm" {
+		t.Errorf("the components are %q", out)
+	}
+	fails(t, []string{"/bin/guest.wasm", "files in its layers"}, append(wasm, "pull", "--component", "/bin/guest.wasm", ref)...)
+	blobs := func() string { return sorted(must(t, "ctr", "-n", namespace, "content", "ls", "-q")) }
+	if out := must(t, append(wasm, "precompile", ref)...); !strings.Contains(out, "guest.wasm: ") || !strings.Contains(out, "add.wasm: ") {
+		t.Errorf("precompile says %q", out)
+	}
+	compiled := blobs()
+	must(t, append(wasm, "run", "--rm", "--net", "none", ref, "args", "x")...)
+	if after := blobs(); after != compiled {
+		t.Errorf("the container left\n%s\nafter\n%s", after, compiled)
+	}
+	must(t, append(wasm, "pull", "-q", "--precompile", ref)...)
 }
 
 // TestFilesKeepTheirCode: given a file that was run, its bytes and its code are

@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -55,7 +56,7 @@ func TestForeignArtifacts(t *testing.T) {
 }
 
 // TestIndexWithNativeImages: given an index that has a Wasm manifest beside a
-// native one, the Wasm one is taken.
+// native one, the Wasm one is taken, and what runs of the native one is no guest.
 func TestIndexWithNativeImages(t *testing.T) {
 	ref := registry() + "/foreign/index:latest"
 	must(t, "docker", "buildx", "imagetools", "create", "-t", ref, busybox(), publish(t, "greet"))
@@ -66,5 +67,11 @@ func TestIndexWithNativeImages(t *testing.T) {
 	out := must(t, "docker", "run", "--rm", "--quiet", "--runtime", runtimeName, "--platform", "wasip2/wasm", ref, "docker")
 	if out != "Hello, docker!" {
 		t.Errorf("docker run prints %q", out)
+	}
+	name := unique("native")
+	must(t, "nerdctl", "run", "-d", "-q", "--net", "none", "--name", name, ref, "sleep", "300")
+	defer removeGuest(t, "nerdctl", name)
+	if out := must(t, "nerdctl", "wasm", "ps", "--format", "{{.Names}}"); strings.Contains(out, name) {
+		t.Errorf("a native container is listed:\n%s", out)
 	}
 }

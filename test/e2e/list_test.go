@@ -78,8 +78,16 @@ func TestVerbsOfNerdctl(t *testing.T) {
 		{"wasm", "exec", name, "guest", "echo", "x"},
 		{"wasm", "kill", "-s", "KILL", name},
 		{"wasm", "container", "inspect", name},
+		{"wasm", "container", "run", "--rm", "--net", "none", ref, "args"},
+		{"wasm", "image", "pull", "-q", ref},
+		{"wasm", "image", "history", ref},
 	} {
 		must(t, append([]string{"nerdctl"}, args...)...)
+	}
+	for _, args := range [][]string{{"container", "ls", "-a"}, {"container", "ps", "-a"}, {"image", "ls"}} {
+		if out := must(t, append([]string{"nerdctl", "wasm"}, args...)...); !strings.Contains(out, "WASI") {
+			t.Errorf("%s shows %s", args, out)
+		}
 	}
 	if out := must(t, "nerdctl-wasm", "--namespace", "default", "wait", name); out != "137" {
 		t.Errorf("wait says %q", out)
@@ -113,7 +121,8 @@ func TestEveryVerbIsThought(t *testing.T) {
 		}
 		verbs++
 		r := try(t, "nerdctl", "wasm", verb, "--help")
-		if strings.Contains(r.all(), "unknown command") || r.code != 0 && !strings.Contains(r.stderr, verb+": ") {
+		unknown := strings.Contains(r.stdout, "Commands of nerdctl:") // the help of all
+		if unknown || strings.Contains(r.all(), "unknown command") || r.code != 0 && !strings.Contains(r.stderr, verb+": ") {
 			t.Errorf("%s: exit code %d: %s", verb, r.code, r.all())
 		}
 	}

@@ -1,4 +1,4 @@
-package image_test
+package executable_test
 
 import (
 	"io"
@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/pkg/executable"
 )
 
 // module is as short as a module can be; what follows tells files apart.
@@ -52,9 +52,9 @@ func hostileRoot(t *testing.T) string {
 	return root
 }
 
-// TestOpenProgram: given a process, its program is the file that would be
+// TestOpen: given a process, its program is the file that would be
 // started natively, when that is WebAssembly, and never one outside the root.
-func TestOpenProgram(t *testing.T) {
+func TestOpen(t *testing.T) {
 	root := hostileRoot(t)
 	env := []string{"HOME=/", "PATH=/usr/bin:/bin"}
 	cases := map[string]struct {
@@ -97,7 +97,7 @@ func TestOpenProgram(t *testing.T) {
 		if c.arg0 == "" {
 			process.Args = nil
 		}
-		file, err := image.OpenProgram(root, process)
+		file, err := executable.Open(root, process)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

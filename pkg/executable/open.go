@@ -1,4 +1,6 @@
-package image
+// Package executable finds the WebAssembly file that a container's process
+// starts, among the container's files.
+package executable
 
 import (
 	"errors"
@@ -14,15 +16,16 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
-// OpenProgram opens the file that a process would start natively, when it is
+// Open opens the file that a process would start natively, when it is
 // WebAssembly. It is nil when that is another file, or none. A process that calls
-// an export has the file's name before the "#".
+// an export has the file's name before the "#", and an init that --init puts in front
+// counts for nothing.
 //
 // rootfs is the directory with the container's files, which may be anybody's:
 // links lead to where they would inside, and nothing but a regular file is
 // opened.
-func OpenProgram(rootfs string, process *specs.Process) (*os.File, error) {
-	for _, name := range programNames(process) {
+func Open(rootfs string, process *specs.Process) (*os.File, error) {
+	for _, name := range names(process) {
 		found, err := pathrs.OpenInRoot(rootfs, name)
 		if err != nil {
 			continue // Not there, or not to be reached.
@@ -41,26 +44,27 @@ func OpenProgram(rootfs string, process *specs.Process) (*os.File, error) {
 	return nil, nil
 }
 
-// programNames are the paths at which the program of a process may be: the
+// names are the paths at which the program of a process may be: the
 // first one where there is a file is meant.
-func programNames(process *specs.Process) []string {
-	if len(process.Args) == 0 {
+func names(process *specs.Process) []string {
+	args := WithoutInit(process.Args)
+	if len(args) == 0 {
 		return nil
 	}
-	arg0, _, _ := strings.Cut(process.Args[0], "#")
+	arg0, _, _ := strings.Cut(args[0], "#")
 	if arg0 == "" || path.IsAbs(arg0) {
 		return []string{arg0}
 	}
-	var names []string
+	var found []string
 	for _, variable := range process.Env {
 		if list, ok := strings.CutPrefix(variable, "PATH="); ok && !strings.Contains(arg0, "/") {
 			for dir := range strings.SplitSeq(list, ":") {
-				names = append(names, path.Join("/", dir, arg0))
+				found = append(found, path.Join("/", dir, arg0))
 			}
 		}
 	}
 	// Images for Wasm also name a file without any directory.
-	return append(names, path.Join("/", process.Cwd, arg0), "/"+arg0)
+	return append(found, path.Join("/", process.Cwd, arg0), "/"+arg0)
 }
 
 // openWasm opens a file of which there is a handle for reading, and returns nil
