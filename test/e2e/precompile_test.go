@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -127,6 +128,21 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 				t.Fatal(r.all())
 			}
 			must(t, "ctr", "-n", namespace, "content", "label", component, label+"="+foreign)
+		},
+		"of another component with its seal": func(t *testing.T, namespace string) {
+			component, label, _ := codeOf(t, namespace)
+			_, other, _, _ := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
+			defer removeNamespace(t, other)
+			_, _, foreign := codeOf(t, other)
+			seal := regexp.MustCompile(`io\.github\.wasmfile\.code\.seal\.[^,\s]+`).FindString(must(t, "ctr", "-n", other, "content", "ls"))
+			if !strings.HasPrefix(seal, strings.Replace(label, "containerd.io/gc.ref.content.wasmfile.", "io.github.wasmfile.code.seal.", 1)+"=") {
+				t.Fatalf("the seal is %q", seal)
+			}
+			c := command{args: []string{"ctr", "-n", namespace, "content", "ingest", "foreign"}, stdin: open(t, blob(foreign))}
+			if r := c.run(t); r.code != 0 {
+				t.Fatal(r.all())
+			}
+			must(t, "ctr", "-n", namespace, "content", "label", component, label+"="+foreign, seal)
 		},
 	}
 	for name, damage := range cases {
