@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // maxWIT is the most bytes of WIT that one component is worth.
@@ -126,16 +127,18 @@ func splitInterface(name string) (pkg, local string, ok bool) {
 }
 
 var (
-	label         = regexp.MustCompile(`^` + word + `$`)
-	interfaceName = regexp.MustCompile(`^` + word + `(:` + word + `)+(/` + word + `)+(@[0-9][0-9A-Za-z.+-]*)?$`)
+	label         = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + word + `$`) })
+	interfaceName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^` + word + `(:` + word + `)+(/` + word + `)+(@[0-9][0-9A-Za-z.+-]*)?$`)
+	})
 )
 
 // word is an identifier of WIT, in which each part is in small or in capital
 // letters.
 const word = `(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*`
 
-func isLabel(name string) bool         { return label.MatchString(name) }
-func isInterfaceName(name string) bool { return interfaceName.MatchString(name) }
+func isLabel(name string) bool         { return label().MatchString(name) }
+func isInterfaceName(name string) bool { return interfaceName().MatchString(name) }
 
 var keywords = strings.Fields(`use type func u8 u16 u32 u64 s8 s16 s32 s64 f32 f64 char resource own borrow record flags variant
 	enum bool string option result future stream error-context list map as from static interface tuple world import export

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -155,8 +156,10 @@ func (t *trapReport) abandon() {
 }
 
 var (
-	trapFrame = regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
-	trapCause = regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`)
+	trapFrame = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
+	})
+	trapCause = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`) })
 )
 
 const backtraceHeader = "error while executing at wasm backtrace:"
@@ -175,11 +178,11 @@ func describeTrap(said []byte, component string) string {
 		if strings.TrimSpace(line) == "" {
 			break
 		}
-		if frame := trapFrame.FindStringSubmatch(line); frame != nil {
+		if frame := trapFrame().FindStringSubmatch(line); frame != nil {
 			if where == "" {
 				where = " in " + frame[2] + " at " + frame[1]
 			}
-		} else if cause := trapCause.FindStringSubmatch(line); cause != nil {
+		} else if cause := trapCause().FindStringSubmatch(line); cause != nil {
 			causes = append(causes, cause[1])
 		}
 	}
