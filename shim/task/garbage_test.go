@@ -27,10 +27,10 @@ func TestGarbage(t *testing.T) {
 		for range 2 {
 			for range 3 {
 				g.busy()
-				time.Sleep(busyFor - 1)
+				time.Sleep(busyFor / 2)
 				expect(busyGC)
 			}
-			time.Sleep(2)
+			time.Sleep(busyFor)
 			expect(idleGC)
 		}
 	})
