@@ -105,6 +105,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each, two at a time
 bench: sandbox-up ## Side-by-side ratios against peers; writes docs/performance.md
 	@$(IN_SANDBOX) go run ./bench
 
+.PHONY: bench-runwasi
+bench-runwasi: sandbox-up ## Containers per second, also against a shim of runwasi's library, whose build takes many minutes
+	@$(SANDBOX) runwasi-peer
+	@$(IN_SANDBOX) go run ./bench -only containers
+
 ## Sandbox: private daemons below ./.sandbox
 
 .PHONY: sandbox-daemons

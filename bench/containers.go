@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +16,13 @@ import (
 )
 
 const (
-	wasmRuntime = "io.containerd.wasmfile.v1"
+	wasmRuntime   = "io.containerd.wasmfile.v1"
+	nativeRuntime = "io.containerd.runc.v2"
+
+	// runwasiRuntime is the shim of test/e2e/tools/runwasi-wasmtime, a peer
+	// where it was built: runwasiShim is its executable.
+	runwasiRuntime = "io.containerd.runwasibench.v1"
+	runwasiShim    = "containerd-shim-runwasibench-v1"
 
 	// groupAnnotation has containers of one value share a shim, as the
 	// containers of a pod do.
@@ -38,20 +45,72 @@ func (b bench) containers() ([]result, error) {
 	if err := b.command([]string{"nerdctl", "pull", "-q", native}); err != nil {
 		return nil, err
 	}
-	ours, peer := []string{"ctr", "run", "--rm", "--runtime", wasmRuntime, hello}, []string{"ctr", "run", "--rm", native}
-	rates, err := b.rates("greet through `ctr run`", ours, peer, "echo", "Hello")
+	c, err := connect(os.Getenv("CONTAINERD_ADDRESS"), os.Getenv("CONTAINERD_NAMESPACE"))
 	if err != nil {
 		return nil, err
 	}
-	shared, err := b.sharedRates(ours, peer, "echo", "Hello")
+	defer c.Close()
+	rates, err := b.ratesOf(c, hello, native)
 	if err != nil {
 		return nil, err
 	}
-	rates = append(rates, shared...)
 	sizes, err := b.memory(
 		[]string{"ctr", "run", "-d", "--runtime", wasmRuntime, web},
 		[]string{"ctr", "run", "-d", native}, "httpd", "-f", "-p", "8080")
 	return append(rates, sizes...), err
+}
+
+// starter is a way to run a container to its end.
+type starter struct {
+	name string
+	run  func(id string) error
+}
+
+// ctr is a starter by a command line, without the container's ID, which comes
+// before the arguments.
+func (b bench) ctr(what, ref, runtime string, args ...string) starter {
+	return starter{what + " through `ctr run`", func(id string) error {
+		return b.command(slices.Concat([]string{"ctr", "run", "--rm", "--runtime", runtime, ref, id}, args))
+	}}
+}
+
+// ratesOf compares an artifact with an echo of a native image, and where there
+// is a shim of runwasi's library with that, by ctr and by a client that stays.
+func (b bench) ratesOf(c connected, hello, native string) (rates []result, err error) {
+	type image struct {
+		what, ref, runtime string
+		args               []string
+	}
+	ours := image{"greet", hello, wasmRuntime, nil}
+	peers := []image{{"native echo", native, nativeRuntime, []string{"echo", "Hello"}}}
+	if _, err := exec.LookPath(runwasiShim); err == nil {
+		peers = append(peers, image{"greet by runwasi's library", hello, runwasiRuntime, nil})
+	}
+	for _, through := range []func(i image) (starter, error){
+		func(i image) (starter, error) { return b.ctr(i.what, i.ref, i.runtime, i.args...), nil },
+		func(i image) (starter, error) { return c.starter(b.ctx, i.what, i.ref, i.runtime, i.args...) },
+	} {
+		ours, err := through(ours)
+		if err != nil {
+			return nil, err
+		}
+		for _, peer := range peers {
+			peer, err := through(peer)
+			if err != nil {
+				return nil, err
+			}
+			alone, err := b.rates(ours, peer)
+			if err != nil {
+				return nil, err
+			}
+			shared, err := b.sharedRates(ours, peer)
+			if err != nil {
+				return nil, err
+			}
+			rates = slices.Concat(rates, alone, shared)
+		}
+	}
+	return rates, nil
 }
 
 // publishExample builds an example, pushes it and has containerd pull it.
@@ -75,7 +134,7 @@ func (b bench) publishExample(example, ref string) error {
 
 // sharedRates are the rates when the administrator has the containers of a
 // namespace share a shim.
-func (b bench) sharedRates(ours, peer []string, peerArgs ...string) (results []result, err error) {
+func (b bench) sharedRates(ours, peer starter) (results []result, err error) {
 	file := os.Getenv("WASMFILE_CONFIG")
 	before, err := os.ReadFile(file)
 	if err != nil {
@@ -85,12 +144,18 @@ func (b bench) sharedRates(ours, peer []string, peerArgs ...string) (results []r
 	if err := os.WriteFile(file, []byte("[shim]\nshare = \"namespace\"\n"), 0o644); err != nil {
 		return nil, err
 	}
-	return b.rates("greet through `ctr run`, in a shared shim", ours, peer, peerArgs...)
+	ours.name += ", in a shared shim"
+	return b.rates(ours, peer)
 }
 
-// rates compares containers per second, by ctr, with some at once. Both
-// commands are without the container's ID; peerArgs come after it.
-func (b bench) rates(name string, ours, peer []string, peerArgs ...string) ([]result, error) {
+// rates compares containers per second, with some at once.
+func (b bench) rates(ours, peer starter) ([]result, error) {
+	// Who comes first compiles, which others at the same time do not all bear.
+	for _, s := range []starter{ours, peer} {
+		if err := s.run("bench-first"); err != nil {
+			return nil, err
+		}
+	}
 	var results []result
 	for _, atOnce := range []int{1, 4, 16} {
 		what := fmt.Sprintf("containers per second, %d at once", atOnce)
@@ -101,11 +166,7 @@ func (b bench) rates(name string, ours, peer []string, peerArgs ...string) ([]re
 				if round%2 == 1 {
 					i = 1 - i
 				}
-				command, args := ours, []string(nil)
-				if i == 1 {
-					command, args = peer, peerArgs
-				}
-				rate, err := b.rate(atOnce, command, args)
+				rate, err := b.rate(atOnce, []starter{ours, peer}[i])
 				if err != nil {
 					return nil, err
 				}
@@ -114,12 +175,12 @@ func (b bench) rates(name string, ours, peer []string, peerArgs ...string) ([]re
 				}
 			}
 		}
-		results = append(results, summarize(what, name, "native echo through `ctr run`", "containers/s", rates[0], rates[1]))
+		results = append(results, summarize(what, ours.name, peer.name, "containers/s", rates[0], rates[1]))
 	}
 	return results, nil
 }
 
-func (b bench) rate(atOnce int, command, args []string) (float64, error) {
+func (b bench) rate(atOnce int, s starter) (float64, error) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	failed := make(chan error, atOnce)
@@ -128,7 +189,7 @@ func (b bench) rate(atOnce int, command, args []string) (float64, error) {
 		workers.Go(func() {
 			for n := next.Add(1); n <= containersPerRate; n = next.Add(1) {
 				id := fmt.Sprintf("bench-rate-%d", n)
-				if err := b.command(append(append(append([]string{}, command...), id), args...)); err != nil {
+				if err := s.run(id); err != nil {
 					failed <- err
 					return
 				}

@@ -89,10 +89,46 @@ const reportNotes = `
   /dev/pts, /dev/shm and /dev/mqueue (3 ms) and at /sys (2 ms), without masked paths (2.5
   ms), without a network namespace (1.3 ms), all of that together (1.3 ms): nothing
   that would be worth less confinement, or a container that is another for the engine.
-- Containers per second: what is left of a container with a shim of its own is
-  containerd's, runc's and one start of a Go program with gRPC. In a shared shim
-  ([shim.md](shim.md#one-shim-for-a-namespace)) a container takes 40 to 49 ms of
-  processor time where a native one takes 140 to 149, the clients apart.
+- Containers per second: with ctr, a quarter of all processor time is ctr's, a process
+  for each container, and as much is containerd's. Neither is less for a guest. So
+  rates by ctr can hardly differ by more than 2, if shim and runtime took nothing;
+  dockerd and kubelet are clients that stay, which is what the rows of one client are.
+  In ms of processor time of one container of ` + "`" + `ctr run --rm` + "`" + `, by cgroup, four at once, medians of
+  3 rounds of 16 in turn, on a busy machine:
+
+  | | client | containerd, shim, runtime | first process and guest | whole |
+  |---|---|---|---|---|
+  | native echo | 29 | 98 | 13 | 140 |
+  | native echo, made by crun | 30 | 81 | 3 | 114 |
+  | greet | 32 | 71 | 18 | 120 |
+  | greet, made by crun | 33 | 69 | 8 | 110 |
+  | greet, in a shared shim | 31 | 60 | 18 | 109 |
+  | greet, in a shared shim, made by crun | 31 | 54 | 8 | 93 |
+  | greet, by runwasi's library | 31 | 50 | 7 | 88 |
+
+  runwasi's library makes the container inside the shim and runs the engine in what it
+  forks: nothing is executed for a container but the shim. A [shared
+  shim](shim.md#one-shim-for-a-namespace) with [crun](shim.md#another-runtime-than-runc)
+  comes near to that. (crun's were measured where it sees no cgroups of version 2, for
+  the reason that is given there. Its start and delete are processes, of 3 ms each.)
+- Containers per second against runwasi: its own shim for wasmtime is not on crates.io, so
+  the peer is its library with wasmtime (` + "`" + `test/e2e/tools/runwasi-wasmtime` + "`" + `), which
+  ` + "`" + `make bench-runwasi` + "`" + ` builds. By ctr it does 1.5 to 1.6 times as many as the
+  native side, by processor time 1.6, and 1.9 without the client's; a shim for each of
+  our containers 1.2 and 1.25, a shared one 1.3 and 1.4, with crun 1.5 and 1.8.
+- Containers per second, what was tried: a shared shim spent a quarter of its time on
+  collecting garbage (perf), because so little of its memory is in use. Collecting it
+  rarely while the shim is asked for containers, with no more threads than processors:
+  25 to 15 ms of the shim's processor time for each, on a busy machine.
+- Containers per second, what is not the limit: waiting for the disk. A ` + "`" + `ctr run --rm` + "`" + `
+  is about 8 transactions of containerd's database, 2 of the snapshotter's and 1 of its
+  mounts, each with two waits, of 1 to 2.5 ms on a disk that others keep busy (strace).
+  With containerd's directories in memory both sides do 1.35 to 1.5 times as many, and
+  the ratios stay what they are. ctr makes three transactions more for an image without
+  files, which it takes for one that is not unpacked.
+- Containers per second, what is left in a shim's start: 3.5 ms of initialization of
+  libraries, and about 3 of one collection of garbage, which containerd's library
+  brings about by setting a limit that the heap has reached by then.
 - Runs with a bridge: nerdctl and the plugin each start themselves three times more for
   a container, to log and for two hooks, and the network's plugins call iptables; the
   clients take the same processor time, about 120 ms. Of the shim it is as above. The

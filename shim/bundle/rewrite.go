@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -79,10 +81,17 @@ func Rewrite(spec *specs.Spec, c Container) error {
 	spec.Root = &specs.Root{Path: c.Root, Readonly: true}
 	args, env := c.Process(dirs)
 	RewriteProcess(spec.Process, args, env, c.BindsLowPort)
+	maps.DeleteFunc(spec.Annotations, func(key, _ string) bool { return ordersRuntime(key) })
 	if c.NoConnections {
 		spec.Linux.Seccomp = withoutConnect(spec.Linux.Seccomp)
 	}
 	return nil
+}
+
+// ordersRuntime reports whether an annotation changes what crun does: which
+// files of the host it writes to, and that it is to run WebAssembly itself.
+func ordersRuntime(key string) bool {
+	return strings.HasPrefix(key, "run.oci.") || strings.HasPrefix(key, "module.wasm.image/")
 }
 
 // RewriteProcess makes a native process the engine's, with its arguments and

@@ -48,6 +48,24 @@ func container(rootfs string) bundle.Container {
 	}
 }
 
+// Annotations by which a container would tell crun which files of the host to
+// write to, or to run WebAssembly itself, are not handed on.
+func TestRewriteKeepsOrdersFromRuntime(t *testing.T) {
+	spec, err := bundle.Read("testdata/rewrite/docker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Annotations = map[string]string{
+		"run.oci.hooks.stdout": "/etc/passwd", "run.oci.handler": "wasm", "module.wasm.image/variant": "compat", "run.ocicats": "kept",
+	}
+	if err := bundle.Rewrite(spec, container(spec.Root.Path)); err != nil {
+		t.Fatal(err)
+	}
+	if len(spec.Annotations) != 1 || spec.Annotations["run.ocicats"] != "kept" {
+		t.Errorf("handed on: %v", spec.Annotations)
+	}
+}
+
 // Given a client's config.json, this is the one that runs the engine.
 func TestRewrite(t *testing.T) {
 	cases, err := filepath.Glob("testdata/rewrite/*")

@@ -6,13 +6,21 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 )
 
-// maxOOMScore is the kernel's OOM_SCORE_ADJ_MAX.
-const maxOOMScore = 1000
+const (
+	// maxOOMScore is the kernel's OOM_SCORE_ADJ_MAX.
+	maxOOMScore = 1000
+
+	// maxProcs is the most processors that a shim uses at a time, as
+	// containerd's library has it. More than there are cost switching between
+	// threads.
+	maxProcs = 4
+)
 
 // daemon is the process that serves.
 type daemon struct {
@@ -95,7 +103,7 @@ func (d daemon) begin(listener *os.File) error {
 	}
 	defer null.Close()
 	process, err := os.StartProcess(executable, []string{executable, "-namespace", d.namespace, "-id", d.id, "-address", d.containerd}, &os.ProcAttr{
-		Env:   withEnvironment(os.Environ(), append(d.environment, "GOMAXPROCS=4")...),
+		Env:   withEnvironment(os.Environ(), append(d.environment, fmt.Sprintf("GOMAXPROCS=%d", min(maxProcs, runtime.NumCPU())))...),
 		Files: []*os.File{null, null, null, listener},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})

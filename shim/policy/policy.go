@@ -17,8 +17,9 @@
 //	[compile]                   # limits of one compilation
 //	memory = "4GiB"
 //
-//	[shim]                      # how many shims there are
+//	[shim]                      # how many shims there are, and what makes containers
 //	share = "namespace"
+//	oci-runtime = "crun"
 //
 // Everything in it may be left out, and so may the file.
 package policy
@@ -27,6 +28,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,6 +48,9 @@ var ErrFile = errors.New("the administrator's configuration")
 type Policy struct {
 	// Compile are the limits of a compilation.
 	Compile engine.CompileLimits
+	// Runtime is the OCI runtime that makes containers of WebAssembly: a name
+	// in PATH or an absolute path. Empty is containerd's default, runc.
+	Runtime string
 
 	defaults, limits values
 	engines          map[string]engine.Options
@@ -61,9 +66,16 @@ type file struct {
 		Time    string `toml:"time"`
 		CPUTime string `toml:"cpu-time"`
 	} `toml:"compile"`
-	// Shim is obeyed when a shim is started, before there is a container.
-	Shim share.Settings `toml:"shim"`
+	Shim struct {
+		// Settings are obeyed when a shim is started, before there is a
+		// container.
+		share.Settings
+		Runtime string `toml:"oci-runtime"`
+	} `toml:"shim"`
 }
+
+// KeyRuntime is the key of Policy.Runtime in the section [shim].
+const KeyRuntime = "oci-runtime"
 
 // Load reads the administrator's file, where adminfile says it is. It returns
 // an error that matches ErrFile for one that cannot be read or understood whole,
@@ -109,6 +121,9 @@ func parse(content []byte) (*Policy, error) {
 	}
 	if err := f.Shim.Check(); err != nil {
 		return nil, fmt.Errorf("shim.%w", err)
+	}
+	if p.Runtime = f.Shim.Runtime; p.Runtime != "" && !filepath.IsAbs(p.Runtime) && p.Runtime != filepath.Base(p.Runtime) {
+		return nil, fmt.Errorf("shim.%s is %q: use the name of a program in containerd's PATH, such as crun, or an absolute path", KeyRuntime, p.Runtime)
 	}
 	return p, p.readCompile(f.Compile.Memory, f.Compile.Time, f.Compile.CPUTime)
 }

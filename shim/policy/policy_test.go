@@ -36,6 +36,10 @@ fuel = 1000
 memory = "2GiB"
 time = "1m"
 cpu-time = "90s"
+
+[shim]
+share = "namespace"
+oci-runtime = "crun"
 `
 
 func TestSettings(t *testing.T) {
@@ -157,6 +161,9 @@ func TestFileErrors(t *testing.T) {
 		"[compile]\nmemory = \"0\"":                                "compile.memory",
 		"[compile]\ntime = \"1ms\"":                                "compile.time",
 		"[compile]\nnice = 1":                                      "nice",
+		"[shim]\nshare = \"host\"":                                 "shim.share",
+		"[shim]\noci-runtime = \"bin/crun\"":                       "shim.oci-runtime",
+		"[shim]\nruntime = \"crun\"":                               "runtime",
 		"[surprise]":                                               "surprise",
 		"[":                                                        "line 1",
 	}
@@ -177,7 +184,7 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(path, []byte(administrator), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := Load(); err != nil || len(p.engines) != 2 {
+	if p, err := Load(); err != nil || len(p.engines) != 2 || p.Runtime != "crun" {
 		t.Errorf("the file gives %+v, %v", p, err)
 	}
 	if err := os.Chmod(path, 0o664); err != nil {
@@ -210,7 +217,7 @@ func TestLoadRootless(t *testing.T) {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(administrator), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := Load(); err != nil || len(p.engines) != 2 {
+		if p, err := Load(); err != nil || len(p.engines) != 2 || p.Runtime != "crun" {
 			t.Errorf("%s gives %+v, %v", path, p, err)
 		}
 	}

@@ -82,6 +82,7 @@ func start(ic *plugin.InitContext) (any, error) {
 	}
 	service := newService(runc, living, &preparer{store: store})
 	service.idle = newIdle(ic.Context)
+	service.garbage.busy()
 	service.traces = newTraces(ic.Context, service.preparer)
 	stop.RegisterCallback(func(context.Context) error { return service.traces.Close() })
 	if service.shared = sharing; sharing != nil {
@@ -90,6 +91,5 @@ func start(ic *plugin.InitContext) (any, error) {
 		return service, nil
 	}
 	service.abandoned = time.AfterFunc(abandonedAfter, stop.Shutdown)
-	postponeGC()
 	return service, nil
 }

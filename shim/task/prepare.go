@@ -62,6 +62,9 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := useRuntime(r, chosen.runtime); err != nil {
+		return nil, err
+	}
 	if err := rewrite(r, spec, chosen); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,8 @@ type program struct {
 	engine   *engine.Engine
 	command  engine.Command
 	settings policy.Settings
+	// runtime is policy.Policy.Runtime.
+	runtime string
 	// dirs are the guest's directories besides its root, once the process was
 	// made.
 	dirs []bundle.Directory
@@ -125,7 +130,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if component.Library && entry.Func == "" {
 		return nil, fmt.Errorf("%w: %s has no start of its own, and does not handle HTTP: call an export of it as %[2]s#FUNC", errNoProgram, artifact.Name(entry.Layer))
 	}
-	chosen := &program{name: artifact.Name(entry.Layer), digest: entry.Layer.Digest, engine: cache.Engine, command: engine.Command{
+	chosen := &program{name: artifact.Name(entry.Layer), digest: entry.Layer.Digest, engine: cache.Engine, runtime: allowed.Runtime, command: engine.Command{
 		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
 		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
 		Func: entry.Func, Component: component.Component,

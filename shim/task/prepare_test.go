@@ -21,6 +21,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 func TestNormalizeOptions(t *testing.T) {
@@ -69,6 +70,46 @@ func TestNormalizeOptions(t *testing.T) {
 		if err := normalizeOptions(&taskapi.CreateTaskRequest{Options: bad}, cgroupfs); !errors.Is(err, errOptions) {
 			t.Errorf("options of type %s give %v", bad.TypeUrl, err)
 		}
+	}
+}
+
+// The administrator's runtime is that of containers whose client does not choose
+// one, with the rest of what the client wanted.
+func TestUseRuntime(t *testing.T) {
+	crun := filepath.Join(t.TempDir(), "crun")
+	if err := os.WriteFile(crun, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(crun))
+	for _, c := range []struct {
+		name    string
+		options *options.Options
+		runtime string
+		want    string
+	}{
+		{"by name", nil, "crun", "crun"},
+		{"by path, with options", &options.Options{Root: "/r"}, crun, crun},
+		{"none", &options.Options{Root: "/r"}, "", ""},
+		{"the client's own", &options.Options{Root: "/r", BinaryName: "youki"}, "crun", "youki"},
+	} {
+		r := &taskapi.CreateTaskRequest{}
+		if c.options != nil {
+			encoded, err := typeurl.MarshalAnyToProto(c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Options = encoded
+		}
+		var got options.Options
+		if err := errors.Join(useRuntime(r, c.runtime), typeurl.UnmarshalTo(r.Options, &got)); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got.BinaryName != c.want || got.Root != c.options.GetRoot() {
+			t.Errorf("%s: the options are %v", c.name, &got)
+		}
+	}
+	if err := useRuntime(&taskapi.CreateTaskRequest{}, "krun"); !errors.Is(err, policy.ErrFile) {
+		t.Errorf("a runtime that is not there: %v", err)
 	}
 }
 

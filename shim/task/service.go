@@ -30,8 +30,9 @@ type Service struct {
 	guests   *guests
 	preparer *preparer
 	// traces is nil for none.
-	traces *tracing.Recorder
-	idle   *idle
+	traces  *tracing.Recorder
+	idle    *idle
+	garbage garbage
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
@@ -62,6 +63,7 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	if s.abandoned != nil {
 		s.abandoned.Stop()
 	}
+	s.garbage.busy()
 	s.shared.begin(r)
 	defer func() { s.shared.created(r, err) }()
 	g, err := s.preparer.prepare(ctx, r)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -163,9 +164,11 @@ func (t *trapReport) abandon() {
 }
 
 var (
-	trapFrame = regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
-	trapCause = regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`)
-	numbered  = regexp.MustCompile(`^\d+: `)
+	trapFrame = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\s*\d+:\s+(0x[0-9a-f]+) - (?:<unknown>!)?(.+?)\s*$`)
+	})
+	trapCause = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\d+: (?:wasm trap: )?(.+?)\s*$`) })
+	numbered  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+: `) })
 )
 
 const (
@@ -198,7 +201,7 @@ func describeFailure(said, component string) string {
 	report, _, _ = strings.Cut(report, "\n\n")
 	var causes []string
 	for line := range strings.Lines(report) {
-		line = numbered.ReplaceAllString(strings.TrimSpace(line), "")
+		line = numbered().ReplaceAllString(strings.TrimSpace(line), "")
 		if !strings.HasPrefix(line, "failed to instantiate ") {
 			causes = append(causes, line)
 		}
@@ -220,11 +223,11 @@ func describeTrap(said []byte, component string) string {
 		if strings.TrimSpace(line) == "" {
 			break
 		}
-		if frame := trapFrame.FindStringSubmatch(line); frame != nil {
+		if frame := trapFrame().FindStringSubmatch(line); frame != nil {
 			if where == "" {
 				where = " in " + frame[2] + " at " + frame[1]
 			}
-		} else if cause := trapCause.FindStringSubmatch(line); cause != nil {
+		} else if cause := trapCause().FindStringSubmatch(line); cause != nil {
 			causes = append(causes, cause[1])
 		}
 	}

@@ -17,6 +17,9 @@ type cargoTool struct {
 	crate   string // and the binary's name
 	version string
 	dir     string // below test/e2e/tools, of one of ours
+	// measured says that its speed counts. Others are not optimized, which is
+	// most of the time of a build, for a short run.
+	measured bool
 }
 
 var cargoTools = []cargoTool{
@@ -26,18 +29,27 @@ var cargoTools = []cargoTool{
 // runwasiShim takes long to build, and only the tests of other shims need it.
 var runwasiShim = cargoTool{crate: "containerd-shim-runwasitest-v1", dir: "runwasi"}
 
-// runwasiPackages are what building it needs, beside debianPackages.
+// runwasiPeer takes longer, and only benchmarks need it.
+var runwasiPeer = cargoTool{crate: "containerd-shim-runwasibench-v1", dir: "runwasi-wasmtime", measured: true}
+
+// runwasiPackages are what building them needs, beside debianPackages.
 var runwasiPackages = []debianPackage{
 	{"protobuf-compiler", "protoc"},
 }
 
 // Runwasi builds the shim for the tests of runwasi's library, and starts
 // nothing.
-func (s *Sandbox) Runwasi(ctx context.Context) error {
+func (s *Sandbox) Runwasi(ctx context.Context) error { return s.buildOnRunwasi(ctx, runwasiShim) }
+
+// RunwasiPeer builds a shim of runwasi's library with wasmtime, for benchmarks,
+// and starts nothing.
+func (s *Sandbox) RunwasiPeer(ctx context.Context) error { return s.buildOnRunwasi(ctx, runwasiPeer) }
+
+func (s *Sandbox) buildOnRunwasi(ctx context.Context, t cargoTool) error {
 	return s.stages(ctx, s.installPackages, func(ctx context.Context) error {
 		return s.install(ctx, runwasiPackages)
 	}, func(ctx context.Context) error {
-		return s.ensureCargoTool(ctx, runwasiShim)
+		return s.ensureCargoTool(ctx, t)
 	})
 }
 
@@ -98,8 +110,11 @@ func (s *Sandbox) buildCargoTool(ctx context.Context, t cargoTool) error {
 	if t.dir != "" {
 		source = []string{"--path", s.cargoDir(t)}
 	}
-	// Not optimized, which is most of the time of a build, for a short run.
-	cmd := exec.CommandContext(ctx, "cargo", append([]string{"install", "--quiet", "--locked", "--debug", "--root", dir}, source...)...)
+	args := append([]string{"install", "--quiet", "--locked", "--root", dir}, source...)
+	if !t.measured {
+		args = append(args, "--debug")
+	}
+	cmd := exec.CommandContext(ctx, "cargo", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CARGO_PROFILE_DEV_DEBUG=0")
 	if os.Getenv("CARGO_TARGET_DIR") == "" { // where somebody keeps what was compiled

@@ -24,6 +24,7 @@ var debianPackages = []debianPackage{
 	{"kmod", "modprobe"},
 	{"mount", "mount"},
 	{"util-linux", "findmnt"},
+	{"crun", "crun"}, // an alternative to runc
 	{"uidmap", "newuidmap"},
 	{"slirp4netns", "slirp4netns"},
 	{"busybox-static", "busybox"},

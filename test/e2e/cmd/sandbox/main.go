@@ -22,6 +22,7 @@ const usage = `usage: sandbox VERB
   status                show daemons, images and tools; fails when one is down
   engine                get the wasmtime executable and print where it is
   runwasi               build the shim for the tests of runwasi's library: minutes
+  runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
   kubernetes            build a kubelet and what it needs: many minutes
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
@@ -59,6 +60,8 @@ func run(ctx context.Context, args []string) error {
 		return s.PrintStatus(ctx, os.Stdout)
 	case "runwasi":
 		return s.Runwasi(ctx)
+	case "runwasi-peer":
+		return s.RunwasiPeer(ctx)
 	case "kubernetes":
 		return s.Kubernetes(ctx)
 	case "engine":

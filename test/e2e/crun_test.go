@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// crunHere runs crun where a host is not as it wants it, and notes its
+// arguments in a file. crun refuses cgroups of which some controllers are of
+// version 1 and some of version 2: it gets to see those of version 1. Before
+// 1.14.2, as on Debian 12, it refuses a bundle of a version that it does not know,
+// and Docker's for a namespace, of clocks.
+const crunHere = `#!/bin/sh
+echo "$*" >> '%s'
+before=
+for argument; do
+	if [ "$before" = --bundle ]; then
+		sed -i 's/"ociVersion":"1[.][^"]*"/"ociVersion":"1.0.2"/; s/{"type":"time"},//' "$argument/config.json"
+	fi
+	before=$argument
+done
+if grep -qs . /sys/fs/cgroup/unified/cgroup.controllers; then
+	exec unshare --mount sh -c 'umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
+fi
+exec crun "$@"
+`
+
+// useCrun has guests made by crun until the test ends, and returns what it was
+// called for so far.
+func useCrun(t *testing.T) (calls func() string) {
+	t.Helper()
+	dir := t.TempDir()
+	crun, log := filepath.Join(dir, "crun"), filepath.Join(dir, "calls")
+	if err := os.WriteFile(crun, fmt.Appendf(nil, crunHere, log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	configureShim(t, fmt.Sprintf("[shim]\noci-runtime = %q\n", crun))
+	return func() string {
+		text, _ := os.ReadFile(log) // There is none before the first call.
+		return string(text)
+	}
+}
+
+// TestCrun: given an administrator who wants crun, a guest's life is what it is
+// with runc, as the tests of it say.
+func TestCrun(t *testing.T) {
+	calls := useCrun(t)
+	for name, test := range map[string]func(*testing.T){
+		"exit codes":         TestExitCodes,
+		"a terminal":         TestTerminalResize,
+		"a trap":             TestTrapReport,
+		"files":              TestGuestSeesExactly,
+		"a volume":           TestVolumeCanBeWritten,
+		"privileges":         TestPrivileges,
+		"stop":               TestStopCommand,
+		"exec":               TestExec,
+		"limits":             TestLimits,
+		"out of memory":      TestOutOfMemory,
+		"process limit":      TestProcessLimit,
+		"a freeze":           TestFreezeAndLook,
+		"ctr's verbs":        TestTask,
+		"HTTP":               TestHTTP,
+		"a server's network": TestServerNetwork,
+		"a server's end":     TestServerDrains,
+		"a pod":              TestPod,
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(calls())
+			test(t)
+			if made := calls()[before:]; !strings.Contains(made, " create ") {
+				t.Errorf("crun has made no container; it was called for\n%s", made)
+			}
+		})
+	}
+}
+
+// TestCrunIsForGuests: given an administrator who wants crun, native containers
+// are runc's, and a runtime that is not there is an error that says where it was
+// named.
+func TestCrunIsForGuests(t *testing.T) {
+	calls := useCrun(t)
+	t.Run("native", TestNativeContainersAreRuncs)
+	if made := calls(); made != "" {
+		t.Errorf("crun was called for\n%s", made)
+	}
+	configureShim(t, "[shim]\noci-runtime = \"krun\"\n")
+	ref := probe(t, "component")
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	fails(t, []string{"shim.oci-runtime", `"krun"`}, inPlugin(ref, "", "args", "x")...)
+}
