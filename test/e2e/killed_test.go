@@ -109,10 +109,7 @@ func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContaine
 // containerd is there again and was asked to remove it.
 func TestKilledAtAnyPoint(t *testing.T) {
 	ref := publishTwo(t)
-	rounds := 4
-	if os.Getenv("WASMFILE_TEST_SCALE") != "" {
-		rounds = 60
-	}
+	rounds := atScale(4, 60)
 	for _, victim := range []string{"shim", "engine", "containerd"} {
 		t.Run(victim, func(t *testing.T) {
 			c := startContainerd(t, "", unchanged)
