@@ -21,8 +21,10 @@ func (c call) delete() bool {
 	if err != nil {
 		return false
 	}
-	ended, ok := c.deleted(path.Join(path.Dir(bundle), c.id))
+	bundle = path.Join(path.Dir(bundle), c.id)
+	ended, ok := c.deleted(bundle)
 	if !ok {
+		c.removeSocket(bundle)
 		return false
 	}
 	_, err = os.Stdout.Write(deleteResponse(ended))
@@ -51,6 +53,19 @@ func (c call) deleted(bundle string) (ended exit, ok bool) {
 		return ended, false
 	}
 	return ended, !mayHaveMount(bundle)
+}
+
+// removeSocket removes the socket of a shim that was killed, as it does itself
+// when it ends.
+func (c call) removeSocket(bundle string) {
+	dir, err := os.Readlink(path.Join(bundle, socketDirLink))
+	if err != nil {
+		dir = socketDir
+	}
+	socket := daemon{namespace: c.namespace, containerd: c.address}.socket(dir, c.id)
+	if !connects(socket) {
+		_ = os.Remove(socket) // Mostly there is none.
+	}
 }
 
 // mayHaveMount reports whether something may be mounted below a directory.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,6 +165,31 @@ func TestListen(t *testing.T) {
 	}
 	if connects(socket) {
 		t.Error("one that was left can be connected to")
+	}
+}
+
+// A socket of a shim that lives is kept, and one that was left is not.
+func TestRemoveSocket(t *testing.T) {
+	bundle, sockets := t.TempDir(), t.TempDir()
+	if err := link(sockets, filepath.Join(bundle, socketDirLink)); err != nil {
+		t.Fatal(err)
+	}
+	c := call{namespace: "n", id: "c", address: "a"}
+	socket := daemon{namespace: "n", containerd: "a"}.socket(sockets, "c")
+	listener, err := listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.removeSocket(bundle)
+	if _, err := os.Stat(socket); err != nil {
+		t.Error(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.removeSocket(bundle)
+	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket that was left: %v", err)
 	}
 }
 

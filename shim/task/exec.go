@@ -144,7 +144,7 @@ func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, insi
 	if _, ok := g.code[code]; ok {
 		return nil
 	}
-	pidfd, err := s.openInit(ctx, id)
+	_, pidfd, err := s.openInit(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -161,15 +161,16 @@ func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, insi
 	return nil
 }
 
-// openInit returns a pidfd of the first process of a container that runs.
-func (s *Service) openInit(ctx context.Context, id string) (int, error) {
+// openInit returns the number and a pidfd of the first process of a container
+// that runs.
+func (s *Service) openInit(ctx context.Context, id string) (pid, pidfd int, err error) {
 	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: id})
 	if err != nil {
-		return -1, err
+		return 0, -1, err
 	}
-	pidfd, err := unix.PidfdOpen(int(state.Pid), 0)
-	if err != nil {
-		return -1, errNotRunning
+	pid = int(state.Pid)
+	if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+		return 0, -1, errNotRunning
 	}
 	// What still runs now is what was opened, and not a later process that
 	// was given the same number.
@@ -179,7 +180,7 @@ func (s *Service) openInit(ctx context.Context, id string) (int, error) {
 	}
 	if err != nil {
 		_ = unix.Close(pidfd)
-		return -1, err
+		return 0, -1, err
 	}
-	return pidfd, nil
+	return pid, pidfd, nil
 }

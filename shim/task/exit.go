@@ -1,6 +1,7 @@
 package task
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ const killedStatus = 128 + uint32(unix.SIGKILL)
 type guest struct {
 	bundle string
 	serves bool
+	// addr is where a server listens.
+	addr netip.AddrPort
 	// drain is how long a server may finish what it serves.
 	drain time.Duration
 	// component is what the guest is called.
@@ -46,6 +49,8 @@ type guest struct {
 	asked unix.Signal
 	// outputs are its own, by "", and those of what exec added, by its ID.
 	outputs map[string]*output
+	// waiting is that of a server that drains, nil before it does.
+	waiting *wait
 	// run is the span of its life, nil when none is recorded.
 	run *tracing.Span
 

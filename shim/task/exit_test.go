@@ -2,11 +2,15 @@ package task
 
 import (
 	"context"
+	"errors"
+	"net"
+	"os"
 	"testing"
 	"time"
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/errdefs"
@@ -58,8 +62,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// recorder is runc's service as far as a test of ours needs one: it keeps the
-// signals that are sent.
+// recorder is runc's service as far as a test of ours needs one, for a
+// container whose process is the test's own: it keeps the signals that are sent.
 type recorder struct {
 	taskapi.TTRPCTaskService
 	signals chan uint32
@@ -68,6 +72,10 @@ type recorder struct {
 func (r recorder) Kill(_ context.Context, k *taskapi.KillRequest) (*emptypb.Empty, error) {
 	r.signals <- k.Signal
 	return &emptypb.Empty{}, nil
+}
+
+func (r recorder) State(context.Context, *taskapi.StateRequest) (*taskapi.StateResponse, error) {
+	return &taskapi.StateResponse{Pid: uint32(os.Getpid()), Status: tasktypes.Status_RUNNING}, nil
 }
 
 func (r recorder) Wait(context.Context, *taskapi.WaitRequest) (*taskapi.WaitResponse, error) {
@@ -119,6 +127,46 @@ func TestKillOfTheDead(t *testing.T) {
 		if exit, err := s.Wait(t.Context(), &taskapi.WaitRequest{ID: "c"}); err != nil || exit.ExitStatus != want {
 			t.Errorf("the exit is %v, %v, not %d", exit, err, want)
 		}
+	}
+}
+
+// Given a server that listens, its connections are refused, and the one that it
+// does not accept is reset, before the signal is sent.
+func TestKillOfServerRefusesConnections(t *testing.T) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	server, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	waiting, err := net.Dial("tcp", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	living := &guests{}
+	living.add("web", &guest{serves: true, addr: server.Addr().(*net.TCPAddr).AddrPort(), drain: 400 * time.Millisecond})
+	signals := make(chan uint32) // Nobody takes one yet.
+	s := newService(recorder{signals: signals}, living, nil)
+	killed := make(chan error, 1)
+	go func() {
+		_, err := s.Kill(t.Context(), &taskapi.KillRequest{ID: "web", Signal: uint32(unix.SIGTERM)})
+		killed <- err
+	}()
+	if _, err := waiting.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("the connection that waits gets %v", err)
+	}
+	if _, err := net.Dial("tcp", server.Addr().String()); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("a new connection gets %v", err)
+	}
+	for _, want := range []unix.Signal{unix.SIGINT, unix.SIGKILL} {
+		if got := <-signals; got != uint32(want) {
+			t.Errorf("signal %d was sent, not %d", got, want)
+		}
+	}
+	if err := <-killed; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -69,7 +69,8 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	return &guest{
-		bundle: r.Bundle, serves: chosen.serves(), drain: chosen.settings.Drain, component: chosen.name, digest: chosen.digest,
+		bundle: r.Bundle, serves: chosen.serves(), addr: chosen.command.Server.Addr, drain: chosen.settings.Drain,
+		component: chosen.name, digest: chosen.digest,
 		wasm: found, files: files, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }

@@ -6,9 +6,6 @@ import (
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/pkg/shim"
-	"github.com/containerd/errdefs"
-	"github.com/containerd/errdefs/pkg/errgrpc"
-	"github.com/containerd/log"
 	"github.com/containerd/ttrpc"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
@@ -103,30 +100,15 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 	sent := proto.Clone(r).(*taskapi.KillRequest)
 	signal, takeBack := g.translate(unix.Signal(r.Signal))
 	sent.Signal = uint32(signal)
+	kill := s.runc.Kill
 	if g.serves && drains(unix.Signal(r.Signal)) {
-		s.endAfterDrain(ctx, r, g)
+		kill = func(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) { return s.drain(ctx, r, g) }
 	}
-	killed, err := s.runc.Kill(ctx, sent)
+	killed, err := kill(ctx, sent)
 	if err != nil {
 		takeBack()
 	}
 	return killed, err
-}
-
-// endAfterDrain ends a server that still has connections when its time to
-// drain is over. The engine waits for idle connections too, which clients
-// keep open for as long as they like.
-func (s *Service) endAfterDrain(ctx context.Context, r *taskapi.KillRequest, g *guest) {
-	ctx = context.WithoutCancel(ctx)
-	time.AfterFunc(g.drain, func() {
-		if s.guests.get(r.ID) != g {
-			return
-		}
-		_, err := s.runc.Kill(ctx, &taskapi.KillRequest{ID: r.ID, Signal: uint32(unix.SIGKILL), All: r.All})
-		if err != nil && !errdefs.IsNotFound(errgrpc.ToNative(err)) {
-			log.G(ctx).WithError(err).WithField("container", r.ID).Warn("cannot end a server that does not drain")
-		}
-	})
 }
 
 // State tells whether a process runs and how it ended.

@@ -17,14 +17,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// withKubelet asks for the tests whose daemons take long to build.
-func withKubelet(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WASMFILE_TEST_KUBELET") == "" {
-		t.Skip("a kubelet takes many minutes to build; run it by `make test-kubelet`")
-	}
-}
-
 // cluster is a Kubernetes of one node: etcd, an API server, and a kubelet on a
 // containerd of its own. There is no scheduler: pods name their node.
 type cluster struct {

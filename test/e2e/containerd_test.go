@@ -59,7 +59,7 @@ func (c *ownContainerd) start() {
 	}
 	defer log.Close()
 	c.process = exec.Command("containerd", "--config", filepath.Join(c.dir, "config.toml"))
-	c.process.Env = append(os.Environ(), "PATH="+c.path)
+	c.process.Env = append(os.Environ(), "PATH="+c.path, "TMPDIR="+c.dir)
 	c.process.Stdout, c.process.Stderr = log, log
 	if err := c.process.Start(); err != nil {
 		c.t.Fatal(err)

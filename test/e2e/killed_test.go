@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,41 +106,93 @@ func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContaine
 }
 
 // TestKilledAtAnyPoint: given a shim, an engine or a containerd that is killed
-// at any point of a container's life, nothing is left of the container once
-// containerd is there again and was asked to remove it.
+// at any point of a container's life, from its creation to its deletion, nothing
+// is left of the container once containerd is there again and was asked to
+// remove it.
 func TestKilledAtAnyPoint(t *testing.T) {
 	ref := publishTwo(t)
-	rounds := 4
-	if os.Getenv("WASMFILE_TEST_SCALE") != "" {
-		rounds = 60
-	}
 	for _, victim := range []string{"shim", "engine", "containerd"} {
 		t.Run(victim, func(t *testing.T) {
 			c := startContainerd(t, "", unchanged)
 			c.pull(ref)
-			c.run(ref, "first", "a", "sleep", "300") // compiles
-			for range rounds {
-				id := unique("killed")
-				delay := time.Duration(rand.Intn(500)) * time.Millisecond
-				client := exec.Command(c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")[0],
-					c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")[1:]...)
-				if err := client.Start(); err != nil {
-					t.Fatal(err)
+			first := unique("first")
+			c.run(ref, first, "a", "sleep", "300") // compiles
+			var before []string
+			eventually(t, 10*time.Second, "the start of the guest", func() bool {
+				before = c.inventory(first)
+				return !slices.Contains(before, "process runc:[2:INIT]")
+			})
+			// Or the inventory does not see them.
+			for kind, count := range map[string]int{"process": 3, "mount": 1, "content": 5, "snapshots": 1, "containers": 1, "file": 10, "socket": 1} {
+				if n := len(slices.DeleteFunc(slices.Clone(before), func(thing string) bool { return !strings.HasPrefix(thing, kind+" ") })); n < count {
+					t.Fatalf("the inventory has %d of %s:\n%s", n, kind, strings.Join(before, "\n"))
 				}
-				time.Sleep(delay)
-				c.killOne(victim, id)
-				ended := make(chan error, 1)
-				go func() { ended <- client.Wait() }()
-				select {
-				case <-ended:
-				case <-time.After(5 * time.Second):
-					_ = client.Process.Kill()
-					<-ended
-				}
-				c.remove(id, delay)
 			}
+			for round := range atScale(4, 60) {
+				id := unique("killed")
+				run := c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")
+				if round%2 == 1 { // One that has ended, and is deleted, by then.
+					run = c.ctr("run", "--rm", "--runtime", runtimeName, ref, id, "a", "sleep", "0")
+				}
+				c.killDuring(run, victim, id)
+			}
+			if victim == "containerd" { // Or they hold what the client could not remove, for a day.
+				for lease := range strings.Lines(must(t, c.ctr("leases", "ls", "-q")...)) {
+					must(t, c.ctr("leases", "rm", strings.TrimSpace(lease))...)
+				}
+			}
+			// containerd tidies up when it removes the next one.
+			must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("last"), "a", "sleep", "0")...)
+			var left []string
+			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+				if left = more(c.inventory(first), before); len(left) == 0 {
+					break
+				}
+			}
+			if len(left) > 0 {
+				t.Errorf("left:\n%s", strings.Join(left, "\n"))
+			}
+			c.killOne("shim", first)
+			c.remove(first, 0)
+			eventually(t, 10*time.Second, "the end of the socket of a shim that was killed while its guest ran", func() bool {
+				return !slices.Contains(c.inventory(first), "socket of "+first)
+			})
 		})
 	}
+}
+
+// killDuring kills one of a container's processes at some point while a client
+// runs it, and then has containerd remove the container.
+func (c *ownContainerd) killDuring(run []string, victim, id string) {
+	c.t.Helper()
+	client := exec.Command(run[0], run[1:]...)
+	if err := client.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	delay := time.Duration(rand.Intn(500)) * time.Millisecond
+	time.Sleep(delay)
+	c.killOne(victim, id)
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		_ = client.Process.Kill()
+		<-ended
+	}
+	c.remove(id, delay)
+}
+
+// more is what there is more of in one list than in another.
+func more(after, before []string) []string {
+	count := make(map[string]int)
+	for _, thing := range before {
+		count[thing]++
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(thing string) bool {
+		count[thing]--
+		return count[thing] >= 0
+	})
 }
 
 // killOne kills the shim or the engine of a container, if it is there yet, or
@@ -169,6 +222,8 @@ func (c *ownContainerd) remove(id string, delay time.Duration) {
 	for deadline := time.Now().Add(75 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		_, _ = untimed(c.ctr("tasks", "rm", "--force", id)...)
 		_, _ = untimed(c.ctr("containers", "rm", id)...)
+		// What the client made first, and could not remove.
+		_, _ = untimed(c.ctr("snapshots", "rm", id)...)
 		if left = traces(c.t, []string{id}); len(left) == 0 {
 			return
 		}

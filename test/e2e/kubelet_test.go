@@ -15,7 +15,7 @@ import (
 // installer's pod puts it there, and then a kubelet runs guests as it runs
 // native containers.
 func TestKubelet(t *testing.T) {
-	withKubelet(t)
+	onlyBy(t, "test-kubelet")
 	installer, web, two := installerImage(t), publish(t, "http"), publishTwo(t)
 	bin := t.TempDir()
 	t.Setenv("WASMFILE_ENGINE", "") // The one that is installed is to be used.

@@ -233,10 +233,7 @@ func TestPodExecAndUpdate(t *testing.T) {
 func TestManyPods(t *testing.T) {
 	ref := probe(t, "component")
 	must(t, "crictl", "pull", ref)
-	count := 6
-	if os.Getenv("WASMFILE_TEST_SCALE") != "" {
-		count = 300
-	}
+	count := atScale(6, 300)
 	var names []string
 	var known sync.Mutex
 	next := make(chan int)

@@ -136,33 +136,6 @@ func TestServerLimits(t *testing.T) {
 	must(t, "nerdctl", "rm", "-f", name)
 }
 
-// TestServerDrains: given a request in flight, a server that is asked to end
-// takes no other, answers that one, and ends well.
-func TestServerDrains(t *testing.T) {
-	name, address, _ := serve(t, "http.drain=10s")
-	defer try(t, "nerdctl", "rm", "-f", name)
-	answered := make(chan error, 1)
-	go func() {
-		client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-		response, err := client.Get("http://" + address + "/slow")
-		if err == nil {
-			response.Body.Close()
-		}
-		answered <- err
-	}()
-	time.Sleep(500 * time.Millisecond)
-	must(t, "nerdctl", "kill", "--signal", "TERM", name)
-	if status, body := get("http://" + address + "/"); status != 0 {
-		t.Errorf("a new request is answered by %d, %q", status, body)
-	}
-	if err := <-answered; err != nil {
-		t.Errorf("the request in flight: %v", err)
-	}
-	eventually(t, 5*time.Second, "its end", func() bool {
-		return must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 0"
-	})
-}
-
 // TestServerNetwork: given a component that makes requests of its own, it
 // reaches others unless the annotation denies it.
 func TestServerNetwork(t *testing.T) {
@@ -244,17 +217,4 @@ func readAnswer(connection net.Conn, within time.Duration) (string, error) {
 	answer := make([]byte, 512)
 	n, err := connection.Read(answer)
 	return string(answer[:n]), err
-}
-
-// TestServerIsStopped: given a server and an idle connection to it, stop ends
-// it within its time to drain.
-func TestServerIsStopped(t *testing.T) {
-	name, address, _ := serve(t, "http.drain=1s")
-	defer try(t, "nerdctl", "rm", "-f", name)
-	idle, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idle.Close()
-	stopsInTime(t, "nerdctl", "stop", name)
 }

@@ -30,6 +30,7 @@ func TestRootless(t *testing.T) {
 		{"files", rootlessFiles},
 		{"background", rootlessBackground},
 		{"port", rootlessPort},
+		{"drain", rootlessDrain},
 		{"terminal", rootlessTerminal},
 		{"compiler", rootlessCompiler},
 		{"settings", rootlessSettings},
@@ -186,6 +187,27 @@ func rootlessPort(t *testing.T, u *rootlessUser) {
 	if from := number(t, must(t, "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")); from > 81 {
 		fails(t, []string{"cannot expose privileged port 81"}, u.wasm("run", "--rm", "-q", "-p", "127.0.0.1:81:8080", publish(t, "http"))...)
 	}
+}
+
+// A server that is asked to end refuses connections, which is seen in its own
+// network: RootlessKit accepts those to a published port itself.
+func rootlessDrain(t *testing.T, u *rootlessUser) {
+	name, port := unique("web"), freePort(t)
+	args := append([]string{"run", "-d", "-q", "--name", name, "-p", "127.0.0.1:" + port + ":8080"}, annotated("http.drain=20s")...)
+	must(t, u.wasm(append(args, publishGuest(t, "web"))...)...)
+	defer try(t, u.wasm("rm", "-f", name)...)
+	eventually(t, 30*time.Second, "an answer", func() bool { return outcome("http://127.0.0.1:"+port) == "200 1" })
+	connect := []string{"nsenter", "--net", "--target", must(t, u.as("nerdctl", "inspect", "--format", "{{.State.Pid}}", name)...), "bash", "-c", ": < /dev/tcp/127.0.0.1/8080"}
+	must(t, connect...)
+	answered := make(chan string, 1)
+	go func() { answered <- outcome("http://127.0.0.1:" + port + "/slow") }()
+	time.Sleep(300 * time.Millisecond)
+	must(t, u.as("nerdctl", "kill", "--signal", "TERM", name)...)
+	fails(t, []string{"Connection refused"}, connect...)
+	if got := <-answered; got != "200 waited" {
+		t.Errorf("the request in flight gives %s", got)
+	}
+	must(t, u.as("nerdctl", "wait", name)...)
 }
 
 func rootlessTerminal(t *testing.T, u *rootlessUser) {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,14 +11,6 @@ import (
 // runwasiRuntime is the shim of test/e2e/tools/runwasi, which prints what
 // runwasi's library finds.
 const runwasiRuntime = "io.containerd.runwasitest.v1"
-
-// withRunwasi asks for the tests whose shim takes long to build.
-func withRunwasi(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WASMFILE_TEST_RUNWASI") == "" {
-		t.Skip("the shim takes minutes to build; run it by `make test-runwasi`")
-	}
-}
 
 // runwasiReport is what the shim prints.
 type runwasiReport struct {
@@ -44,7 +35,7 @@ func readReport(t *testing.T, r result) runwasiReport {
 // TestRunwasiReads: given an artifact of each form, pulled by the plugin or by
 // ctr and run by either, runwasi's library hands over exactly its component.
 func TestRunwasiReads(t *testing.T) {
-	withRunwasi(t)
+	onlyBy(t, "test-runwasi")
 	greet := filepath.Join(example("greet"), "greet.wasm")
 	sum := "sha256:" + fileSum(t, greet)
 	for form, wasmfile := range map[string]string{
@@ -98,7 +89,7 @@ func TestRunwasiReads(t *testing.T) {
 // over only in part, the plugin refuses it for runwasi's shims before there is
 // a container, with the reason.
 func TestRunwasiCannotRun(t *testing.T) {
-	withRunwasi(t)
+	onlyBy(t, "test-runwasi")
 	greet := greetFile(t)
 	files := map[string]string{"greet.wasm": greet}
 	for name, c := range map[string]struct {
@@ -134,7 +125,7 @@ func TestRunwasiCannotRun(t *testing.T) {
 // TestRunwasiNetworks: given a network of nerdctl's, whose hooks runwasi's
 // library does not take as they are, the container starts.
 func TestRunwasiNetworks(t *testing.T) {
-	withRunwasi(t)
+	onlyBy(t, "test-runwasi")
 	ref := probe(t, "component")
 	for name, flags := range map[string][]string{
 		"none": {"--net", "none"}, "host": {"--net", "host"}, "bridge": {}, "a published port": {"-p", "127.0.0.1:" + freePort(t) + ":80"},
@@ -150,7 +141,7 @@ func TestRunwasiNetworks(t *testing.T) {
 // TestRunwasiStarts: given a container that has ended, of a network whose hooks
 // nerdctl writes anew, nerdctl starts it again.
 func TestRunwasiStarts(t *testing.T) {
-	withRunwasi(t)
+	onlyBy(t, "test-runwasi")
 	name := unique("runwasi")
 	must(t, "nerdctl", "wasm", "create", "-q", "--name", name, "--runtime", runwasiRuntime, probe(t, "component"), "x")
 	defer try(t, "nerdctl", "rm", "-f", name)

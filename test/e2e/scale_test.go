@@ -15,14 +15,6 @@ import (
 	"time"
 )
 
-// atScale asks for the tests that take minutes.
-func atScale(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WASMFILE_TEST_SCALE") == "" {
-		t.Skip("takes minutes; run it by `make test-scale`")
-	}
-}
-
 // padded writes the greet component with a custom section of size bytes, the
 // first of which make it differ from others.
 func padded(t *testing.T, path string, n int, size int64) {
@@ -72,7 +64,7 @@ func buildMany(t *testing.T) (layout string) {
 // TestManyComponentsRun: given an artifact of 2,000 components, it can be
 // pushed, pulled and run.
 func TestManyComponentsRun(t *testing.T) {
-	atScale(t)
+	onlyBy(t, "test-scale")
 	layout, ref := buildMany(t), registry()+"/e2e/many:latest"
 	must(t, "nerdctl", "wasm", "push", layout, ref)
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
@@ -84,7 +76,7 @@ func TestManyComponentsRun(t *testing.T) {
 
 // TestManyLines: given 200 COMPONENT lines, there is an artifact of them all.
 func TestManyLines(t *testing.T) {
-	atScale(t)
+	onlyBy(t, "test-scale")
 	const count = 200
 	var text strings.Builder
 	text.WriteString("FROM scratch\n")
@@ -100,7 +92,7 @@ func TestManyLines(t *testing.T) {
 // TestLargeFiles: given a component of a gigabyte and static files of 200 MB,
 // there is an artifact with both.
 func TestLargeFiles(t *testing.T) {
-	atScale(t)
+	onlyBy(t, "test-scale")
 	dir := manyComponents(t, 0, "FROM scratch\nCOMPONENT large.wasm\nCOPY static /static/\n")
 	padded(t, filepath.Join(dir, "large.wasm"), 0, 1<<30)
 	if err := os.Mkdir(filepath.Join(dir, "static"), 0o755); err != nil {
@@ -120,7 +112,7 @@ func TestLargeFiles(t *testing.T) {
 // of many functions, they are compiled within the limits and run. It logs what
 // that takes.
 func TestLargeCompilations(t *testing.T) {
-	atScale(t)
+	onlyBy(t, "test-scale")
 	t.Log("| module | MB | code MB | compile s | CPU s | memory MB | run s |")
 	for _, c := range []struct {
 		name   string

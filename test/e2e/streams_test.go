@@ -136,7 +136,7 @@ func TestStdinClosed(t *testing.T) {
 // TestManyRuns: given 200 runs of one artifact at once, all succeed, each with
 // its own output, and nothing is left.
 func TestManyRuns(t *testing.T) {
-	atScale(t)
+	onlyBy(t, "test-scale")
 	const count = 200
 	ref := probe(t, "component")
 	namespace := unique("many")
