@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -45,9 +48,39 @@ func (b bench) requests() ([]result, error) {
 		return nil, err
 	}
 	fmt.Fprintln(os.Stderr, "bench: HTTP requests")
+	rates, err := b.loads(s.direct, s.peer, s.published, s.grouped, s.host)
+	if err != nil {
+		return nil, err
+	}
+	what, peer := fmt.Sprintf("HTTP, %d connections", connections), "`wasmtime serve` on the host"
+	grouped := peer + ", in a cgroup"
+	results := []result{
+		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
+		summarize(what, "port published by `-p`", peer, "requests/s", rates[s.published], rates[s.peer]),
+		summarize(what, "container's own address", grouped, "requests/s", rates[s.direct], rates[s.grouped]),
+		summarize(what, "container with the host's network", grouped, "requests/s", rates[s.host], rates[s.grouped]),
+	}
+	unpin, err := pinApart(s.processes)
+	defer unpin()
+	if err != nil {
+		return nil, err
+	}
+	if rates, err = b.loads(s.direct, s.peer, s.host); err != nil {
+		return nil, err
+	}
+	what += ", clients and server on a processor each"
+	return append(
+		results,
+		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
+		summarize(what, "container with the host's network", peer, "requests/s", rates[s.host], rates[s.peer]),
+	), nil
+}
+
+// loads measures requests per second of servers in turn, by address.
+func (b bench) loads(addresses ...string) (map[string][]float64, error) {
 	rates := make(map[string][]float64)
 	for round := range max(3, b.rounds/2) + 1 {
-		for _, address := range []string{s.direct, s.peer, s.published, s.grouped, s.host} {
+		for _, address := range addresses {
 			rate, err := load(b.ctx, "http://"+address+"/")
 			if err != nil {
 				return nil, err
@@ -57,18 +90,64 @@ func (b bench) requests() ([]result, error) {
 			}
 		}
 	}
-	what, peer := fmt.Sprintf("HTTP, %d connections", connections), "`wasmtime serve` on the host"
-	grouped := peer + ", in a cgroup"
-	return []result{
-		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
-		summarize(what, "port published by `-p`", peer, "requests/s", rates[s.published], rates[s.peer]),
-		summarize(what, "container's own address", grouped, "requests/s", rates[s.direct], rates[s.grouped]),
-		summarize(what, "container with the host's network", grouped, "requests/s", rates[s.host], rates[s.grouped]),
-	}, nil
+	return rates, nil
 }
 
-// served are the addresses of the servers.
-type served struct{ direct, published, host, peer, grouped string }
+// served are the addresses of the servers, and the processes of all.
+type served struct {
+	direct, published, host, peer, grouped string
+	processes                              []int
+}
+
+// pinApart has processes run on one processor and this one, with the clients, on
+// another: what a server gets done does not depend then on what the kernel lets
+// the clients have. unpin is to be called in any case.
+func pinApart(servers []int) (unpin func(), err error) {
+	unpin = func() {}
+	var here unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &here); err != nil {
+		return unpin, os.NewSyscallError("sched_getaffinity", err)
+	}
+	if here.Count() < 2 {
+		return unpin, errors.New("one processor is not enough to have clients and servers apart")
+	}
+	var sets [2]unix.CPUSet
+	for cpu, found := 0, 0; found < len(sets); cpu++ {
+		if here.IsSet(cpu) {
+			sets[found].Set(cpu)
+			found++
+		}
+	}
+	unpin = func() { _ = pin(os.Getpid(), &here) }
+	if err := pin(os.Getpid(), &sets[0]); err != nil {
+		return unpin, err
+	}
+	for _, pid := range servers {
+		if err := pin(pid, &sets[1]); err != nil {
+			return unpin, err
+		}
+	}
+	return unpin, nil
+}
+
+// pin has all threads of a process run on some processors, and those that they
+// start.
+func pin(pid int, on *unix.CPUSet) error {
+	threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+	if err != nil {
+		return err
+	}
+	for _, thread := range threads {
+		tid, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, on); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("pin process %d: %w", pid, os.NewSyscallError("sched_setaffinity", err))
+		}
+	}
+	return nil
+}
 
 // servers starts them. stop is to be called in any case.
 func (b bench) servers() (s served, stop func(), err error) {
@@ -106,14 +185,29 @@ func (b bench) servers() (s served, stop func(), err error) {
 	}
 	stops = append(stops, remove)
 	for address, cgroup := range map[string]string{s.peer: "", s.grouped: group} {
-		end, err := b.serveOnHost(address, filepath.Join(example, "http.wasm"), cgroup)
+		engine, err := b.serveOnHost(address, filepath.Join(example, "http.wasm"), cgroup)
 		if err != nil {
 			return s, stop, err
 		}
-		stops = append(stops, end)
+		stops = append(stops, func() {
+			_ = engine.Kill()
+			_, _ = engine.Wait()
+		})
+		s.processes = append(s.processes, engine.Pid)
 	}
-	ip, err := exec.CommandContext(b.ctx, "nerdctl", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).Output()
-	s.direct = strings.TrimSpace(string(ip)) + ":8080"
+	for _, name := range []string{container, hostContainer} {
+		pid, err := b.inspect(name, "{{.State.Pid}}")
+		if err != nil {
+			return s, stop, err
+		}
+		process, err := strconv.Atoi(pid)
+		if err != nil {
+			return s, stop, err
+		}
+		s.processes = append(s.processes, process)
+	}
+	ip, err := b.inspect(container, "{{.NetworkSettings.IPAddress}}")
+	s.direct = ip + ":8080"
 	for _, address := range []string{s.direct, s.published, s.host, s.peer, s.grouped} {
 		if err == nil {
 			err = await("http://" + address + "/")
@@ -122,9 +216,14 @@ func (b bench) servers() (s served, stop func(), err error) {
 	return s, stop, err
 }
 
+func (b bench) inspect(container, format string) (string, error) {
+	out, err := exec.CommandContext(b.ctx, "nerdctl", "inspect", "--format", format, container).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
 // serveOnHost runs the engine, in a cgroup or none, with a directory as the
 // guest's root.
-func (b bench) serveOnHost(address, component, cgroup string) (stop func(), err error) {
+func (b bench) serveOnHost(address, component, cgroup string) (*os.Process, error) {
 	files := filepath.Join(b.dir, "files")
 	if err := os.MkdirAll(files, 0o755); err != nil {
 		return nil, err
@@ -133,18 +232,13 @@ func (b bench) serveOnHost(address, component, cgroup string) (stop func(), err 
 	if err := engine.Start(); err != nil {
 		return nil, err
 	}
-	stop = func() {
-		_ = engine.Process.Kill()
-		_ = engine.Wait()
-	}
 	if cgroup == "" {
-		return stop, nil
+		return engine.Process, nil
 	}
 	if err := os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte(strconv.Itoa(engine.Process.Pid)), 0); err != nil {
-		stop()
-		return nil, err
+		return nil, errors.Join(err, engine.Process.Kill(), engine.Wait())
 	}
-	return stop, nil
+	return engine.Process, nil
 }
 
 // makeCgroup makes a cgroup for processor time.
