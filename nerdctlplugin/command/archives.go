@@ -5,11 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/transfer"
 )
 
 func newSave(g *globals) *cobra.Command {
-	var o action.SaveOptions
+	var o transfer.SaveOptions
 	cmd := &cobra.Command{
 		Use:   "save [flags] REF...",
 		Short: "Write artifacts into an archive",
@@ -24,7 +26,7 @@ regctl, skopeo and docker load.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), os.Stdout
-			return action.Save(ctx, args, o)
+			return transfer.Save(ctx, args, o)
 		},
 	}
 	flags := cmd.Flags()
@@ -34,7 +36,7 @@ regctl, skopeo and docker load.`,
 }
 
 func newLoad(g *globals) *cobra.Command {
-	var o action.LoadOptions
+	var o transfer.LoadOptions
 	cmd := &cobra.Command{
 		Use:   "load [flags]",
 		Short: "Load artifacts from an archive",
@@ -53,7 +55,7 @@ image for Wasm.`,
 }
 
 func newImport(g *globals) *cobra.Command {
-	var o action.LoadOptions
+	var o transfer.LoadOptions
 	cmd := &cobra.Command{
 		Use:   "import [flags] FILE|- [NAME]",
 		Short: "Load an artifact from a file under a name",
@@ -75,15 +77,15 @@ say that or says something else.`,
 	return cmd
 }
 
-func load(cmd *cobra.Command, g *globals, o action.LoadOptions) error {
+func load(cmd *cobra.Command, g *globals, o transfer.LoadOptions) error {
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	o.Global, o.Stdin, o.Stdout = g.options(), os.Stdin, cmd.OutOrStdout()
-	return action.Load(ctx, o)
+	return transfer.Load(ctx, o)
 }
 
 func newExport(g *globals) *cobra.Command {
-	var o action.ExportOptions
+	var o images.ExportOptions
 	cmd := &cobra.Command{
 		Use:   "export [flags] REF|LAYOUT [COMPONENT] | CONTAINER",
 		Short: "Write a component of an artifact to a file",
@@ -103,9 +105,9 @@ there is only one. Of a container all files are written, as a tar archive.`,
 			if len(args) == 2 {
 				component = args[1]
 			}
-			err := action.Export(ctx, args[0], component, o)
-			if err != nil && len(args) == 1 && action.AreContainers(ctx, args, o.Global) {
-				return action.ExportContainer(ctx, args[0], o.Output, o.Stdout, o.Global)
+			err := images.Export(ctx, args[0], component, o)
+			if err != nil && len(args) == 1 && containers.Exist(ctx, args, o.Global) {
+				return containers.Export(ctx, args[0], o.Output, o.Stdout, o.Global)
 			}
 			return err
 		},

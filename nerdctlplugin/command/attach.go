@@ -5,11 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 func newAttach(g *globals) *cobra.Command {
-	var o action.AttachOptions
+	var o containers.AttachOptions
 	cmd := &cobra.Command{
 		Use:   "attach [flags] CONTAINER",
 		Short: "Attach to a running container",
@@ -23,7 +23,7 @@ and Ctrl-\ send their signals to the guest, as with run; the detach keys leave i
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), os.Stdout
-			ours, err := action.Attach(ctx, args[0], o)
+			ours, err := containers.Attach(ctx, args[0], o)
 			if err == nil && !ours {
 				return passOn{}
 			}

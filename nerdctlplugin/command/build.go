@@ -7,11 +7,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/build"
 )
 
 func newBuild(g *globals) *cobra.Command {
-	var o action.BuildOptions
+	var o build.Options
 	cmd := &cobra.Command{
 		Use:   "build [flags] CONTEXT",
 		Short: "Build a Wasmfile",
@@ -35,14 +35,14 @@ with the components as files instead of an artifact.`,
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
 			o.Request.Context, o.Request.Stdin, o.Request.Stderr = args[0], os.Stdin, os.Stderr
-			return action.Build(ctx, o)
+			return build.Run(ctx, o)
 		},
 	}
 	bindBuild(cmd.Flags(), &o)
 	return cmd
 }
 
-func bindBuild(flags *pflag.FlagSet, o *action.BuildOptions) {
+func bindBuild(flags *pflag.FlagSet, o *build.Options) {
 	r := &o.Request
 	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result in containerd")
 	flags.StringArrayVarP(&o.Outputs, "output", "o", nil, "where to write the result instead, as type=local,dest=DIR or type=tar,dest=FILE")

@@ -5,7 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 // completeImages completes the first argument with the artifacts in containerd.
@@ -24,7 +25,7 @@ func completeAllImages(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(action.ImageNames(completionContext(cmd), g.options()))
+		return completions(images.Names(completionContext(cmd), g.options()))
 	}
 }
 
@@ -34,7 +35,7 @@ func completeContainers(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(action.ContainerNames(completionContext(cmd), g.options()))
+		return completions(containers.Names(completionContext(cmd), g.options()))
 	}
 }
 
@@ -57,7 +58,7 @@ func completeComponents(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(action.ComponentNames(completionContext(cmd), args[0], g.options()))
+		return completions(images.ComponentNames(completionContext(cmd), args[0], g.options()))
 	}
 }
 

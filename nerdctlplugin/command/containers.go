@@ -3,7 +3,7 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 // passOn is returned by a command whose line is for the real nerdctl after all,
@@ -15,7 +15,7 @@ func (passOn) Error() string { return "this is about a container" }
 // orContainers turns an error of looking for artifacts into passOn when all the
 // names are containers'.
 func orContainers(cmd *cobra.Command, g *globals, names []string, err error) error {
-	if err != nil && action.AreContainers(completionContext(cmd), names, g.options()) {
+	if err != nil && containers.Exist(completionContext(cmd), names, g.options()) {
 		return passOn{}
 	}
 	return err
@@ -33,7 +33,7 @@ and cannot rename a container that this program created.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			return action.RenameContainer(ctx, args[0], args[1], g.options())
+			return containers.Rename(ctx, args[0], args[1], g.options())
 		},
 	}
 }
@@ -54,7 +54,7 @@ containers, too.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			return action.CheckHealth(ctx, args[0], g.options())
+			return containers.CheckHealth(ctx, args[0], g.options())
 		},
 	}
 }

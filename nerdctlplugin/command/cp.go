@@ -5,11 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 func newCp(g *globals) *cobra.Command {
-	var o action.CopyOptions
+	var o containers.CopyOptions
 	cmd := &cobra.Command{
 		Use:   "cp [flags] CONTAINER:PATH|REF:COMPONENT|REF:/PATH PATH|- | PATH|- CONTAINER:PATH",
 		Short: "Copy files from and to containers, and from artifacts",
@@ -29,7 +29,7 @@ output; export writes the bytes of a component there.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdin, o.Stdout = g.options(), os.Stdin, cmd.OutOrStdout()
-			ours, err := action.Copy(ctx, args[0], args[1], o)
+			ours, err := containers.Copy(ctx, args[0], args[1], o)
 			if err == nil && !ours {
 				return passOn{}
 			}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 func newCreate(g *globals) *cobra.Command {
@@ -28,7 +28,7 @@ ID. nerdctl start starts it.`,
 			o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			return action.Create(ctx, args, o)
+			return containers.Create(ctx, args, o)
 		},
 		ValidArgsFunction: completeImages(g),
 	}

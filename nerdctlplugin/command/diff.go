@@ -5,11 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newDiff(g *globals) *cobra.Command {
-	var o action.DiffOptions
+	var o images.DiffOptions
 	cmd := &cobra.Command{
 		Use:   "diff [flags] REF|LAYOUT REF|LAYOUT | CONTAINER",
 		Short: "Show what is not the same in two artifacts",
@@ -28,7 +28,7 @@ is shown by nerdctl diff, which gets the name of a container.`,
 			if len(args) == 1 {
 				return orContainers(cmd, g, args, fmt.Errorf("%s is no container: give the names of two artifacts, or of one container", args[0]))
 			}
-			return action.Diff(ctx, args[0], args[1], o)
+			return images.Diff(ctx, args[0], args[1], o)
 		},
 	}
 	flags := cmd.Flags()

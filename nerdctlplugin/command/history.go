@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newHistory(g *globals) *cobra.Command {
-	var o action.HistoryOptions
+	var o images.HistoryOptions
 	human := true
 	cmd := &cobra.Command{
 		Use:   "history [flags] REF|LAYOUT",
@@ -23,7 +23,7 @@ instructions.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout, o.Bytes = g.options(), cmd.OutOrStdout(), !human
-			return action.History(ctx, args[0], o)
+			return images.History(ctx, args[0], o)
 		},
 	}
 	flags := cmd.Flags()

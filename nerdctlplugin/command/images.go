@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newImages(g *globals) *cobra.Command {
-	var o action.ImagesOptions
+	var o images.ListOptions
 	cmd := &cobra.Command{
 		Use:   "images [flags] [REF]",
 		Short: "List artifacts",
@@ -27,7 +27,7 @@ artifact's blobs, UNIQUE SIZE that of the blobs which no other image needs.`,
 			if len(args) == 1 {
 				o.Name = args[0]
 			}
-			return action.Images(ctx, o)
+			return images.List(ctx, o)
 		},
 	}
 	flags := cmd.Flags()

@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newInspect(g *globals) *cobra.Command {
-	var o action.InspectOptions
+	var o images.InspectOptions
 	var wit bool
 	cmd := &cobra.Command{
 		Use:   "inspect [flags] REF|LAYOUT|CONTAINER|VOLUME|NETWORK...",
@@ -29,9 +29,9 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
 			if wit {
-				o.Mode = action.InspectWIT
+				o.Mode = images.InspectWIT
 			}
-			return action.Inspect(ctx, args, o)
+			return images.Inspect(ctx, args, o)
 		},
 	}
 	flags := cmd.Flags()

@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newPrecompile(g *globals) *cobra.Command {
-	var o action.PrecompileOptions
+	var o images.PrecompileOptions
 	cmd := &cobra.Command{
 		Use:   "precompile [flags] REF",
 		Short: "Compile an artifact's components before they are run",
@@ -25,7 +25,7 @@ for the shim.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout, o.Stderr = g.options(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return action.Precompile(ctx, args[0], o)
+			return images.Precompile(ctx, args[0], o)
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.Annotations, "annotation", nil, "annotation of the containers to compile for, as far as code depends on it")

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
 func newPrune(g *globals) *cobra.Command {
-	var o action.PruneOptions
+	var o images.PruneOptions
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "prune [flags]",
@@ -31,7 +31,7 @@ those with a tag, too. Other images stay, and so does what is shared with them.`
 			if !force {
 				o.Confirm = func(question string) (bool, error) { return confirm(question, os.Stdin, cmd.ErrOrStderr()) }
 			}
-			return action.Prune(ctx, o)
+			return images.Prune(ctx, o)
 		},
 	}
 	flags := cmd.Flags()

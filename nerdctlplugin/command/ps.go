@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 func newPs(g *globals) *cobra.Command {
-	var o action.PsOptions
+	var o containers.ListOptions
 	var latest, noTrunc bool
 	cmd := &cobra.Command{
 		Use:   "ps [flags]",
@@ -26,7 +26,7 @@ artifact's components, each counted once.`,
 			if latest && o.List.LastN == -1 {
 				o.List.LastN = 1
 			}
-			return action.Ps(ctx, o)
+			return containers.List(ctx, o)
 		},
 	}
 	flags := cmd.Flags()

@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/transfer"
 )
 
 func newPull(g *globals) *cobra.Command {
 	var (
-		o      = action.PullOptions{Referrers: true}
+		o      = transfer.PullOptions{Referrers: true}
 		all    bool
 		unpack string
 	)
@@ -45,7 +45,7 @@ pull without it fetches the rest.`,
 				return errors.New("--all-components=false needs a --component to fetch")
 			}
 			o.Global, o.Stdout, o.Stderr = g.options(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return action.Pull(ctx, args[0], o)
+			return transfer.Pull(ctx, args[0], o)
 		},
 	}
 	flags := cmd.Flags()

@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/transfer"
 )
 
 func newPush(g *globals) *cobra.Command {
-	var o action.PushOptions
+	var o transfer.PushOptions
 	cmd := &cobra.Command{
 		Use:   "push [flags] SOURCE [REF]",
 		Short: "Push an artifact to a registry",
@@ -28,7 +28,7 @@ REF is where to push; an image may go without, to the registry in its name.`,
 			if len(args) > 1 {
 				ref = args[1]
 			}
-			return action.Push(ctx, args[0], ref, o)
+			return transfer.Push(ctx, args[0], ref, o)
 		},
 		ValidArgsFunction: completeImages(g),
 	}

@@ -1,5 +1,6 @@
 // Package command is the plugin's command line: one file per verb, which turns
-// flags into the options of package action.
+// flags into the options of the package that does what the verb says: containers, images,
+// transfer, build or check.
 package command
 
 import (

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 func newRun(g *globals) *cobra.Command {
@@ -38,7 +38,7 @@ component that handles HTTP requests is served on the lowest EXPOSEd port, or
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Ready = stop
-			return action.Run(ctx, args, o)
+			return containers.Run(ctx, args, o)
 		},
 		ValidArgsFunction: completeImages(g),
 	}

@@ -15,10 +15,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
-func parse(t *testing.T, args ...string) (action.RunOptions, []string, error) {
+func parse(t *testing.T, args ...string) (containers.RunOptions, []string, error) {
 	t.Helper()
 	var r runFlags
 	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)

@@ -10,7 +10,8 @@ import (
 	"github.com/containerd/log"
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 )
 
 // effect is what a flag of `nerdctl run` comes to for a Wasm container.
@@ -53,7 +54,7 @@ var verdicts = map[string]verdict{
 // judge refuses flags that cannot be obeyed, and warns of those that change
 // nothing. Other Wasm shims may know what to do with the latter, so there they
 // are only passed on.
-func judge(flags *pflag.FlagSet, o *action.RunOptions) error {
+func judge(flags *pflag.FlagSet, o *containers.RunOptions) error {
 	var err error
 	flags.Visit(func(flag *pflag.Flag) {
 		about, found := verdicts[flag.Name]
@@ -64,7 +65,7 @@ func judge(flags *pflag.FlagSet, o *action.RunOptions) error {
 		switch {
 		case about.effect == refused:
 			err = cmp.Or(err, fmt.Errorf("--%s: %s", flag.Name, about.reason))
-		case action.IsOwnRuntime(o.Create.Runtime):
+		case daemon.IsOwnRuntime(o.Create.Runtime):
 			log.L.Warnf("--%s has no effect: %s", flag.Name, about.reason)
 		}
 	})

@@ -7,7 +7,8 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/netutil"
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 )
 
 // runFlags are the flags of `nerdctl run`, with nerdctl's names, letters and
@@ -25,7 +26,7 @@ type runFlags struct {
 	publish, devices    []string
 	userns              string
 	own                 ownFlags
-	set                 action.RunOptions // by own flags that are options as they are
+	set                 containers.RunOptions // by own flags that are options as they are
 }
 
 func (r *runFlags) bind(flags *pflag.FlagSet) {
@@ -59,13 +60,13 @@ func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.Interactive, "interactive", "i", false, "pass standard input on")
 	flags.StringVar(&o.Restart, "restart", "no", "when to restart (no|always|on-failure[:N]|unless-stopped)")
 	flags.BoolVar(&o.Rm, "rm", false, "remove the container when it exits")
-	flags.StringVar(&o.Pull, "pull", action.PullMissing, "when to pull the artifact (always|missing|never)")
+	flags.StringVar(&o.Pull, "pull", containers.PullMissing, "when to pull the artifact (always|missing|never)")
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress of the pull")
 	flags.StringVar(&o.StopSignal, "stop-signal", "SIGTERM", "signal that stops the container")
 	flags.IntVar(&o.StopTimeout, "stop-timeout", 0, "seconds until a stopping container is killed")
 	flags.StringVar(&o.DetachKeys, "detach-keys", consoleutil.DefaultDetachKeys, "keys that detach from the container")
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to run, such as wasip1/wasm (default: the best one for Wasm)")
-	flags.StringVar(&o.Runtime, "runtime", action.DefaultRuntime, "containerd runtime")
+	flags.StringVar(&o.Runtime, "runtime", daemon.DefaultRuntime, "containerd runtime")
 	flags.StringVar(&o.Isolation, "isolation", "default", "isolation technology (default)")
 }
 

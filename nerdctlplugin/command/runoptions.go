@@ -14,15 +14,15 @@ import (
 	"github.com/spf13/pflag"
 	cdiparser "tags.cncf.io/container-device-interface/pkg/parser"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 // options checks the parsed flags as `nerdctl run` does and completes the
 // option structs.
-func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions, error) {
+func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (containers.RunOptions, error) {
 	o := r.set
 	o.Create, o.Network, o.Quiet, o.Verify = r.create, r.network, r.quiet, r.verify
-	for _, check := range []func(*pflag.FlagSet, *action.RunOptions) error{
+	for _, check := range []func(*pflag.FlagSet, *containers.RunOptions) error{
 		judge, checkHealth, r.own.complete, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
 	} {
 		if err := check(flags, &o); err != nil {
@@ -53,7 +53,7 @@ func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (action.RunOptions,
 	return o, nil
 }
 
-func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {
+func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *containers.RunOptions) error {
 	c := &o.Create
 	for i, stream := range c.Attach {
 		c.Attach[i] = strings.ToUpper(stream)
@@ -66,14 +66,14 @@ func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *action.RunOptions) error {
 		return errors.New("-d and --rm cannot be used together, as in nerdctl")
 	case c.Detach && len(c.Attach) > 0:
 		return errors.New("-d and -a cannot be used together")
-	case !slices.Contains([]string{action.PullAlways, action.PullMissing, action.PullNever}, c.Pull):
+	case !slices.Contains([]string{containers.PullAlways, containers.PullMissing, containers.PullNever}, c.Pull):
 		return fmt.Errorf("--pull %s: it has to be always, missing or never", c.Pull)
 	}
 	return nil
 }
 
 // checkHealth checks the flags of a health check, as far as that takes no artifact.
-func checkHealth(flags *pflag.FlagSet, o *action.RunOptions) error {
+func checkHealth(flags *pflag.FlagSet, o *containers.RunOptions) error {
 	c := &o.Create
 	if c.NoHealthcheck {
 		for _, name := range []string{"health-cmd", "health-interval", "health-timeout", "health-retries", "health-start-period"} {
@@ -88,8 +88,8 @@ func checkHealth(flags *pflag.FlagSet, o *action.RunOptions) error {
 	return nil
 }
 
-func (r *runFlags) completeUser(g *globals) func(*pflag.FlagSet, *action.RunOptions) error {
-	return func(_ *pflag.FlagSet, o *action.RunOptions) error {
+func (r *runFlags) completeUser(g *globals) func(*pflag.FlagSet, *containers.RunOptions) error {
+	return func(_ *pflag.FlagSet, o *containers.RunOptions) error {
 		switch r.userns {
 		case "":
 			o.Create.UserNS = g.config.UsernsRemap
@@ -104,7 +104,7 @@ func (r *runFlags) completeUser(g *globals) func(*pflag.FlagSet, *action.RunOpti
 	}
 }
 
-func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *action.RunOptions) error {
+func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *containers.RunOptions) error {
 	networks := r.networks
 	switch {
 	case flags.Changed("network") && flags.Changed("net"):
@@ -122,8 +122,8 @@ func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *action.RunOptions) e
 }
 
 // completeDNS lets flags replace what nerdctl.toml says.
-func (r *runFlags) completeDNS(g *globals) func(*pflag.FlagSet, *action.RunOptions) error {
-	return func(flags *pflag.FlagSet, o *action.RunOptions) error {
+func (r *runFlags) completeDNS(g *globals) func(*pflag.FlagSet, *containers.RunOptions) error {
+	return func(flags *pflag.FlagSet, o *containers.RunOptions) error {
 		servers, search, options := g.config.DNS, g.config.DNSSearch, g.config.DNSOpts
 		if flags.Changed("dns") {
 			servers = r.dns
@@ -146,7 +146,7 @@ func (r *runFlags) completeDNS(g *globals) func(*pflag.FlagSet, *action.RunOptio
 	}
 }
 
-func (r *runFlags) completePorts(_ *pflag.FlagSet, o *action.RunOptions) error {
+func (r *runFlags) completePorts(_ *pflag.FlagSet, o *containers.RunOptions) error {
 	for _, port := range strutil.DedupeStrSlice(r.publish) {
 		mappings, err := portutil.ParseFlagP(port)
 		if err != nil {

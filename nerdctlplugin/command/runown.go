@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
 // Runtime-spec annotations that the shim reads; see docs/shim.md.
@@ -33,7 +33,7 @@ type ownFlags struct {
 	allowNet, denyNet bool
 }
 
-func (w *ownFlags) bind(flags *pflag.FlagSet, o *action.RunOptions) {
+func (w *ownFlags) bind(flags *pflag.FlagSet, o *containers.RunOptions) {
 	flags.StringVar(&o.Invoke, "invoke", "", "export to call instead of the component's start, as FUNC or COMPONENT#FUNC")
 	flags.StringArrayVar(&w.dirs, "dir", nil, "give the guest a directory of the host, as HOST::GUEST[:ro]")
 	flags.BoolVar(&o.EnvHost, "env-host", false, "pass this process's environment on, as far as the artifact does not set the same variables")
@@ -44,7 +44,7 @@ func (w *ownFlags) bind(flags *pflag.FlagSet, o *action.RunOptions) {
 }
 
 // complete turns the flags into mounts and annotations.
-func (w *ownFlags) complete(flags *pflag.FlagSet, o *action.RunOptions) error {
+func (w *ownFlags) complete(flags *pflag.FlagSet, o *containers.RunOptions) error {
 	for _, dir := range w.dirs {
 		mount, err := dirMount(dir)
 		if err != nil {

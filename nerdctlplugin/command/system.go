@@ -3,7 +3,7 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/action"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/check"
 )
 
 // newSystem has `system check`; the other commands of system are nerdctl's.
@@ -15,7 +15,7 @@ func newSystem(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var o action.SystemCheckOptions
+	var o check.PrintOptions
 	check := &cobra.Command{
 		Use:   systemCheck,
 		Short: "Show whether this machine can run Wasm containers",
@@ -30,7 +30,7 @@ what some containers need.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
-			return action.SystemCheck(ctx, o)
+			return check.Print(ctx, o)
 		},
 	}
 	check.Flags().BoolVar(&o.JSON, "json", false, "show JSON")

@@ -1,0 +1,156 @@
+package images
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+	"github.com/wasmfile/wasmfile/pkg/wasm"
+)
+
+// withLayer makes an artifact of an image whose component is a file: the same
+// layers and config, and before them the component as a layer of its own. The
+// caller holds a lease on what is stored.
+func withLayer(ctx context.Context, client *containerd.Client, src *source.Source, snapshotter string) (*artifact.Artifact, error) {
+	if src.Layout != nil {
+		return nil, advice.Add(fmt.Errorf("%s: its component is a file, and the files of a layout are packed", src.Name), "bring it into containerd with `nerdctl wasm load`, and convert that")
+	}
+	a := src.Artifact
+	if err := unpack.Snapshot(ctx, client, a, snapshotter); err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", src.Name, err)
+	}
+	var layer ocispec.Descriptor
+	err := source.WithRootfs(ctx, client, a.Config.RootFS.DiffIDs, snapshotter, func(root *os.Root) (err error) {
+		layer, err = storeComponent(ctx, client.ContentStore(), root, a.Config)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", src.Name, err)
+	}
+	return storeArtifact(ctx, client.ContentStore(), a.Manifest, a.Config, layer)
+}
+
+// storeComponent finds the component in an image's files and stores it as a
+// blob.
+func storeComponent(ctx context.Context, store content.Ingester, root *os.Root, config dockerspec.DockerOCIImage) (ocispec.Descriptor, error) {
+	name, err := findComponent(root, config.Config)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if info.Size() > source.MaxComponentSize {
+		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w: %d bytes", name, artifact.ErrTooLarge, info.Size())
+	}
+	parsed, err := wasm.Parse(file, info.Size())
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
+	}
+	sum, err := digest.FromReader(io.NewSectionReader(file, 0, info.Size()))
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc := ocispec.Descriptor{
+		MediaType: artifact.MediaTypeComponentLayer, Digest: sum, Size: info.Size(),
+		Annotations: map[string]string{
+			ocispec.AnnotationTitle: path.Base(name), artifact.AnnotationKind: string(parsed.Kind),
+		},
+	}
+	return desc, content.WriteBlob(ctx, store, "wasmfile-"+sum.String(), io.NewSectionReader(file, 0, info.Size()), desc)
+}
+
+// findComponent returns where the component is that the process starts, else
+// the only file whose name ends with .wasm.
+func findComponent(root *os.Root, config dockerspec.DockerOCIImageConfig) (string, error) {
+	if process := slices.Concat(config.Entrypoint, config.Cmd); len(process) > 0 {
+		arg0, _, _ := strings.Cut(process[0], "#")
+		for _, name := range []string{arg0, path.Join("/", config.WorkingDir, arg0)} {
+			name = strings.TrimPrefix(path.Clean("/"+name), "/")
+			if info, err := root.Stat(name); err == nil && info.Mode().IsRegular() {
+				return name, nil
+			}
+		}
+	}
+	var found []string
+	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && path.Ext(name) == ".wasm" {
+			found = append(found, name)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return "", fmt.Errorf("%w: no file's name ends with .wasm, and the entrypoint names none", artifact.ErrNoWasm)
+	}
+	return "", fmt.Errorf("which of %s is to run? the entrypoint names none: say it with ENTRYPOINT", strings.Join(found, ", "))
+}
+
+// storeArtifact stores the manifest and config of an artifact with the
+// filesystem layers of an image.
+func storeArtifact(ctx context.Context, store content.Store, manifest ocispec.Manifest, config dockerspec.DockerOCIImage, layer ocispec.Descriptor) (*artifact.Artifact, error) {
+	layers, err := json.Marshal([]ocispec.Descriptor{layer})
+	if err != nil {
+		return nil, err
+	}
+	config.Config.Labels = maps.Clone(config.Config.Labels)
+	if config.Config.Labels == nil {
+		config.Config.Labels = make(map[string]string)
+	}
+	config.Config.Labels[artifact.AnnotationLayers] = string(layers) // whatever the image says
+	configDesc, err := daemon.WriteJSON(ctx, store, ocispec.MediaTypeImageConfig, config, nil)
+	if err != nil {
+		return nil, err
+	}
+	made := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: configDesc, Layers: append([]ocispec.Descriptor{layer}, manifest.Layers...), Annotations: manifest.Annotations,
+	}
+	desc, err := writeManifest(ctx, store, made)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.Read(ctx, unpack.FromStore(store), desc)
+}
+
+// writeManifest stores a manifest with the labels that keep what it refers to.
+func writeManifest(ctx context.Context, store content.Ingester, manifest ocispec.Manifest) (ocispec.Descriptor, error) {
+	return daemon.WriteJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, manifestReferences(manifest))
+}
+
+func manifestReferences(manifest ocispec.Manifest) map[string]string {
+	refs := map[string]string{"containerd.io/gc.ref.content.config": manifest.Config.Digest.String()}
+	for i, layer := range manifest.Layers {
+		refs[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = layer.Digest.String()
+	}
+	return refs
+}

@@ -1,0 +1,143 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/executable"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
+)
+
+// MaxComponentSize is how large a file of an image may be that is taken for its
+// component, in bytes.
+const MaxComponentSize = 1 << 30
+
+// WithComponents gives the components of an artifact to do, with where their content
+// is. Of an image whose components are files, they are all WebAssembly files that it
+// has, by their paths; of one in a layout, whose files are packed, none.
+func (s *Source) WithComponents(ctx context.Context, snapshotter string, do func([]ocispec.Descriptor, content.Provider) error) error {
+	if s.Artifact.Form != artifact.FormImage || s.Layout != nil {
+		return do(s.Artifact.WasmLayers(), s.Content)
+	}
+	return s.WithFiles(ctx, snapshotter, func(root *os.Root) error {
+		names, err := executable.Files(root)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		files := imageFiles{root: root, names: make(map[digest.Digest]string)}
+		var components []ocispec.Descriptor
+		for _, name := range names {
+			component, err := files.add(name)
+			if err != nil {
+				return fmt.Errorf("%s: /%s: %w", s.Name, name, err)
+			}
+			components = append(components, component)
+		}
+		return do(components, files)
+	})
+}
+
+// WithFiles has do read the files of an image in containerd, which is unpacked if it was
+// not, until do returns.
+func (s *Source) WithFiles(ctx context.Context, snapshotter string, do func(*os.Root) error) error {
+	if err := unpack.Snapshot(ctx, s.Client, s.Artifact, snapshotter); err != nil {
+		return fmt.Errorf("unpack %s: %w", s.Name, daemon.AdviseImage(err, s.Name))
+	}
+	return WithRootfs(ctx, s.Client, FilesystemDiffIDs(s.Artifact), snapshotter, do)
+}
+
+// imageFiles is the content of an image's files, by their digests.
+type imageFiles struct {
+	root  *os.Root
+	names map[digest.Digest]string
+}
+
+// add makes a file one that is found by its digest.
+func (f imageFiles) add(name string) (ocispec.Descriptor, error) {
+	file, err := f.root.Open(name)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if info.Size() > MaxComponentSize {
+		return ocispec.Descriptor{}, fmt.Errorf("%w: %d bytes", artifact.ErrTooLarge, info.Size())
+	}
+	sum, err := digest.FromReader(io.LimitReader(file, info.Size()))
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	f.names[sum] = name
+	return ocispec.Descriptor{
+		MediaType: artifact.MediaTypeComponentLayer, Digest: sum, Size: info.Size(),
+		Annotations: map[string]string{ocispec.AnnotationTitle: "/" + name},
+	}, nil
+}
+
+// ReaderAt opens a file.
+func (f imageFiles) ReaderAt(_ context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+	name, ok := f.names[desc.Digest]
+	if !ok {
+		return nil, fmt.Errorf("file %s: %w", desc.Digest, errdefs.ErrNotFound)
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return imageFile{file, desc.Size}, nil
+}
+
+// imageFile is an image's file, as containerd reads content.
+type imageFile struct {
+	*os.File
+	size int64
+}
+
+// Size is the file's, in bytes.
+func (f imageFile) Size() int64 { return f.size }
+
+// ComponentOf is the component with a name, which may be empty when there is only
+// one; of components that are files, the name or the last part of it.
+func (s *Source) ComponentOf(components []ocispec.Descriptor, component string) (ocispec.Descriptor, error) {
+	switch {
+	case s.Artifact.Form != artifact.FormImage:
+		return layerOf(s.Name, components, component)
+	case s.Layout != nil:
+		return ocispec.Descriptor{}, advice.Add(fmt.Errorf("%s: its component is a file, and the files of a layout are packed", s.Name), "bring it into containerd with `nerdctl wasm load`")
+	case len(components) == 0:
+		return ocispec.Descriptor{}, fmt.Errorf("%s: %w: none of its files is", s.Name, artifact.ErrNoWasm)
+	}
+	var found []ocispec.Descriptor
+	for _, file := range components {
+		name := artifact.Name(file)
+		if name == path.Clean("/"+component) {
+			return file, nil
+		}
+		if base := path.Base(name); component == "" || base == component || strings.TrimSuffix(base, ".wasm") == component || file.Digest.String() == component {
+			found = append(found, file)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	names := strings.Join(artifact.Names(components), ", ")
+	if component == "" {
+		return ocispec.Descriptor{}, fmt.Errorf("%s: which of its WebAssembly files is meant? There are %s", s.Name, names)
+	}
+	return ocispec.Descriptor{}, fmt.Errorf("%s: no path or only name of its WebAssembly files is %s: there are %s", s.Name, component, names)
+}

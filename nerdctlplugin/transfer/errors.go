@@ -1,0 +1,51 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/nerdctl/v2/pkg/errutil"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
+)
+
+// adviseRegistry tells what to do about an error of a registry. ref is what
+// the user asked for, host its registry.
+func adviseRegistry(err error, ref, host string) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	var unexpected remoteerrors.ErrUnexpectedStatus
+	status := 0
+	if errors.As(err, &unexpected) {
+		status = unexpected.StatusCode
+	}
+	switch {
+	case errors.Is(err, artifact.ErrNoWasm):
+		return advice.Add(err, "is it an ordinary image? `nerdctl run` runs those")
+	case errdefs.IsNotFound(err):
+		return advice.Add(err, "check the name and the tag")
+	case status == http.StatusUnauthorized, status == http.StatusForbidden,
+		errors.Is(err, docker.ErrInvalidAuthorization), strings.Contains(err.Error(), "insufficient_scope"):
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "check the name, and log in with `nerdctl login %s`", host)
+	case status == http.StatusTooManyRequests:
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "%s limits how often it is asked: try again later, or log in with `nerdctl login %s`", host, host)
+	case isPlainHTTP(err):
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "if %s is a registry without HTTPS in a network that you trust, use --insecure-registry", host)
+	}
+	return fmt.Errorf("%s: %w", ref, err)
+}
+
+// isPlainHTTP reports whether an error looks as if HTTPS was spoken to a
+// server without it.
+func isPlainHTTP(err error) bool {
+	return errors.Is(err, http.ErrSchemeMismatch) || errutil.IsErrConnectionRefused(err) ||
+		errutil.IsErrHTTPResponseToHTTPSClient(err) || errutil.IsErrTLSHandshakeFailure(err)
+}
