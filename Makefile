@@ -73,7 +73,7 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 
 .PHONY: test-scale
 test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, 200 containers at once, 300 pods, 80 servers that drain, and 180 kills: minutes
-	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 30m -v -run 'TestMany|TestLarge|TestKilled' .
+	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 60m -v -run 'TestMany|TestLarge|TestKilled' .
 
 .PHONY: test-runwasi
 test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose build takes many minutes
