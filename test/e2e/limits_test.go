@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -201,8 +203,8 @@ func TestServerConnections(t *testing.T) {
 	must(t, "nerdctl", "rm", "-f", name)
 }
 
-// askOn asks for / on a connection, which stays open, and returns the
-// beginning of the answer.
+// askOn asks for / on a connection, which stays open, and returns the answer's
+// protocol and status.
 func askOn(connection net.Conn, within time.Duration) (string, error) {
 	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: web\r\n\r\n"); err != nil {
 		return "", err
@@ -210,11 +212,15 @@ func askOn(connection net.Conn, within time.Duration) (string, error) {
 	return readAnswer(connection, within)
 }
 
+// readAnswer reads a whole answer: a part of it would be the beginning of the next.
 func readAnswer(connection net.Conn, within time.Duration) (string, error) {
 	if err := connection.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return "", err
 	}
-	answer := make([]byte, 512)
-	n, err := connection.Read(answer)
-	return string(answer[:n]), err
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.Proto + " " + answer.Status, errors.Join(err, answer.Body.Close())
 }
