@@ -161,9 +161,11 @@ const reportNotes = `
   an engine on the host has a share for itself beside the clients. On a machine that
   others keep busy that is all of the difference: the same engine on the host, in an
   empty cgroup without any limit, answers as many requests as a container (1.02 for its
-  own address, when both had 0.2 of the engine outside). ` + "`" + `--cpu-shares` + "`" + ` gives a container
-  a larger share. seccomp makes no difference that can be told from noise. Packets to
-  a container's own address pass a bridge, and a published port adds address translation.
+  own address, when both had 0.2 of the engine outside). ` + "`" + `--cpu-shares` + "`" + ` gives a
+  container a larger share. Where the clients have a processor for themselves, and the
+  servers another, what is left of the difference is not more than the noise. seccomp
+  makes no difference that can be told from noise. Packets to a container's own address
+  pass a bridge, and a published port adds address translation.
 `
 
 // formatReport is docs/performance.md.
