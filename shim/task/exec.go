@@ -36,12 +36,9 @@ func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emp
 	if err != nil {
 		return nil, rpcError(fmt.Errorf("exec in container %s: %w", r.ID, err))
 	}
-	printed := watchOutput(r.Stdout, r.Stderr)
-	g.prints(r.ExecID, printed)
 	done, err := s.runc.Exec(ctx, added)
-	if err != nil {
-		g.prints(r.ExecID, nil)
-		printed.close()
+	if err == nil { // It is started later.
+		g.watchOutput(r.ExecID, r.Stdout, r.Stderr)
 	}
 	return done, err
 }

@@ -41,8 +41,11 @@ func normalizeOptions(r *taskapi.CreateTaskRequest, cgroupsPath string) error {
 // useRuntime has a container made by the OCI runtime of that name or path,
 // unless its client chose one; none is runc.
 func useRuntime(r *taskapi.CreateTaskRequest, runtime string) error {
+	if runtime == "" {
+		return nil
+	}
 	chosen, err := readOptions(r)
-	if err != nil || runtime == "" || chosen.GetBinaryName() != "" {
+	if err != nil || chosen.GetBinaryName() != "" {
 		return err
 	}
 	if _, err := exec.LookPath(runtime); err != nil {

@@ -23,10 +23,10 @@ type pipe struct {
 	reader int
 }
 
-// watchOutput is to be called before anything writes to the pipes. Paths that
+// openOutput is to be called before anything writes to the pipes. Paths that
 // are none, such as those of a logging program, are left out. Each output
 // needs one call of delivered or close.
-func watchOutput(paths ...string) *output {
+func openOutput(paths ...string) *output {
 	o := &output{}
 	for _, path := range paths {
 		reader, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -117,23 +117,29 @@ func (p *patience) has(end int) bool {
 	return time.Since(p.since) < endWait
 }
 
-// prints notes where a client reads what a process prints: the guest's own for
-// an empty exec ID. A nil one is forgotten.
-func (g *guest) prints(exec string, o *output) {
+// watchOutput opens the output of a process, at these paths: the guest's own for
+// an empty exec ID.
+func (g *guest) watchOutput(exec string, paths ...string) {
+	o := openOutput(paths...)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.outputs == nil {
 		g.outputs = make(map[string]*output)
 	}
 	g.outputs[exec] = o
-	if o == nil {
-		delete(g.outputs, exec)
-	}
 }
 
-// printed returns what prints noted, nil for nothing.
-func (g *guest) printed(exec string) *output {
+// output is that of a process, nil for one that is not watched.
+func (g *guest) output(exec string) *output {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.outputs[exec]
+}
+
+// forgetOutput closes the output of a process that is not watched any more.
+func (g *guest) forgetOutput(exec string) {
+	g.output(exec).close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.outputs, exec)
 }

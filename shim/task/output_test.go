@@ -22,7 +22,7 @@ func TestOutputIsDelivered(t *testing.T) {
 	for name, reads := range map[string]bool{"reads late": true, "is gone": false} {
 		t.Run(name, func(t *testing.T) {
 			client := open(t, path, os.O_RDONLY|unix.O_NONBLOCK)
-			watched := watchOutput(path, "/dev/null", "not there")
+			watched := openOutput(path, "/dev/null", "not there")
 			printed := bytes.Repeat([]byte("x"), 50_000)
 			process := open(t, path, os.O_WRONLY)
 			if _, err := process.Write(printed); err != nil {

@@ -70,10 +70,10 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	if g == nil {
 		return s.runc.Create(ctx, r)
 	}
-	printed := watchOutput(r.Stdout, r.Stderr) // Before the streams become others.
+	g.watchOutput("", r.Stdout, r.Stderr) // Before the streams become others.
 	defer func() {
 		if err != nil {
-			printed.close()
+			g.forgetOutput("")
 		}
 	}()
 	if !g.serves { // Of a server, a trap ends one request, and the engine says so itself.
@@ -81,7 +81,6 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 			return nil, rpcError(err)
 		}
 	}
-	g.prints("", printed)
 	s.guests.add(r.ID, g)
 	created, err := s.runc.Create(ctx, r)
 	if err != nil {
@@ -132,7 +131,7 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 		g.traps.finish(exit.ExitStatus)
 		exit.ExitStatus = g.status(exit.ExitStatus)
 	}
-	g.printed(r.ExecID).delivered()
+	g.output(r.ExecID).delivered()
 	return exit, nil
 }
 
@@ -144,8 +143,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 		s.shared.deleted(r.ID)
 	}
 	if err == nil && g != nil {
-		g.printed(r.ExecID).close()
-		g.prints(r.ExecID, nil)
+		g.forgetOutput(r.ExecID)
 	}
 	if err == nil && g != nil && r.ExecID == "" {
 		g.traps.finish(deleted.ExitStatus)
