@@ -15,12 +15,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layouttest"
 	"github.com/wasmfile/wasmfile/pkg/registrytest"
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
-
-const emptyModule = "\x00asm\x01\x00\x00\x00"
 
 // step is the directories of a push of an artifact with one component.
 func step(t *testing.T) (Dirs, ocispec.Descriptor) {
@@ -30,15 +27,7 @@ func step(t *testing.T) (Dirs, ocispec.Descriptor) {
 		Layout: filepath.Join(dir, "layout"), Attestations: filepath.Join(dir, "attestations"), Spec: dir, Output: dir,
 		Config: filepath.Join(dir, "config.json"), CA: filepath.Join(dir, "ca.pem"),
 	}
-	file := filepath.Join(dir, "empty.wasm")
-	write(t, file, emptyModule)
-	manifest, err := artifact.WriteLayout(dirs.Layout, artifact.Source{Components: []artifact.Component{
-		{Name: "empty.wasm", Path: file, Info: &wasm.Info{Kind: wasm.KindModule}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dirs, manifest
+	return dirs, layouttest.Write(t, dirs.Layout, layouttest.EmptyModule)
 }
 
 func write(t *testing.T, file, content string) {
@@ -123,13 +112,13 @@ func TestMountsFromOrigins(t *testing.T) {
 		s := registrytest.New(t)
 		s.Start()
 		s.Refuse = refuse
-		s.Keep("lib/empty", digest.FromString(emptyModule).String(), []byte(emptyModule))
+		s.Keep("lib/empty", digest.FromString(layouttest.EmptyModule).String(), []byte(layouttest.EmptyModule))
 		dirs, manifest := step(t)
 		result, log := run(t, dirs, Spec{Manifest: manifest, Origins: []string{"other.example/lib", s.Host() + "/lib/empty"}}, s.Host()+"/app:1")
 		if mounted := s.Mounts == 1; result.Problem != "" || mounted != (refuse == "") {
 			t.Errorf("refusing %q: %d mounts, %+v\n%s", refuse, s.Mounts, result, log)
 		}
-		if s.Blobs["app"][digest.FromString(emptyModule).String()] == nil {
+		if s.Blobs["app"][digest.FromString(layouttest.EmptyModule).String()] == nil {
 			t.Errorf("refusing %q: the component is not there", refuse)
 		}
 	}

@@ -17,27 +17,14 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
-	"github.com/wasmfile/wasmfile/pkg/wasm"
+	"github.com/wasmfile/wasmfile/pkg/layouttest"
 )
-
-// emptyModule is the smallest core module.
-const emptyModule = "\x00asm\x01\x00\x00\x00"
 
 // write makes a layout with one component.
 func write(t *testing.T) (dir string, manifest ocispec.Descriptor) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "empty.wasm")
-	if err := os.WriteFile(file, []byte(emptyModule), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	dir = t.TempDir()
-	manifest, err := artifact.WriteLayout(dir, artifact.Source{Components: []artifact.Component{
-		{Name: "empty.wasm", Path: file, Info: &wasm.Info{Kind: wasm.KindModule}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir, manifest
+	return dir, layouttest.Write(t, dir, layouttest.EmptyModule)
 }
 
 // pack makes a tar of a directory.
@@ -80,7 +67,7 @@ func TestArtifactIsTheSameFromDirectoryAndTar(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer reader.Close()
-			if content, err := io.ReadAll(reader); err != nil || string(content) != emptyModule {
+			if content, err := io.ReadAll(reader); err != nil || string(content) != layouttest.EmptyModule {
 				t.Errorf("the component is %q, %v", content, err)
 			}
 		})
@@ -217,7 +204,7 @@ func TestBlobs(t *testing.T) {
 func FuzzReadEntries(f *testing.F) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for name, content := range map[string]string{"oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "./blobs/sha256/a": emptyModule} {
+	for name, content := range map[string]string{"oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "./blobs/sha256/a": layouttest.EmptyModule} {
 		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(content))}); err != nil {
 			f.Fatal(err)
 		}

@@ -17,9 +17,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
-	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layouttest"
 	"github.com/wasmfile/wasmfile/pkg/registrytest"
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // TestMain gives the tests a configuration of Docker that is empty: the package
@@ -50,25 +49,13 @@ func startRegistry(t *testing.T, password string) *registrytest.Server {
 
 func writeLayout(t *testing.T, content string) (dir string, manifest ocispec.Descriptor) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "empty.wasm")
-	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	dir = t.TempDir()
-	manifest, err := artifact.WriteLayout(dir, artifact.Source{Components: []artifact.Component{
-		{Name: "empty.wasm", Path: file, Info: &wasm.Info{Kind: wasm.KindModule}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir, manifest
+	return dir, layouttest.Write(t, dir, content)
 }
-
-const emptyModule = "\x00asm\x01\x00\x00\x00"
 
 func TestPushKeepsTheDigest(t *testing.T) {
 	s := startRegistry(t, "")
-	dir, manifest := writeLayout(t, emptyModule)
+	dir, manifest := writeLayout(t, layouttest.EmptyModule)
 	var out bytes.Buffer
 	push := func(ref string) {
 		t.Helper()
@@ -81,7 +68,7 @@ func TestPushKeepsTheDigest(t *testing.T) {
 	if got := digest.FromBytes(s.Manifests["some/name:tag"]); got != manifest.Digest {
 		t.Errorf("the registry has %s, the layout %s", got, manifest.Digest)
 	}
-	if string(s.Blobs["some/name"][digest.FromString(emptyModule).String()]) != emptyModule {
+	if string(s.Blobs["some/name"][digest.FromString(layouttest.EmptyModule).String()]) != layouttest.EmptyModule {
 		t.Error("the registry does not have the component")
 	}
 	if want := s.Host() + "/some/name:tag@" + manifest.Digest.String() + "\n"; out.String() != want {
@@ -95,10 +82,10 @@ func TestPushKeepsTheDigest(t *testing.T) {
 }
 
 func TestPushRefuses(t *testing.T) {
-	good, _ := writeLayout(t, emptyModule)
-	cut, _ := writeLayout(t, emptyModule[:6])
-	changed, _ := writeLayout(t, emptyModule)
-	blob := filepath.Join(changed, "blobs", "sha256", digest.FromString(emptyModule).Encoded())
+	good, _ := writeLayout(t, layouttest.EmptyModule)
+	cut, _ := writeLayout(t, layouttest.EmptyModule[:6])
+	changed, _ := writeLayout(t, layouttest.EmptyModule)
+	blob := filepath.Join(changed, "blobs", "sha256", digest.FromString(layouttest.EmptyModule).Encoded())
 	if err := os.WriteFile(blob, []byte("\x00asm\x01\x00\x00\x01"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +136,7 @@ func TestPushLogsInAsNerdctlDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Remove(file)
-	dir, manifest := writeLayout(t, emptyModule)
+	dir, manifest := writeLayout(t, layouttest.EmptyModule)
 	if err := Push(context.Background(), dir, s.Host()+"/x:1", PushOptions{Quiet: true, Stdout: io.Discard, Stderr: io.Discard}); err != nil {
 		t.Fatal(err)
 	}

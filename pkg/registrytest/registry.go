@@ -84,6 +84,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Keep has a repository hold a blob.
 func (s *Server) Keep(repository, digest string, content []byte) {
 	if s.Blobs[repository] == nil {
 		s.Blobs[repository] = make(map[string][]byte)
