@@ -267,7 +267,8 @@ func copyFromArtifact(ctx context.Context, from, to string, o CopyOptions) error
 	files := false
 	err = src.WithComponents(ctx, o.Global.Snapshotter, func(components []ocispec.Descriptor, store content.Provider) error {
 		found, err := componentsOf(src, components, name)
-		if files = err != nil && strings.HasPrefix(name, "/"); files || err != nil {
+		if err != nil {
+			files = strings.HasPrefix(name, "/")
 			return err
 		}
 		var sources []*filecopy.Source
@@ -341,15 +342,12 @@ func copyFiles(ctx context.Context, src *source.Source, name, to string, o CopyO
 	if err != nil {
 		return daemon.AdviseImage(err, src.Name)
 	}
-	var copied error // not wrapped with where the files were shown
-	err = source.WithRootfs(ctx, src.Client, source.FilesystemDiffIDs(image.Artifact), o.Global.Snapshotter, func(root *os.Root) error {
-		copied = copyFilesOf(ctx, root.Name(), name, to, o)
+	return source.WithRootfs(ctx, src.Client, source.FilesystemDiffIDs(image.Artifact), o.Global.Snapshotter, func(root *os.Root) error {
+		if err := copyFilesOf(ctx, root.Name(), name, to, o); err != nil {
+			return fmt.Errorf("%s: %w", src.Name, err)
+		}
 		return nil
 	})
-	if copied != nil {
-		copied = fmt.Errorf("%s: %w", src.Name, copied)
-	}
-	return errors.Join(copied, err)
 }
 
 func copyFilesOf(ctx context.Context, root, name, to string, o CopyOptions) error {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/log"
@@ -103,7 +104,7 @@ func checkCommand(test []string, layers []ocispec.Descriptor) ([]string, error) 
 }
 
 // forShell finds what only a shell would understand in a word.
-var forShell = regexp.MustCompile("^[0-9]*[|&;<>]|;$|[$`]")
+var forShell = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[0-9]*[|&;<>]|;$|[$`]") })
 
 // splitCommand splits a command line as a shell would. "|| exit 1" at its end, which
 // such commands usually have, is left out: every code but 0 says unhealthy.
@@ -115,7 +116,7 @@ func splitCommand(line string) ([]string, error) {
 	if n := len(words) - 3; n > 0 && words[n] == "||" && words[n+1] == "exit" && words[n+2] != "0" {
 		words = words[:n]
 	}
-	if i := slices.IndexFunc(words, forShell.MatchString); i >= 0 {
+	if i := slices.IndexFunc(words, forShell().MatchString); i >= 0 {
 		return nil, fmt.Errorf("%q: there is no shell for %s: it has to be a component, and arguments", line, words[i])
 	}
 	return words, nil

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 
-	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 	"github.com/containerd/nerdctl/v2/pkg/formatter"
 	"github.com/docker/go-units"
 	"github.com/opencontainers/go-digest"
-	"google.golang.org/grpc"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/output"
@@ -59,7 +57,7 @@ func List(ctx context.Context, o ListOptions) error {
 		return err
 	}
 	// nerdctl lists what its client's store has, so that -n counts Wasm only.
-	filtered, err := withGuestsOnly(client, o.List.GOptions.Namespace, guests)
+	filtered, err := withStore(client, o.List.GOptions.Namespace, guestStore{client.ContainerService(), guests})
 	if err != nil {
 		return err
 	}
@@ -137,18 +135,6 @@ func (g *guest) list(item container.ListItem) Listed {
 	}
 	listed.UniqueSize = units.HumanSize(float64(listed.UniqueSizeBytes))
 	return listed
-}
-
-// withGuestsOnly returns a client like the given one that knows of no other
-// containers than these.
-func withGuestsOnly(client *containerd.Client, namespace string, guests map[string]*guest) (*containerd.Client, error) {
-	conn, ok := client.Conn().(*grpc.ClientConn)
-	if !ok {
-		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
-	}
-	return containerd.NewWithConn(conn,
-		containerd.WithDefaultNamespace(namespace),
-		containerd.WithServices(containerd.WithContainerStore(guestStore{client.ContainerService(), guests})))
 }
 
 // guestStore is a container store that lists guests only.

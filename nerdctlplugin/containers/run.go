@@ -197,7 +197,9 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, err
 	}
 	defer release()
-	creator, err := withContainerStore(client, o.Create.GOptions.Namespace, substitutes{image: image.Record.Name, healthCheck: check})
+	creator, err := withStore(client, o.Create.GOptions.Namespace, substitutingStore{
+		client.ContainerService(), substitutes{image: image.Record.Name, healthCheck: check},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -114,17 +114,16 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 	return images.Image{Name: name + ":wasmfile-" + target.Digest.Encoded()[:12], Target: target}, nil
 }
 
-// withContainerStore returns a client like the given one, whose containers are
-// recorded with what substitutes say, with what their runtime needs, and without
-// labels that containerd would refuse for their length.
-func withContainerStore(client *containerd.Client, namespace string, with substitutes) (*containerd.Client, error) {
+// withStore returns a client like the given one, for nerdctl, with another store of
+// containers.
+func withStore(client *containerd.Client, namespace string, store containers.Store) (*containerd.Client, error) {
 	conn, ok := client.Conn().(*grpc.ClientConn)
 	if !ok {
 		return nil, fmt.Errorf("containerd's client has a connection of type %T", client.Conn())
 	}
 	substitute, err := containerd.NewWithConn(conn,
 		containerd.WithDefaultNamespace(namespace),
-		containerd.WithServices(containerd.WithContainerStore(substitutingStore{client.ContainerService(), with})))
+		containerd.WithServices(containerd.WithContainerStore(store)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to containerd: %w", err)
 	}
@@ -140,7 +139,9 @@ type substitutes struct {
 	healthCheck *healthcheck.Healthcheck
 }
 
-// substitutingStore is a container store that changes what is created.
+// substitutingStore is a container store that records what is created with what the
+// substitutes say, with what its runtime needs, and without labels that containerd
+// would refuse for their length.
 type substitutingStore struct {
 	containers.Store
 	substitutes

@@ -51,6 +51,14 @@ func (t *Tree) Source(from string, follow bool) (*Source, error) {
 	return s, nil
 }
 
+// name is that of the source in a directory, "." for what a directory holds.
+func (s *Source) name() string {
+	if s.contents {
+		return "."
+	}
+	return s.base
+}
+
 // FileSource is a file whose content is not in a tree.
 func FileSource(name string, size int64, write func(io.Writer) error) *Source {
 	return &Source{base: path.Base(name), write: func(out *tar.Writer, name string) error {
@@ -65,11 +73,7 @@ func FileSource(name string, size int64, write func(io.Writer) error) *Source {
 func WriteTar(ctx context.Context, out io.Writer, sources ...*Source) error {
 	archive := tar.NewWriter(contextWriter{ctx, out})
 	for _, s := range sources {
-		name := s.base
-		if s.contents {
-			name = "."
-		}
-		if err := s.write(archive, name); err != nil {
+		if err := s.write(archive, s.name()); err != nil {
 			return err
 		}
 	}

@@ -81,11 +81,7 @@ func (t *Tree) target(to string, s *Source) (_ target, err error) {
 	switch {
 	case err == nil && info.IsDir():
 		root, err := t.root.OpenRoot(below)
-		name := s.base
-		if s.contents {
-			name = "."
-		}
-		return target{root, name}, err
+		return target{root, s.name()}, err
 	case err == nil && s.dir:
 		return target{}, fmt.Errorf("%s is a file, and a directory cannot be copied to one", to)
 	case err == nil && endsAsDirectory(to):

@@ -12,10 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -30,23 +28,20 @@ import (
 // withLayer makes an artifact of an image whose component is a file: the same
 // layers and config, and before them the component as a layer of its own. The
 // caller holds a lease on what is stored.
-func withLayer(ctx context.Context, client *containerd.Client, src *source.Source, snapshotter string) (*artifact.Artifact, error) {
+func withLayer(ctx context.Context, src *source.Source, snapshotter string) (*artifact.Artifact, error) {
 	if src.Layout != nil {
 		return nil, advice.Add(fmt.Errorf("%s: its component is a file, and the files of a layout are packed", src.Name), "bring it into containerd with `nerdctl wasm load`, and convert that")
 	}
-	a := src.Artifact
-	if err := unpack.Snapshot(ctx, client, a, snapshotter); err != nil {
-		return nil, fmt.Errorf("unpack %s: %w", src.Name, err)
-	}
+	a, store := src.Artifact, src.Client.ContentStore()
 	var layer ocispec.Descriptor
-	err := source.WithRootfs(ctx, client, a.Config.RootFS.DiffIDs, snapshotter, func(root *os.Root) (err error) {
-		layer, err = storeComponent(ctx, client.ContentStore(), root, a.Config)
+	err := src.WithFiles(ctx, snapshotter, func(root *os.Root) (err error) {
+		layer, err = storeComponent(ctx, store, root, a.Config)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", src.Name, err)
 	}
-	return storeArtifact(ctx, client.ContentStore(), a.Manifest, a.Config, layer)
+	return storeArtifact(ctx, store, a.Manifest, a.Config, layer)
 }
 
 // storeComponent finds the component in an image's files and stores it as a
@@ -61,28 +56,16 @@ func storeComponent(ctx context.Context, store content.Ingester, root *os.Root, 
 		return ocispec.Descriptor{}, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	if info.Size() > source.MaxComponentSize {
-		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w: %d bytes", name, artifact.ErrTooLarge, info.Size())
-	}
-	parsed, err := wasm.Parse(file, info.Size())
+	desc, err := source.DescribeFile(file, path.Base(name))
 	if err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
 	}
-	sum, err := digest.FromReader(io.NewSectionReader(file, 0, info.Size()))
+	parsed, err := wasm.Parse(file, desc.Size)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
 	}
-	desc := ocispec.Descriptor{
-		MediaType: artifact.MediaTypeComponentLayer, Digest: sum, Size: info.Size(),
-		Annotations: map[string]string{
-			ocispec.AnnotationTitle: path.Base(name), artifact.AnnotationKind: string(parsed.Kind),
-		},
-	}
-	return desc, content.WriteBlob(ctx, store, "wasmfile-"+sum.String(), io.NewSectionReader(file, 0, info.Size()), desc)
+	desc.Annotations[artifact.AnnotationKind] = string(parsed.Kind)
+	return desc, content.WriteBlob(ctx, store, "wasmfile-"+desc.Digest.String(), io.NewSectionReader(file, 0, desc.Size), desc)
 }
 
 // findComponent returns where the component is that the process starts, else

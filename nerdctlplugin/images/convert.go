@@ -72,7 +72,7 @@ func Convert(ctx context.Context, from, to string, o ConvertOptions) error {
 		return fmt.Errorf("create a lease: %w", err)
 	}
 	defer func() { advice.Warn(ctx, release(context.WithoutCancel(ctx))) }()
-	src, err := convertSource(ctx, client, from, o)
+	src, err := convertSource(ctx, from, o)
 	if err != nil {
 		return err
 	}
@@ -99,12 +99,12 @@ func Convert(ctx context.Context, from, to string, o ConvertOptions) error {
 
 // convertSource opens what is to be converted, where its components are layers
 // unless files are what is wanted.
-func convertSource(ctx context.Context, client *containerd.Client, from string, o ConvertOptions) (*source.Source, error) {
+func convertSource(ctx context.Context, from string, o ConvertOptions) (*source.Source, error) {
 	_, src, err := source.Open(ctx, from, o.Platform, o.Global)
 	if err != nil || src.Artifact.Form != artifact.FormImage || o.Form == string(artifact.FormImage) {
 		return src, err
 	}
-	a, err := withLayer(ctx, client, src, o.Global.Snapshotter)
+	a, err := withLayer(ctx, src, o.Global.Snapshotter)
 	if err != nil {
 		src.Close()
 		return nil, err

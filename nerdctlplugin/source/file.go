@@ -61,9 +61,9 @@ func IsWasmFile(path string) (bool, error) {
 // LayoutOfFile makes a layout with one component, in a directory that is removed
 // when it is closed.
 func LayoutOfFile(path string) (_ *layout.Layout, done func() error, err error) {
-	info, err := parseFile(path)
+	info, err := wasm.ParseFile(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	dir, err := os.MkdirTemp("", "wasmfile-run-")
 	if err != nil {
@@ -89,21 +89,4 @@ func LayoutOfFile(path string) (_ *layout.Layout, done func() error, err error) 
 		return nil, nil, err
 	}
 	return opened, func() error { return errors.Join(opened.Close(), remove()) }, nil
-}
-
-func parseFile(path string) (*wasm.Info, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	parsed, err := wasm.Parse(file, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return parsed, nil
 }

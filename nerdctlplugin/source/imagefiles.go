@@ -20,9 +20,9 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
-// MaxComponentSize is how large a file of an image may be that is taken for its
+// maxComponentSize is how large a file of an image may be that is taken for a
 // component, in bytes.
-const MaxComponentSize = 1 << 30
+const maxComponentSize = 1 << 30
 
 // WithComponents gives the components of an artifact to do, with where their content
 // is. Of an image whose components are files, they are all WebAssembly files that it
@@ -71,22 +71,29 @@ func (f imageFiles) add(name string) (ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, err
 	}
 	defer file.Close()
+	desc, err := DescribeFile(file, "/"+name)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	f.names[desc.Digest] = name
+	return desc, nil
+}
+
+// DescribeFile describes a file of an image as a component of that name. It returns
+// an error that matches artifact.ErrTooLarge for one of over 1 GiB.
+func DescribeFile(file *os.File, name string) (ocispec.Descriptor, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if info.Size() > MaxComponentSize {
+	if info.Size() > maxComponentSize {
 		return ocispec.Descriptor{}, fmt.Errorf("%w: %d bytes", artifact.ErrTooLarge, info.Size())
 	}
-	sum, err := digest.FromReader(io.LimitReader(file, info.Size()))
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	f.names[sum] = name
+	sum, err := digest.FromReader(io.NewSectionReader(file, 0, info.Size()))
 	return ocispec.Descriptor{
 		MediaType: artifact.MediaTypeComponentLayer, Digest: sum, Size: info.Size(),
-		Annotations: map[string]string{ocispec.AnnotationTitle: "/" + name},
-	}, nil
+		Annotations: map[string]string{ocispec.AnnotationTitle: name},
+	}, err
 }
 
 // ReaderAt opens a file.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/containerd/nerdctl/v2/pkg/referenceutil"
 
@@ -28,14 +29,14 @@ func ParseReference(raw string) (*referenceutil.ImageReference, error) {
 }
 
 // notInNames are the characters that a repository's name is not made of.
-var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+var notInNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^a-z0-9]+`) })
 
 // NameOfFile is the name of a repository that reminds of a file: "my-app" for
 // "dir/My App.wasm".
 func NameOfFile(path string) string {
 	base := filepath.Base(strings.TrimPrefix(path, "oci-layout://"))
 	base = strings.TrimSuffix(base, filepath.Ext(base))
-	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	name := strings.Trim(notInNames().ReplaceAllString(strings.ToLower(base), "-"), "-")
 	if name == "" {
 		return "file"
 	}

@@ -2,12 +2,9 @@ package executable
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
-
-	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // maxFiles is how many WebAssembly files Files looks for.
@@ -42,7 +39,5 @@ func isWasm(root *os.Root, name string) (bool, error) {
 		return false, err
 	}
 	defer file.Close()
-	var header [8]byte // what the shortest module has
-	_, err = io.ReadFull(file, header[:])
-	return err == nil && wasm.IsWasm(header[:]), nil
+	return beginsAsWasm(file), nil
 }

@@ -74,9 +74,15 @@ func openWasm(handle *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var header [8]byte // what the shortest module has
-	if _, err := file.ReadAt(header[:], 0); err == nil && wasm.IsWasm(header[:]) {
+	if beginsAsWasm(file) {
 		return file, nil
 	}
 	return nil, file.Close()
+}
+
+// beginsAsWasm is false for a file that cannot be read, too.
+func beginsAsWasm(file *os.File) bool {
+	var header [8]byte // what the shortest module has
+	_, err := file.ReadAt(header[:], 0)
+	return err == nil && wasm.IsWasm(header[:])
 }
