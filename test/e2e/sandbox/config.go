@@ -24,16 +24,22 @@ type settings struct {
 	DockerBridge                 string
 	NerdctlBridge, NerdctlSubnet string // the subnet's first three numbers
 	PauseImage                   string
+	CgroupManager                string // "cgroupfs" or "systemd"
 }
 
 func (s *Sandbox) settings() settings {
+	manager := "cgroupfs"
+	if s.systemd {
+		manager = "systemd"
+	}
 	return settings{
 		Root: s.root, Run: s.run, Tools: s.path("tools", "bin"),
 		Listen: s.registryAddress(), RegistryNames: []string{s.Registry(), s.registryAddress()},
 		PlainRegistry: s.plainRegistry(),
 		Containerd:    s.containerdSocket(), Buildkit: s.buildkitSocket(), Docker: s.dockerSocket(),
 		DockerBridge: s.dockerBridge(), NerdctlBridge: s.nerdctlBridge(), NerdctlSubnet: s.subnet(1),
-		PauseImage: s.Image("pause"),
+		PauseImage:    s.Image("pause"),
+		CgroupManager: manager,
 	}
 }
 

@@ -106,17 +106,30 @@ func (s *Sandbox) start(ctx context.Context, d daemon) error {
 		if err := s.configure(d.config, d.config); err != nil {
 			return err
 		}
-		if err := s.spawn(d, key); err != nil {
+		if err := s.spawn(ctx, d, key); err != nil {
 			return err
 		}
 		return s.await(ctx, d)
 	})
 }
 
-func (s *Sandbox) spawn(d daemon, key string) error {
-	log, err := os.OpenFile(s.logFile(d), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+func (s *Sandbox) spawn(ctx context.Context, d daemon, key string) error {
+	launch := s.fork
+	if s.systemd {
+		launch = s.startService
+	}
+	pid, err := launch(ctx, d)
 	if err != nil {
 		return err
+	}
+	return os.WriteFile(s.pidFile(d), fmt.Appendln(nil, pid, startTime(pid), key), 0o644)
+}
+
+// fork starts a daemon as a process that nobody looks after.
+func (s *Sandbox) fork(_ context.Context, d daemon) (pid int, err error) {
+	log, err := os.OpenFile(s.logFile(d), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return 0, err
 	}
 	defer log.Close()
 	cmd := exec.Command(d.args[0], d.args[1:]...)
@@ -124,11 +137,10 @@ func (s *Sandbox) spawn(d daemon, key string) error {
 	cmd.Env = s.environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return err
+		return 0, err
 	}
 	go func() { _ = cmd.Wait() }() // not to leave a zombie while we wait for it
-	pid := cmd.Process.Pid
-	return os.WriteFile(s.pidFile(d), fmt.Appendln(nil, pid, startTime(pid), key), 0o644)
+	return cmd.Process.Pid, nil
 }
 
 // await waits until a daemon answers. When it does not, the error has the end

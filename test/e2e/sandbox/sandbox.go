@@ -25,11 +25,14 @@ const maxSocketDir = 64
 
 // Sandbox is one set of daemons, running or not.
 type Sandbox struct {
-	root string    // of everything that is kept
-	repo string    // the checkout
-	run  string    // sockets
-	id   string    // tells sandboxes on one machine apart
-	log  io.Writer // what is being done
+	root string // of everything that is kept
+	repo string // the checkout
+	run  string // sockets
+	id   string // tells sandboxes on one machine apart
+	// systemd says that daemons are services of the machine's systemd, and that
+	// it makes the containers' cgroups.
+	systemd bool
+	log     io.Writer // what is being done
 }
 
 // Open finds the sandbox of this checkout: SANDBOX_DIR, else .sandbox in the
@@ -55,13 +58,14 @@ func Open(log io.Writer) (*Sandbox, error) {
 	return s, nil
 }
 
-// repository is the directory that holds the project: above this module's.
+// repository is the directory that holds the project: the working directory, or
+// one above it.
 func repository() (string, error) {
-	module, err := goEnv("GOMOD")
+	working, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	for dir := filepath.Dir(module); dir != "/"; dir = filepath.Dir(dir) {
+	for dir := working; dir != "/"; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "frontend", "cmd")); err == nil {
 			return dir, nil
 		}

@@ -24,6 +24,9 @@ const usage = `usage: sandbox VERB
   runwasi               build the shim for the tests of runwasi's library: minutes
   runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
   kubernetes            build a kubelet and what it needs: many minutes
+  machine FLAG...       run end-to-end tests, with flags as -test.run=TestX, in a
+                        machine with systemd and cgroup version 2
+  services              start the daemons as services of systemd: what machine does
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
 SANDBOX_DIR says where it is, .sandbox in the repository when unset`
@@ -45,7 +48,12 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 2 && args[0] == "push-frontend" {
 		return s.PushFrontend(ctx, args[1])
 	}
+	if len(args) > 0 && args[0] == "machine" {
+		return s.InMachine(ctx, args[1:])
+	}
 	switch strings.Join(args, " ") {
+	case "services":
+		return s.Services(ctx)
 	case "up":
 		return s.Up(ctx)
 	case "tools":

@@ -1,0 +1,142 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/wasmfile/wasmfile/test/e2e/machine"
+)
+
+// machinePackages are what a machine is made of, beside debianPackages.
+var machinePackages = []debianPackage{
+	{"user-mode-linux", "linux.uml"},
+	{"mmdebstrap", "mmdebstrap"},
+	{"e2fsprogs", "mke2fs"},
+}
+
+// layouts is where the base images are as OCI layouts, for the machine.
+func (s *Sandbox) layouts() string { return s.path("machine", "images") }
+
+// InMachine runs end-to-end tests, chosen by flags of theirs, in a machine with
+// systemd and cgroup version 2. Its daemons have this sandbox's tools, guests and
+// images, and systemd runs them.
+func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
+	var m *machine.Machine
+	err := s.stages(ctx, func(ctx context.Context) error {
+		return s.install(ctx, machinePackages)
+	}, s.exportImages, s.buildForMachine, func(context.Context) (err error) {
+		m, err = s.machine()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, flag := range flags {
+		flags[i] = "'" + strings.ReplaceAll(flag, "'", `'\''`) + "'"
+	}
+	script := fmt.Sprintf(`
+set -e
+export SANDBOX_DIR=/var/lib/sandbox HOME=/root WASMFILE_TEST_SLOW='%s'
+mkdir $SANDBOX_DIR
+ln -s %s %s %s $SANDBOX_DIR
+cd %s
+%s services
+eval "$(%[6]s env)"
+%s -test.v %s
+`, os.Getenv("WASMFILE_TEST_SLOW"), s.path("tools"), s.path("guests"), s.path("machine"), filepath.Join(s.repo, "test", "e2e"),
+		s.path("machine", "sandbox"), s.path("machine", "e2e.test"), strings.Join(flags, " "))
+	s.say("start a machine; its console is %s", m.Console.Name())
+	code, err := m.Run(ctx, script)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("the tests in the machine end with %d", code)
+	}
+	return err
+}
+
+func (s *Sandbox) machine() (*machine.Machine, error) {
+	console, err := os.Create(s.path("log", "machine.log"))
+	return &machine.Machine{Dir: s.path("machine"), Shared: []string{s.repo, s.root}, Memory: 4096, Console: console, Output: os.Stdout}, err
+}
+
+// buildForMachine builds the tests and this program: the machine has no Go.
+func (s *Sandbox) buildForMachine(ctx context.Context) error {
+	for name, args := range map[string][]string{
+		"e2e.test": {"test", "-c", "."}, "sandbox": {"build", "./cmd/sandbox"},
+	} {
+		args = append([]string{args[0], "-o", s.path("machine", name)}, args[1:]...)
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = filepath.Join(s.repo, "test", "e2e")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}
+
+// machineImages are the base images that the tests in a machine use.
+var machineImages = []string{"busybox", "pause"}
+
+func (s *Sandbox) exportImages(ctx context.Context) error {
+	if err := os.RemoveAll(s.layouts()); err != nil {
+		return err
+	}
+	for _, name := range machineImages {
+		if _, err := s.command(ctx, "crane", "pull", "--format=oci", s.Image(name), filepath.Join(s.layouts(), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Services starts the daemons as services of this machine's systemd, with tools
+// and images that are there.
+func (s *Sandbox) Services(ctx context.Context) error {
+	s.systemd = true
+	return s.stages(ctx, s.startDaemons, s.configureClients, func(ctx context.Context) error {
+		for _, name := range machineImages {
+			if _, err := s.command(ctx, "crane", "push", filepath.Join(s.layouts(), name), s.Image(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, s.pushBuiltFrontend)
+}
+
+// startService starts a daemon with the settings of containerd's and Docker's own
+// units.
+func (s *Sandbox) startService(ctx context.Context, d daemon) (pid int, err error) {
+	environment := new(bytes.Buffer)
+	for _, v := range s.variables() {
+		fmt.Fprintf(environment, "%s=%q\n", v.name, v.value)
+	}
+	file := s.path("etc", "environment")
+	if err := os.WriteFile(file, environment.Bytes(), 0o644); err != nil {
+		return 0, err
+	}
+	args := []string{"--unit", d.name, "--service-type", "exec", "--working-directory", s.root}
+	for _, property := range []string{
+		"EnvironmentFile=" + file, "Delegate=yes", "KillMode=process", "LimitNPROC=infinity", "TasksMax=infinity", "OOMScoreAdjust=-500",
+		"StandardOutput=append:" + s.logFile(d), "StandardError=append:" + s.logFile(d),
+	} {
+		args = append(args, "--property", property)
+	}
+	if _, err := s.command(ctx, "systemd-run", append(args, d.args...)...); err != nil {
+		return 0, err
+	}
+	out, err := s.command(ctx, "systemctl", "show", "--property", "MainPID", "--value", d.name)
+	if err != nil {
+		return 0, err
+	}
+	if pid, err = strconv.Atoi(out); err != nil || pid == 0 {
+		return 0, errors.Join(fmt.Errorf("systemd's %s has process %q", d.name, out), err)
+	}
+	return pid, nil
+}
