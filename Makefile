@@ -85,6 +85,10 @@ test-kubelet: sandbox-up ## Tests with a kubelet and an API server, whose build 
 	@$(SANDBOX) kubernetes
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 15m -v -run 'TestKubelet' .
 
+.PHONY: test-systemd
+test-systemd: sandbox-up ## Tests on a Debian with systemd and cgroup version 2, which runs as User Mode Linux: many minutes
+	@WASMFILE_TEST_SLOW=$@ $(SANDBOX) machine -test.timeout=90m -test.run='$(or $(RUN),^TestSystemd$$)'
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \

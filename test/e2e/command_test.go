@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,9 +86,25 @@ func fails(t *testing.T, texts []string, args ...string) result {
 	return r
 }
 
+// patience is what times to wait are multiplied by: WASMFILE_TEST_PATIENCE on a
+// machine that is slow, else 1.
+func patience(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("WASMFILE_TEST_PATIENCE")
+	if text == "" {
+		return 1
+	}
+	factor, err := strconv.Atoi(text)
+	if err != nil || factor < 1 {
+		t.Fatalf("WASMFILE_TEST_PATIENCE is %q, and not a number of times", text)
+	}
+	return time.Duration(factor)
+}
+
 // eventually waits until a condition holds.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
+	within *= patience(t)
 	for deadline := time.Now().Add(within); !condition(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %s", what, within)

@@ -30,12 +30,18 @@ func newPod(t *testing.T, crictl ...string) *pod {
 	if crictl == nil {
 		crictl = []string{"crictl"}
 	}
+	return newPodOf(t, object{}, crictl)
+}
+
+// newPodOf is newPod with settings of Linux's.
+func newPodOf(t *testing.T, linux object, crictl []string) *pod {
+	t.Helper()
 	name := unique("pod")
 	p := &pod{t: t, dir: t.TempDir(), crictl: crictl}
 	p.log = filepath.Join(p.dir, "log")
 	p.file = p.write("pod.json", object{
 		"metadata": object{"name": name, "namespace": "default", "uid": name}, "log_directory": p.log,
-		"hostname": name, "linux": object{},
+		"hostname": name, "linux": linux,
 	})
 	p.id = p.do("runp", "--runtime", "wasmfile", p.file)
 	t.Cleanup(func() { removePod(t, p) })

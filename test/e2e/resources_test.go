@@ -42,21 +42,26 @@ func TestLimits(t *testing.T) {
 		t.Run(tool, func(t *testing.T) {
 			id := sleeper(t, tool, ref, "--memory", "48m", "--pids-limit", "50", "--cpus", "0.5")
 			pid := must(t, tool, "inspect", "--format", "{{.State.Pid}}", id)
-			memory := func() string { return limit(t, pid, "memory", "memory.limit_in_bytes", "memory.max") }
-			if got := memory(); got != "50331648" {
-				t.Errorf("the limit of memory is %s", got)
-			}
-			if got := limit(t, pid, "pids", "pids.max", "pids.max"); got != "50" {
-				t.Errorf("the limit of processes is %s", got)
-			}
-			if got := limit(t, pid, "cpu", "cpu.cfs_quota_us", "cpu.max"); !strings.HasPrefix(got, "50000") {
-				t.Errorf("the limit of processor time is %s", got)
-			}
+			hasLimits(t, pid)
 			must(t, tool, "update", "--memory", "64m", "--memory-swap", "64m", id)
-			if got := memory(); got != "67108864" {
+			if got := limit(t, pid, "memory", "memory.limit_in_bytes", "memory.max"); got != "67108864" {
 				t.Errorf("after an update, the limit of memory is %s", got)
 			}
 		})
+	}
+}
+
+// hasLimits checks the limits of --memory 48m --pids-limit 50 --cpus 0.5.
+func hasLimits(t *testing.T, pid string) {
+	t.Helper()
+	if got := limit(t, pid, "memory", "memory.limit_in_bytes", "memory.max"); got != "50331648" {
+		t.Errorf("the limit of memory is %s", got)
+	}
+	if got := limit(t, pid, "pids", "pids.max", "pids.max"); got != "50" {
+		t.Errorf("the limit of processes is %s", got)
+	}
+	if got := limit(t, pid, "cpu", "cpu.cfs_quota_us", "cpu.max"); !strings.HasPrefix(got, "50000") {
+		t.Errorf("the limit of processor time is %s", got)
 	}
 }
 

@@ -22,6 +22,7 @@ type rootlessUser struct {
 	name     string
 	uid, gid int
 	dir      string
+	runtime  string // XDG_RUNTIME_DIR
 }
 
 // rootlessTools are those of the sandbox that the user gets, in the directory of
@@ -48,6 +49,7 @@ func newRootlessUser(t *testing.T) *rootlessUser {
 	u := &rootlessUser{name: "wasmfile-" + hex.EncodeToString(sum[:4])}
 	// Everybody can get there, which is not so for the tests' own directories.
 	u.dir = filepath.Join("/var/tmp", u.name)
+	u.runtime = u.path("run")
 	u.remove(t)
 	t.Cleanup(func() { u.remove(t) })
 	must(t, "useradd", "--home-dir", u.path("home"), "--no-create-home", "--shell", "/bin/sh", u.name)
@@ -105,7 +107,7 @@ func (u *rootlessUser) as(args ...string) []string {
 	return append([]string{
 		"setpriv", "--reuid", strconv.Itoa(u.uid), "--regid", strconv.Itoa(u.gid), "--init-groups",
 		"env", "--ignore-environment", "--chdir", u.path("home"),
-		"HOME=" + u.path("home"), "XDG_RUNTIME_DIR=" + u.path("run"), "TMPDIR=" + u.path("tmp"), "TERM=xterm",
+		"HOME=" + u.path("home"), "XDG_RUNTIME_DIR=" + u.runtime, "DBUS_SESSION_BUS_ADDRESS=unix:path=" + u.runtime + "/bus", "TMPDIR=" + u.path("tmp"), "TERM=xterm",
 		"PATH=" + strings.Join([]string{u.path("bin"), u.path("tools"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"}, ":"),
 	}, args...)
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wasmfile/wasmfile/test/e2e/guests"
 	"github.com/wasmfile/wasmfile/test/e2e/machine"
 )
 
@@ -31,7 +32,10 @@ func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
 	var m *machine.Machine
 	err := s.stages(ctx, func(ctx context.Context) error {
 		return s.install(ctx, machinePackages)
-	}, s.exportImages, s.buildForMachine, func(context.Context) (err error) {
+	}, s.exportImages, s.buildForMachine, func(ctx context.Context) error {
+		_, err := guests.Build(ctx, s.path("guests"))
+		return err
+	}, func(context.Context) (err error) {
 		m, err = s.machine()
 		return err
 	})
@@ -43,7 +47,7 @@ func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
 	}
 	script := fmt.Sprintf(`
 set -e
-export SANDBOX_DIR=/var/lib/sandbox HOME=/root WASMFILE_TEST_SLOW='%s'
+export SANDBOX_DIR=/var/lib/sandbox HOME=/root WASMFILE_TEST_SLOW='%s' WASMFILE_TEST_PATIENCE=10
 mkdir $SANDBOX_DIR
 ln -s %s %s %s $SANDBOX_DIR
 cd %s
