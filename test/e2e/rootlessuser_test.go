@@ -182,7 +182,7 @@ func (u *rootlessUser) start(t *testing.T, args ...string) {
 // shows what the program said that was started for it.
 func (u *rootlessUser) awaits(t *testing.T, program string, args ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(patience(t) * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		r := try(t, u.as(args...)...)
 		if r.code == 0 {
 			return

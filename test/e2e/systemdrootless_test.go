@@ -27,7 +27,13 @@ func systemdRootless(t *testing.T) {
 	must(t, "systemctl", "daemon-reload")
 	u := newRootlessUser(t)
 	u.beginSession(t)
+	t.Cleanup(func() {
+		if out, err := untimed("journalctl", "--no-pager", "--lines=40", "_UID="+strconv.Itoa(u.uid)); t.Failed() {
+			t.Logf("the user's journal ends with\n%s (%v)", out, err)
+		}
+	})
 	must(t, u.as("containerd-rootless-setuptool.sh", "install")...)
+	eventually(t, time.Minute, "the user's containerd", func() bool { return try(t, u.as("nerdctl", "info")...).code == 0 })
 	for _, c := range []struct{ runtime, config string }{
 		{"runc", ""}, {"crun", "[shim]\noci-runtime = \"crun\"\n"},
 	} {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -95,6 +96,9 @@ func (m *Machine) Run(ctx context.Context, script string) (code int, err error) 
 	boot := exec.CommandContext(ctx, kernel, "mem="+strconv.Itoa(m.Memory)+"M", "ubd0="+disk, "root=/dev/ubda", "rw",
 		"systemd.wants=command.service", "con=null", "con0=null,fd:3", "ssl=null", "ssl0=null,fd:4")
 	boot.ExtraFiles = []*os.File{m.Console, m.Output}
+	// Each of its processes is one of the host's, too.
+	boot.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	boot.Cancel = func() error { return syscall.Kill(-boot.Process.Pid, syscall.SIGKILL) }
 	if err := boot.Run(); err != nil && ctx.Err() != nil {
 		return 0, fmt.Errorf("the machine did not end in time: %w", ctx.Err())
 	}
@@ -107,7 +111,14 @@ func (m *Machine) Run(ctx context.Context, script string) (code int, err error) 
 
 // root is the directory with the system's files, made once.
 func (m *Machine) root(ctx context.Context) (string, error) {
-	sum := sha256.Sum256(fmt.Append(nil, suite, mirror, packages))
+	options := []string{
+		"--variant=minbase", "--include=" + strings.Join(packages, ","),
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		// The kernel has the tables of iptables, and of nftables only some.
+		`--customize-hook=chroot "$1" update-alternatives --set iptables /usr/sbin/iptables-legacy`,
+		`--customize-hook=chroot "$1" update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy`,
+	}
+	sum := sha256.Sum256(fmt.Append(nil, suite, mirror, options))
 	root := filepath.Join(m.Dir, "debian-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(root); err == nil {
 		return root, nil
@@ -116,13 +127,7 @@ func (m *Machine) root(ctx context.Context) (string, error) {
 	if err := errors.Join(os.RemoveAll(partial), os.MkdirAll(m.Dir, 0o755)); err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, "mmdebstrap", "--variant=minbase", "--include="+strings.Join(packages, ","),
-		// The kernel has the tables of iptables, and of nftables only some.
-		"--customize-hook=chroot \"$1\" update-alternatives --set iptables /usr/sbin/iptables-legacy",
-		"--customize-hook=chroot \"$1\" update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy",
-		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-		suite, partial, mirror).CombinedOutput()
-	if err != nil {
+	if out, err := exec.CommandContext(ctx, "mmdebstrap", append(options, suite, partial, mirror)...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("mmdebstrap: %w\n%s", err, out)
 	}
 	return root, os.Rename(partial, root)
