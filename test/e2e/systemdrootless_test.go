@@ -26,6 +26,7 @@ func systemdRootless(t *testing.T) {
 	}
 	must(t, "systemctl", "daemon-reload")
 	u := newRootlessUser(t)
+	u.openTUN(t)
 	u.beginSession(t)
 	t.Cleanup(func() {
 		if out, err := untimed("journalctl", "--no-pager", "--lines=40", "_UID="+strconv.Itoa(u.uid)); t.Failed() {

@@ -54,6 +54,7 @@ After=multi-user.target dbus.service
 
 [Service]
 Type=exec
+ExecStartPre=/usr/sbin/modprobe tun
 ExecStart=/bin/sh -c '/bin/sh ` + handed + "/" + commandName + `; echo $? > ` + handed + "/" + codeName + `'
 ExecStopPost=/usr/bin/systemctl poweroff --no-block
 StandardOutput=file:/dev/ttyS0

@@ -68,10 +68,13 @@ func (s *Sandbox) PrintEnv(out io.Writer) error {
 		return errors.New("there is no sandbox yet: run `make sandbox-up`")
 	}
 	for _, v := range s.variables() {
-		fmt.Fprintf(out, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+		fmt.Fprintf(out, "export %s=%s\n", v.name, quoted(v.value))
 	}
 	return nil
 }
+
+// quoted is a word as a shell reads it.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // configureClients writes what the clients read.
 func (s *Sandbox) configureClients(ctx context.Context) error {

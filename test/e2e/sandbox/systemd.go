@@ -47,26 +47,39 @@ func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
 	if err != nil {
 		return err
 	}
-	for i, flag := range flags {
-		flags[i] = "'" + strings.ReplaceAll(flag, "'", `'\''`) + "'"
-	}
-	script := fmt.Sprintf(`
-set -e
-export SANDBOX_DIR=/var/lib/sandbox HOME=/root WASMFILE_TEST_SLOW='%s' WASMFILE_TEST_PATIENCE='%s'
-mkdir $SANDBOX_DIR
-ln -s %s %s %s $SANDBOX_DIR
-cd %s
-%s services
-eval "$(%[7]s env)"
-%s -test.v %s
-`, os.Getenv("WASMFILE_TEST_SLOW"), cmp.Or(os.Getenv("WASMFILE_TEST_PATIENCE"), machinePatience), s.path("tools"), s.path("guests"), s.path("machine"), filepath.Join(s.repo, "test", "e2e"),
-		s.path("machine", "sandbox"), s.path("machine", "e2e.test"), strings.Join(flags, " "))
 	s.say("start a machine; its console is %s", m.Console.Name())
-	code, err := m.Run(ctx, script)
+	code, err := m.Run(ctx, s.machineScript(flags))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("the tests in the machine end with %d", code)
 	}
 	return err
+}
+
+// machineScript starts the daemons in a machine and runs tests with flags.
+func (s *Sandbox) machineScript(flags []string) string {
+	script := new(strings.Builder)
+	for _, v := range []variable{
+		{"HOME", "/root"},
+		{"SANDBOX_DIR", "/var/lib/sandbox"},
+		{"HOST_SANDBOX", s.root},
+		{"WASMFILE_TEST_SLOW", os.Getenv("WASMFILE_TEST_SLOW")},
+		{"WASMFILE_TEST_PATIENCE", cmp.Or(os.Getenv("WASMFILE_TEST_PATIENCE"), machinePatience)},
+	} {
+		fmt.Fprintf(script, "export %s=%s\n", v.name, quoted(v.value))
+	}
+	fmt.Fprintf(script, "cd %s\nset --", quoted(filepath.Join(s.repo, "test", "e2e")))
+	for _, flag := range flags {
+		fmt.Fprintf(script, " %s", quoted(flag))
+	}
+	script.WriteString(`
+set -e
+mkdir "$SANDBOX_DIR"
+ln -s "$HOST_SANDBOX/tools" "$HOST_SANDBOX/guests" "$HOST_SANDBOX/machine" "$SANDBOX_DIR"
+"$SANDBOX_DIR/machine/sandbox" services
+eval "$("$SANDBOX_DIR/machine/sandbox" env)"
+exec "$SANDBOX_DIR/machine/e2e.test" -test.v "$@"
+`)
+	return script.String()
 }
 
 func (s *Sandbox) machine() (*machine.Machine, error) {
