@@ -22,7 +22,7 @@ func limit(t *testing.T, pid, controller, v1, v2 string) string {
 		part := strings.SplitN(line, ":", 3)
 		file := filepath.Join("/sys/fs/cgroup", controller, part[2], v1)
 		if part[1] == "" {
-			file = filepath.Join("/sys/fs/cgroup", part[2], v2)
+			file = filepath.Join("/sys/fs/cgroup", withoutSubgroup(part[2]), v2)
 		} else if !strings.Contains(","+part[1]+",", ","+controller+",") {
 			continue
 		}
@@ -32,6 +32,15 @@ func limit(t *testing.T, pid, controller, v1, v2 string) string {
 	}
 	t.Fatalf("process %s has no %s or %s: %s", pid, v1, v2, groups)
 	return ""
+}
+
+// withoutSubgroup is a container's cgroup, in which crun makes another one for its
+// processes when systemd has made it.
+func withoutSubgroup(group string) string {
+	if dir := strings.TrimSuffix(group, "/container"); strings.HasSuffix(dir, ".scope") {
+		return dir
+	}
+	return group
 }
 
 // TestLimits: given limits of memory, processes and processor time, they are

@@ -52,7 +52,7 @@ func unitOf(t *testing.T, pid string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path.Base(strings.TrimSpace(string(group)))
+	return path.Base(withoutSubgroup(strings.TrimSpace(string(group))))
 }
 
 // property is a property of a unit.
