@@ -33,9 +33,7 @@ func TestSystemd(t *testing.T) {
 		{"process limit", TestProcessLimit},
 		{"a freeze", TestFreezeAndLook},
 		{"ctr's verbs", TestTask},
-		{"exec with input", TestExecWithInput},
 		{"privileges", TestPrivileges},
-		{"the guest's files", TestGuestSeesExactly},
 		{"a server's end", TestServerDrains},
 		{"a shim that is replaced", TestShimIsReplaced},
 		{"crun", systemdCrun},
@@ -135,9 +133,11 @@ func systemdPod(t *testing.T) {
 	more["args"] = []string{"alloc", "200"}
 	large := p.start("large", ref, more)
 	p.ends(large)
-	if reason, code := p.status(large, "reason"), p.status(large, "exitCode"); reason != "OOMKilled" || code != "137" {
-		t.Errorf("over its memory, it ends with %s and %s", reason, code)
+	if code := p.status(large, "exitCode"); code != "137" {
+		t.Errorf("over its memory, it ends with %s", code)
 	}
+	// The event of it may come after that of the end.
+	eventually(t, 10*time.Second, "OOMKilled", func() bool { return p.status(large, "reason") == "OOMKilled" })
 	p.do("stop", id)
 	eventually(t, 10*time.Second, "the scope's end", func() bool { return property(t, unit, "ActiveState") == "inactive" })
 }
@@ -175,7 +175,6 @@ func systemdCrun(t *testing.T) {
 		{"limits", TestLimits},
 		{"out of memory", TestOutOfMemory},
 		{"a freeze", TestFreezeAndLook},
-		{"privileges", TestPrivileges},
 		{"a pod", systemdPod},
 	} {
 		t.Run(test.name, test.run)
