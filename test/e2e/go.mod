@@ -2,6 +2,8 @@ module github.com/wasmfile/wasmfile/test/e2e
 
 go 1.26.8
 
+toolchain go1.26.11
+
 require (
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/wasmfile/wasmfile v0.0.0
