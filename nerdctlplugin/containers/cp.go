@@ -305,7 +305,7 @@ func copySource(ctx context.Context, from string, global types.GlobalCommandOpti
 // componentsOf are the components of an artifact that a name or pattern is of.
 func componentsOf(src *source.Source, components []ocispec.Descriptor, name string) ([]ocispec.Descriptor, error) {
 	if !isPattern(name) {
-		component, err := src.ComponentOf(components, strings.TrimPrefix(name, "/"))
+		component, err := src.ComponentOf(components, name)
 		return []ocispec.Descriptor{component}, err
 	}
 	var found []ocispec.Descriptor

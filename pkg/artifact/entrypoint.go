@@ -29,14 +29,16 @@ func Select(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
 	return entry, err
 }
 
-// Named returns what a process's first argument names: the layer whose name,
-// name without ".wasm", or digest it is, a leading "/" ignored; "name#func"
-// also names an export. It returns a NoMatchError when it names none.
+// Named returns what a process's first argument, or whoever asks for a component,
+// names: the layer whose name, name without ".wasm", or digest it is, a leading "/"
+// ignored; "name#func" also names an export. It returns a NoMatchError when it names
+// none.
 func Named(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
 	name, function, _ := strings.Cut(strings.TrimPrefix(arg0, "/"), "#")
+	titled := func(l ocispec.Descriptor) string { return strings.TrimPrefix(Name(l), "/") }
 	for _, matches := range []func(ocispec.Descriptor) bool{
-		func(l ocispec.Descriptor) bool { return name == Name(l) || name == l.Digest.String() },
-		func(l ocispec.Descriptor) bool { return name == strings.TrimSuffix(Name(l), ".wasm") },
+		func(l ocispec.Descriptor) bool { return name == titled(l) || name == l.Digest.String() },
+		func(l ocispec.Descriptor) bool { return name == strings.TrimSuffix(titled(l), ".wasm") },
 	} {
 		if i := slices.IndexFunc(layers, matches); i >= 0 {
 			return Entry{Layer: layers[i], Func: function}, nil

@@ -14,6 +14,7 @@ func TestSelect(t *testing.T) {
 	greet := layer(artifact.MediaTypeComponentLayer, "greet.wasm")
 	shout := layer(artifact.MediaTypeComponentLayer, "shout.wasm")
 	bare := layer(artifact.MediaTypeComponentLayer, "greet")
+	file := layer(artifact.MediaTypeComponentLayer, "/bin/shout.wasm")
 	several := []ocispec.Descriptor{greet, shout}
 	cases := []struct {
 		name       string
@@ -25,6 +26,7 @@ func TestSelect(t *testing.T) {
 		{"by title", several, "shout.wasm", shout, ""},
 		{"by title without .wasm", several, "shout", shout, ""},
 		{"a leading slash is ignored", several, "/shout.wasm", shout, ""},
+		{"a path", []ocispec.Descriptor{greet, file}, "bin/shout", file, ""},
 		{"by digest", several, shout.Digest.String(), shout, ""},
 		{"an export", several, "greet#run", greet, "run"},
 		{"any argument runs the only one", several[:1], "/bin/anything", greet, ""},
