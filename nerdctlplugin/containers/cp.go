@@ -22,7 +22,6 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/filecopy"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
-	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
 // guestDir is where the files of a guest that runs are in its container, beside
@@ -331,18 +330,10 @@ func copyFiles(ctx context.Context, src *source.Source, name, to string, o CopyO
 	if src.Client == nil {
 		return fmt.Errorf("%s is not in containerd: bring it there with `nerdctl wasm load` to copy its files", src.Name)
 	}
-	record, err := daemon.FindImage(ctx, src.Client, src.Name)
-	if err != nil {
-		return err
-	}
 	if len(src.Artifact.FilesystemLayers()) == 0 {
 		return fmt.Errorf("%s has no file %s: it holds components only, which are %s", src.Name, name, strings.Join(artifact.Names(src.Artifact.WasmLayers()), ", "))
 	}
-	image, err := unpack.Existing(ctx, src.Client, record, unpack.Options{Snapshotter: o.Global.Snapshotter})
-	if err != nil {
-		return daemon.AdviseImage(err, src.Name)
-	}
-	return source.WithRootfs(ctx, src.Client, source.FilesystemDiffIDs(image.Artifact), o.Global.Snapshotter, func(root *os.Root) error {
+	return src.WithFiles(ctx, o.Global.Snapshotter, func(root *os.Root) error {
 		if err := copyFilesOf(ctx, root.Name(), name, to, o); err != nil {
 			return fmt.Errorf("%s: %w", src.Name, err)
 		}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
-	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/transfer"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -249,6 +248,6 @@ func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
 	for i, layer := range a.WasmLayers() {
 		o.Label = append(o.Label, fmt.Sprintf("%s%d=%s", gcContainerLabel, i, layer.Digest))
 	}
-	o.Platform = platforms.Format(source.Platform(a))
+	o.Platform = platforms.Format(a.Platform())
 	return nil
 }

@@ -251,9 +251,9 @@ func toImage(ctx context.Context, client *containerd.Client, src *source.Source)
 		return ocispec.Descriptor{}, err
 	}
 	config := a.Config
-	config.Platform = source.Platform(a)
+	config.Platform = a.Platform()
 	config.Config = withoutOwnLabels(config.Config)
-	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: append(source.FilesystemDiffIDs(a), layer.Digest)}
+	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: append(a.FilesystemDiffIDs(), layer.Digest)}
 	if len(config.Config.Entrypoint)+len(config.Config.Cmd) == 0 && len(a.WasmLayers()) == 1 {
 		config.Config.Entrypoint = []string{fileName(a.WasmLayers()[0])}
 	}

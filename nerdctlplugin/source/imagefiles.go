@@ -11,10 +11,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/executable"
-	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
 // maxComponentSize is how large a file of an image may be that is taken for a
@@ -44,15 +42,6 @@ func (s *Source) WithComponents(ctx context.Context, snapshotter string, do func
 		}
 		return do(components, files)
 	})
-}
-
-// WithFiles has do read the files of an image in containerd, which is unpacked if it was
-// not, until do returns.
-func (s *Source) WithFiles(ctx context.Context, snapshotter string, do func(*os.Root) error) error {
-	if err := unpack.Snapshot(ctx, s.Client, s.Artifact, snapshotter); err != nil {
-		return fmt.Errorf("unpack %s: %w", s.Name, daemon.AdviseImage(err, s.Name))
-	}
-	return WithRootfs(ctx, s.Client, FilesystemDiffIDs(s.Artifact), snapshotter, do)
 }
 
 // imageFiles is the content of an image's files, by their digests.
