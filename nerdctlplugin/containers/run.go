@@ -61,56 +61,51 @@ type RunOptions struct {
 // new container, with args[1:] as the guest's arguments. When the guest fails
 // the error is an errutil.ExitCodeError with its exit code.
 func Run(ctx context.Context, args []string, o RunOptions) error {
-	client, ctx, done, err := daemon.Connect(ctx, o.Create.GOptions)
-	if err != nil {
-		return err
-	}
-	defer done()
-	created, err := prepare(ctx, client, args, &o)
-	if err != nil {
-		return err
-	}
-	session := session{client: client, container: created, options: o}
-	return session.run(ctx)
+	return withContainer(ctx, args, o, (*session).run)
 }
 
 // Create makes the container that Run would start, and prints its ID.
 func Create(ctx context.Context, args []string, o RunOptions) error {
+	return withContainer(ctx, args, o, func(s *session, _ context.Context) error {
+		_, err := fmt.Fprintln(s.options.Stdout, s.container.ID())
+		return err
+	})
+}
+
+// withContainer makes a container of the artifact args[0], and has use go on with it.
+func withContainer(ctx context.Context, args []string, o RunOptions, use func(*session, context.Context) error) error {
+	if err := checkAnnotations(o.Create.Annotations); err != nil {
+		return err
+	}
 	client, ctx, done, err := daemon.Connect(ctx, o.Create.GOptions)
 	if err != nil {
 		return err
 	}
 	defer done()
-	created, err := prepare(ctx, client, args, &o)
+	image, forget, err := obtain(ctx, client, args, o)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.Stdout, created.ID())
-	return err
+	created, err := create(ctx, client, image, args[1:], &o)
+	// The container keeps what it needs of the image without its name.
+	forget()
+	if err != nil {
+		return err
+	}
+	return use(&session{client: client, container: created, options: o}, ctx)
 }
 
-// prepare makes a container of the artifact args[0].
-func prepare(ctx context.Context, client *containerd.Client, args []string, o *RunOptions) (containerd.Container, error) {
-	if err := checkAnnotations(o.Create.Annotations); err != nil {
-		return nil, err
+// obtain returns the image of the artifact args[0]: of a file, one that is there until
+// forget is called.
+func obtain(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (_ *unpack.Image, forget func(), err error) {
+	if !isFile(args[0]) {
+		image, err := ensure(ctx, client, args, o)
+		return image, func() {}, err
 	}
-	if isFile(args[0]) {
-		if p := o.Verify.Provider; transfer.Verifies(o.Verify) {
-			return nil, advice.Add(fmt.Errorf("--verify=%s: %s is a file, which has no signature", p, args[0]), "push it with `nerdctl wasm push --sign=%s`, and run that", p)
-		}
-		image, forget, err := importFile(ctx, client, args[0], *o)
-		if err != nil {
-			return nil, err
-		}
-		// The container keeps what it needs of the image without its name.
-		defer forget()
-		return create(ctx, client, image, args[1:], o)
+	if p := o.Verify.Provider; transfer.Verifies(o.Verify) {
+		return nil, nil, advice.Add(fmt.Errorf("--verify=%s: %s is a file, which has no signature", p, args[0]), "push it with `nerdctl wasm push --sign=%s`, and run that", p)
 	}
-	image, err := ensure(ctx, client, args[0], *o)
-	if err != nil {
-		return nil, err
-	}
-	return create(ctx, client, image, args[1:], o)
+	return importFile(ctx, client, args[0], o)
 }
 
 // checkAnnotations refuses annotations that only the verified manifest may
@@ -124,15 +119,16 @@ func checkAnnotations(annotations []string) error {
 	return nil
 }
 
-// ensure returns the image, pulled when it has to be. What is in containerd is
+// ensure returns the image args[0], pulled when it has to be. What is in containerd is
 // taken for a verified one only when it is the one that was verified.
-func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+func ensure(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (*unpack.Image, error) {
+	raw := args[0]
 	verified, err := transfer.VerifySignature(ctx, raw, o.Create.GOptions, o.Verify)
 	if err != nil {
 		return nil, err
 	}
 	if o.Create.Pull != PullAlways {
-		image, err := existing(ctx, client, raw, o)
+		image, err := existing(ctx, client, args, o)
 		if err == nil && verified != "" && image.Record.Target.Digest != verified {
 			err = fmt.Errorf("image %s: %w: what is verified is %s, and containerd has %s", raw, errdefs.ErrNotFound, verified, image.Record.Target.Digest)
 		}
@@ -150,8 +146,10 @@ func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOpt
 	})
 }
 
-func existing(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
-	record, err := daemon.FindImage(ctx, client, raw)
+// existing returns the image args[0] as containerd has it. The error matches
+// unpack.ErrIncomplete when what the container starts is not there.
+func existing(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (*unpack.Image, error) {
+	record, err := daemon.FindImage(ctx, client, args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +162,7 @@ func existing(ctx context.Context, client *containerd.Client, raw string, o RunO
 		err = fmt.Errorf("%w: %w", unpack.ErrIncomplete, err)
 	}
 	if err == nil {
-		err = checkPulled(image, o)
+		err = checkPulled(image, args[1:], o)
 	}
 	return image, err
 }
