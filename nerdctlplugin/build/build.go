@@ -28,6 +28,8 @@ type Options struct {
 	Request Request
 	// Global are nerdctl's global options.
 	Global types.GlobalCommandOptions
+	// Check looks for mistakes and builds nothing.
+	Check bool
 	// Tags are the names that the result gets in containerd.
 	Tags []string
 	// Outputs are where the result goes instead, as in `docker buildx build`.
@@ -36,16 +38,19 @@ type Options struct {
 	Quiet bool
 	// DigestFile is a file for the digest of what was built, empty for none.
 	DigestFile string
-	// Stdout gets what was built.
+	// Stdout gets what was built, or what a check finds.
 	Stdout io.Writer
 }
 
-// Run builds a Wasmfile, into containerd or into the outputs.
+// Run builds a Wasmfile, into containerd or into the outputs, or only checks it.
 func Run(ctx context.Context, o Options) error {
 	if o.Quiet {
 		o.Request.Progress = "quiet"
 	}
 	o.Request.Namespace = o.Global.Namespace
+	if o.Check {
+		return check(ctx, o)
+	}
 	if len(o.Outputs) > 0 {
 		return buildInto(ctx, o)
 	}
@@ -116,16 +121,16 @@ func buildInto(ctx context.Context, o Options) error {
 		exports[i].Attrs["name"] = strings.Join(names, ",")
 	}
 	o.Request.Exports = exports
-	response, err := solveAdvised(ctx, o.Request)
+	metadata, err := solveAdvised(ctx, o.Request)
 	if err != nil {
 		return err
 	}
-	return o.writeDigest(response["frontend.wasmfile.digest"])
+	return o.writeDigest(string(metadata[digestKey]))
 }
 
 // solveAdvised is Solve with advice.
-func solveAdvised(ctx context.Context, request Request) (map[string]string, error) {
-	response, err := Solve(ctx, request)
+func solveAdvised(ctx context.Context, request Request) (map[string][]byte, error) {
+	metadata, err := Solve(ctx, request)
 	var none *NoBuilderError
 	switch {
 	case errors.As(err, &none) && rootless.Is():
@@ -137,7 +142,7 @@ func solveAdvised(ctx context.Context, request Request) (map[string]string, erro
 	case err != nil:
 		return nil, fmt.Errorf("build: %w", err)
 	}
-	return response, nil
+	return metadata, nil
 }
 
 // load imports a layout into containerd under all names.

@@ -52,6 +52,9 @@ type Request struct {
 	Network string
 	// Progress is the kind of progress display (auto|plain|tty|quiet|rawjson).
 	Progress string
+	// Subrequest asks the frontend for something else than a build, by the name that
+	// BuildKit gives that; empty for a build.
+	Subrequest string
 	// Exports are where the result goes.
 	Exports []client.ExportEntry
 	// ArtifactOnly refuses a build whose result is not an artifact.
@@ -134,6 +137,19 @@ func (r *Request) addFiles(opt *client.SolveOpt) (done func(), err error) {
 	return done, mount(opt, "dockerfile", filepath.Dir(file))
 }
 
+// fileName is what messages call the Wasmfile.
+func (r *Request) fileName() string {
+	switch {
+	case r.File == "-":
+		return "stdin"
+	case r.File != "":
+		return r.File
+	case isURL(r.Context):
+		return DefaultFile
+	}
+	return filepath.Join(r.Context, DefaultFile)
+}
+
 // maxFileSize is how large a Wasmfile on standard input may be, in bytes.
 const maxFileSize = 4 << 20
 
@@ -177,7 +193,7 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	}
 	for key, value := range map[string]string{
 		"target": r.Target, "platform": strings.Join(r.Platforms, ","), "force-network-mode": r.Network,
-		"no-cache": strings.Join(r.NoCacheFilter, ","),
+		"no-cache": strings.Join(r.NoCacheFilter, ","), "requestid": r.Subrequest,
 	} {
 		if value != "" && value != "default" {
 			attrs[key] = value

@@ -30,8 +30,10 @@ const (
 	// connectTimeout bounds the first question to a builder.
 	connectTimeout = 10 * time.Second
 
-	// descriptorKey is result metadata that the frontend sets on artifacts.
+	// descriptorKey and digestKey are result metadata that the frontend sets on
+	// artifacts.
 	descriptorKey = "frontend.wasmfile.descriptor"
+	digestKey     = "frontend.wasmfile.digest"
 )
 
 // StepCommand are the arguments with which this executable has to run a step of
@@ -56,9 +58,8 @@ func (e *NoBuilderError) Error() string {
 
 func (e *NoBuilderError) Unwrap() error { return e.Err }
 
-// Solve builds, and returns the metadata that exporters and frontend gave to
-// the result.
-func Solve(ctx context.Context, r Request) (map[string]string, error) {
+// Solve builds, and returns the metadata that the frontend gave to the result.
+func Solve(ctx context.Context, r Request) (metadata map[string][]byte, err error) {
 	builder, workers, err := connect(ctx, r)
 	if err != nil {
 		return nil, err
@@ -79,13 +80,18 @@ func Solve(ctx context.Context, r Request) (map[string]string, error) {
 	frontend := gateway.New(gateway.Options{Assembler: assembler})
 	build := func(ctx context.Context, c gatewayclient.Client) (*gatewayclient.Result, error) {
 		result, err := frontend.Build(ctx, c)
-		if err == nil && r.ArtifactOnly && result.Metadata[descriptorKey] == nil {
+		if err != nil {
+			return nil, err
+		}
+		metadata = result.Metadata
+		if r.ArtifactOnly && metadata[descriptorKey] == nil {
 			return nil, ErrNotArtifact
 		}
-		return result, err
+		return result, nil
 	}
-	response, err := r.follow(ctx, func(ctx context.Context, status chan *client.SolveStatus) (*client.SolveResponse, error) {
-		return builder.Build(ctx, opt, "wasmfile", build, status)
+	err = r.follow(ctx, func(ctx context.Context, status chan *client.SolveStatus) error {
+		_, err := builder.Build(ctx, opt, "wasmfile", build, status)
+		return err
 	})
 	if err != nil {
 		for _, source := range errdefs.Sources(err) {
@@ -93,23 +99,19 @@ func Solve(ctx context.Context, r Request) (map[string]string, error) {
 		}
 		return nil, err
 	}
-	return response.ExporterResponse, nil
+	return metadata, nil
 }
 
 // follow shows the progress of a build, and its warnings.
-func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) (*client.SolveResponse, error)) (*client.SolveResponse, error) {
+func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) error) error {
 	display, err := progressui.NewDisplay(r.Stderr, progressui.DisplayMode(r.Progress))
 	if err != nil {
-		return nil, fmt.Errorf("--progress: %w", err)
+		return fmt.Errorf("--progress: %w", err)
 	}
 	status := make(chan *client.SolveStatus)
 	group, groupCtx := errgroup.WithContext(ctx)
-	var response *client.SolveResponse
 	var warnings []client.VertexWarning
-	group.Go(func() (err error) {
-		response, err = build(groupCtx, status)
-		return err
-	})
+	group.Go(func() error { return build(groupCtx, status) })
 	group.Go(func() (err error) {
 		// The display shows the end even when the build failed.
 		warnings, err = display.UpdateFrom(context.WithoutCancel(ctx), status)
@@ -117,7 +119,7 @@ func (r *Request) follow(ctx context.Context, build func(context.Context, chan *
 	})
 	err = group.Wait()
 	printWarnings(r.Stderr, progressui.DisplayMode(r.Progress), warnings)
-	return response, err
+	return err
 }
 
 // connect finds a BuildKit daemon that answers.
