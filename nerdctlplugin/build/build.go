@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) error {
 	if len(o.Outputs) > 0 {
 		return buildInto(ctx, o)
 	}
-	if o.Request.Attests() {
+	if o.Request.attests() {
 		return errors.New("--sbom and --provenance make files beside the layout, which containerd has no place for: write them with -o type=local,dest=DIR, and push that with `nerdctl wasm push`")
 	}
 	names, err := imageNames(o.Tags)
@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 			advice.Warn(ctx, err)
 		}
 	}()
-	if o.Request.IsImage() {
+	if o.Request.isImage() {
 		return buildImage(ctx, o, names, filepath.Join(dir, "image.tar"))
 	}
 	o.Request.ArtifactOnly = true
@@ -128,17 +128,17 @@ func buildInto(ctx context.Context, o Options) error {
 	return o.writeDigest(string(metadata[digestKey]))
 }
 
-// solveAdvised is Solve with advice.
+// solveAdvised is solve with advice.
 func solveAdvised(ctx context.Context, request Request) (map[string][]byte, error) {
-	metadata, err := Solve(ctx, request)
-	var none *NoBuilderError
+	metadata, err := solve(ctx, request)
+	var none *noBuilderError
 	switch {
 	case errors.As(err, &none) && rootless.Is():
 		return nil, advice.Add(err, "start it (`containerd-rootless-setuptool.sh install-buildkit-containerd`), or say where it listens with --buildkit-host or BUILDKIT_HOST")
 	case errors.As(err, &none):
 		return nil, advice.Add(err, "start buildkitd, or say where it listens with --buildkit-host or BUILDKIT_HOST")
-	case err != nil && strings.Contains(err.Error(), ErrNotArtifact.Error()):
-		return nil, advice.Add(ErrNotArtifact, "add a COMPONENT instruction, or build it with `nerdctl build -f Wasmfile`")
+	case err != nil && strings.Contains(err.Error(), errNotArtifact.Error()):
+		return nil, advice.Add(errNotArtifact, "add a COMPONENT instruction, or build it with `nerdctl build -f Wasmfile`")
 	case err != nil:
 		return nil, fmt.Errorf("build: %w", err)
 	}

@@ -36,30 +36,30 @@ const (
 	digestKey     = "frontend.wasmfile.digest"
 )
 
-// StepCommand are the arguments with which this executable has to run a step of
-// a build, whose name follows: see gateway.Assembler.
-var StepCommand = []string{"internal"}
+// StepCommand is the argument with which this executable has to run a step of a build,
+// whose name follows: see gateway.Assembler.
+const StepCommand = "internal"
 
-// ErrNotArtifact is returned for a target without COMPONENT when an artifact
+// errNotArtifact is returned for a target without COMPONENT when an artifact
 // is wanted.
-var ErrNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
+var errNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
 
-// NoBuilderError says that there is no BuildKit daemon.
-type NoBuilderError struct {
-	// Tried are the addresses.
-	Tried []string
-	// Err is the error of the last one.
-	Err error
+// noBuilderError says that there is no BuildKit daemon.
+type noBuilderError struct {
+	// tried are the addresses.
+	tried []string
+	// err is the error of the last one.
+	err error
 }
 
-func (e *NoBuilderError) Error() string {
-	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.Tried, e.Err)
+func (e *noBuilderError) Error() string {
+	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.tried, e.err)
 }
 
-func (e *NoBuilderError) Unwrap() error { return e.Err }
+func (e *noBuilderError) Unwrap() error { return e.err }
 
-// Solve builds, and returns the metadata that the frontend gave to the result.
-func Solve(ctx context.Context, r Request) (metadata map[string][]byte, err error) {
+// solve builds, and returns the metadata that the frontend gave to the result.
+func solve(ctx context.Context, r Request) (metadata map[string][]byte, err error) {
 	builder, workers, err := connect(ctx, r)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func Solve(ctx context.Context, r Request) (metadata map[string][]byte, err erro
 		}
 		metadata = result.Metadata
 		if r.ArtifactOnly && metadata[descriptorKey] == nil {
-			return nil, ErrNotArtifact
+			return nil, errNotArtifact
 		}
 		return result, nil
 	}
@@ -124,12 +124,12 @@ func (r *Request) follow(ctx context.Context, build func(context.Context, chan *
 
 // connect finds a BuildKit daemon that answers.
 func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerInfo, error) {
-	failure := &NoBuilderError{}
+	failure := &noBuilderError{}
 	for _, address := range addresses(r) {
-		failure.Tried = append(failure.Tried, address)
+		failure.tried = append(failure.tried, address)
 		builder, err := client.New(ctx, address)
 		if err != nil {
-			failure.Err = err
+			failure.err = err
 			continue
 		}
 		answer, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -138,7 +138,7 @@ func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerIn
 		if err == nil {
 			return builder, workers, nil
 		}
-		failure.Err = errors.Join(err, builder.Close())
+		failure.err = errors.Join(err, builder.Close())
 	}
 	return nil, nil, failure
 }
@@ -200,5 +200,5 @@ func addAssembler(opt *client.SolveOpt) (*gateway.Assembler, error) {
 		llb.IncludePatterns([]string{name}),
 		llb.SharedKeyHint(assemblerMount),
 		llb.WithCustomName("[internal] load the assembler"))
-	return &gateway.Assembler{Root: root, Command: append([]string{"/" + name}, StepCommand...)}, nil
+	return &gateway.Assembler{Root: root, Command: []string{"/" + name, StepCommand}}, nil
 }
