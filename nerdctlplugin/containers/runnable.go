@@ -164,8 +164,7 @@ func (s substitutingStore) Create(ctx context.Context, c containers.Container) (
 	}
 	// These come from the image's config; the shim reads annotations instead.
 	maps.DeleteFunc(c.Labels, func(key, value string) bool {
-		ours := key == artifact.AnnotationLayers || strings.HasPrefix(key, artifact.LabelComponentPrefix)
-		return ours && len(key)+len(value) > maxLabelSize
+		return artifact.IsLayerLabel(key) && len(key)+len(value) > maxLabelSize
 	})
 	return s.Store.Create(ctx, c)
 }

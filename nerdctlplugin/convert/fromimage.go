@@ -1,4 +1,4 @@
-package images
+package convert
 
 import (
 	"context"
@@ -115,17 +115,4 @@ func storeArtifact(ctx context.Context, store content.Store, manifest ocispec.Ma
 		return nil, err
 	}
 	return artifact.Read(ctx, unpack.FromStore(store), desc)
-}
-
-// writeManifest stores a manifest with the labels that keep what it refers to.
-func writeManifest(ctx context.Context, store content.Ingester, manifest ocispec.Manifest) (ocispec.Descriptor, error) {
-	return daemon.WriteJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, manifestReferences(manifest))
-}
-
-func manifestReferences(manifest ocispec.Manifest) map[string]string {
-	refs := map[string]string{"containerd.io/gc.ref.content.config": manifest.Config.Digest.String()}
-	for i, layer := range manifest.Layers {
-		refs[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = layer.Digest.String()
-	}
-	return refs
 }
