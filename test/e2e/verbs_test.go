@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // withFiles publishes an artifact of the probe and a file, and starts a
@@ -138,7 +140,7 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	component := string(guest(t, "probe.component"))
-	for _, from := range []string{ref, ref + ":guest", ref + ":guest.wasm", ref + ":/guest.wasm", ref + ":guest#run"} {
+	for _, from := range []string{ref, ref + ":guest", ref + ":guest.wasm", ref + ":/guest.wasm", ref + ":guest#run", ref + ":" + digest.FromString(component).String()} {
 		if got := copied(from); got != component {
 			t.Errorf("%s has %d bytes, not %d", from, len(got), len(component))
 		}
