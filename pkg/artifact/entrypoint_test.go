@@ -69,3 +69,20 @@ func TestNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestMatch: given names, a word names the one that is it, rather than one that is it
+// without ".wasm".
+func TestMatch(t *testing.T) {
+	names := []string{"greet.wasm", "greet", "shout.wasm"}
+	for word, want := range map[string]struct {
+		index    int
+		function string
+	}{
+		"greet": {1, ""}, "greet.wasm": {0, ""}, "/shout#f": {2, "f"}, "shout.wasm#f(\"#\")": {2, "f(\"#\")"},
+		"": {-1, ""}, "#f": {-1, "f"}, "shout.": {-1, ""}, "bin/shout": {-1, ""},
+	} {
+		if i, function := artifact.Match(names, word); i != want.index || function != want.function {
+			t.Errorf("%q is %d, %q", word, i, function)
+		}
+	}
+}
