@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/client"
 	buildctl "github.com/moby/buildkit/cmd/buildctl/build"
 
+	"github.com/wasmfile/wasmfile/frontend/gateway"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
@@ -125,7 +126,7 @@ func buildInto(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return o.writeDigest(string(metadata[digestKey]))
+	return o.writeDigest(string(metadata[gateway.MetaDigest]))
 }
 
 // solveAdvised is solve with advice.

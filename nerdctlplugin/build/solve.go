@@ -29,11 +29,6 @@ const (
 
 	// connectTimeout bounds the first question to a builder.
 	connectTimeout = 10 * time.Second
-
-	// descriptorKey and digestKey are result metadata that the frontend sets on
-	// artifacts.
-	descriptorKey = "frontend.wasmfile.descriptor"
-	digestKey     = "frontend.wasmfile.digest"
 )
 
 // StepCommand is the argument with which this executable has to run a step of a build,
@@ -84,7 +79,7 @@ func solve(ctx context.Context, r Request) (metadata map[string][]byte, err erro
 			return nil, err
 		}
 		metadata = result.Metadata
-		if r.ArtifactOnly && metadata[descriptorKey] == nil {
+		if r.ArtifactOnly && metadata[gateway.MetaDigest] == nil {
 			return nil, errNotArtifact
 		}
 		return result, nil
