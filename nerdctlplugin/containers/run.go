@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 	"github.com/containerd/nerdctl/v2/pkg/containerutil"
+	"github.com/containerd/nerdctl/v2/pkg/healthcheck"
 	"github.com/containerd/platforms"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
@@ -169,24 +170,8 @@ func existing(ctx context.Context, client *containerd.Client, args []string, o R
 
 // create makes the container by nerdctl's own package.
 func create(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (containerd.Container, error) {
-	if err := invoke(image.Artifact, o); err != nil {
-		return nil, err
-	}
-	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
-		return nil, err
-	}
-	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create); err != nil {
-		return nil, err
-	}
-	if o.EnvHost {
-		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
-	}
-	check, err := healthCheck(ctx, image.Artifact, o.Create)
+	check, err := complete(ctx, client, image, args, o)
 	if err != nil {
-		return nil, err
-	}
-	o.Create.NoHealthcheck, o.Create.HealthCmd = true, "" // nerdctl's, with a shell
-	if err := describe(image.Artifact, &o.Create); err != nil {
 		return nil, err
 	}
 	name, release, err := runnable(ctx, client, image)
@@ -203,12 +188,6 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	network, err := containerutil.NewNetworkingOptionsManager(o.Create.GOptions, o.Network, creator)
 	if err != nil {
 		return nil, fmt.Errorf("network options: %w", err)
-	}
-	o.Create.Pull = PullNever
-	o.Create.Stdout, o.Create.Stderr = o.Stdout, o.Stderr
-	o.Create.ImagePullOpt = types.ImagePullOptions{
-		GOptions: o.Create.GOptions, VerifyOptions: types.ImageVerifyOptions{Provider: "none"},
-		Stdout: o.Stdout, Stderr: o.Stderr, Quiet: true,
 	}
 	created, undo, err := container.Create(ctx, creator, append([]string{name}, args...), network, o.Create)
 	if err != nil {
@@ -229,6 +208,35 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		}
 	}
 	return loaded, nil
+}
+
+// complete makes nerdctl's options those of a container of the artifact, and returns its
+// health check, nil for none. The error says what could not run.
+func complete(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (*healthcheck.Healthcheck, error) {
+	if err := invoke(image.Artifact, o); err != nil {
+		return nil, err
+	}
+	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
+		return nil, err
+	}
+	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create); err != nil {
+		return nil, err
+	}
+	if o.EnvHost {
+		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
+	}
+	check, err := healthCheck(ctx, image.Artifact, o.Create)
+	if err != nil {
+		return nil, err
+	}
+	o.Create.NoHealthcheck, o.Create.HealthCmd = true, "" // nerdctl's, with a shell
+	o.Create.Pull = PullNever
+	o.Create.Stdout, o.Create.Stderr = o.Stdout, o.Stderr
+	o.Create.ImagePullOpt = types.ImagePullOptions{
+		GOptions: o.Create.GOptions, VerifyOptions: types.ImageVerifyOptions{Provider: "none"},
+		Stdout: o.Stdout, Stderr: o.Stderr, Quiet: true,
+	}
+	return check, describe(image.Artifact, &o.Create)
 }
 
 // describe puts what the shim needs to know into annotations, and what garbage
