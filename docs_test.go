@@ -188,6 +188,24 @@ var internalNames = []string{
 	"io.github.wasmfile.left", "io.github.wasmfile.left-of", // on leases
 }
 
+// sources are the files of Go that are not tests.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, part := range []string{"frontend", "nerdctlplugin", "pkg", "shim"} {
+		err := filepath.WalkDir(part, func(file string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+				files = append(files, file)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
 // TestDocumentedNames: given an annotation, a label or an environment variable of this
 // project, it is in the documentation if it is in the code, and the other way round.
 // The annotations by which a container asks for something are shim/policy's to test.
@@ -205,16 +223,8 @@ func TestDocumentedNames(t *testing.T) {
 	for _, page := range pages(t) {
 		collect(documented, page)
 	}
-	for _, part := range []string{"frontend", "nerdctlplugin", "pkg", "shim"} {
-		err := filepath.WalkDir(part, func(file string, _ fs.DirEntry, err error) error {
-			if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
-				collect(used, file)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, file := range sources(t) {
+		collect(used, file)
 	}
 	settings := append(policy.Names(), "egress") // which is refused
 	isSetting := func(n string) bool { return slices.Contains(settings, strings.TrimPrefix(n, policy.Prefix)) }
@@ -230,5 +240,74 @@ func TestDocumentedNames(t *testing.T) {
 	}
 	if len(used) < 20 {
 		t.Errorf("only %d names in the code", len(used))
+	}
+}
+
+// TestLanguagesPage: given a Wasmfile in docs/languages.md, it is that of an example,
+// but for the one that takes what a toolchain made.
+func TestLanguagesPage(t *testing.T) {
+	page, err := os.ReadFile("docs/languages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("examples/languages/*/Wasmfile")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples (%v)", err)
+	}
+	for _, file := range append(files, "examples/hello/Wasmfile") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(page), "```Dockerfile\n"+string(content)+"```\n") {
+			t.Errorf("docs/languages.md does not show %s as it is", file)
+		}
+	}
+}
+
+// foreignMessages are what other programs say, of the messages in
+// docs/troubleshooting.md, and names of what has no message.
+var foreignMessages = []string{
+	"failed to resolve source metadata for docker.io/wasmfile/frontend:1", "open Dockerfile: no such file or directory",
+	"unable to initialize unpacker: no unpack platforms defined", "connection refused", "WASMFILE_PUSH", "localhost",
+	`unknown subcommand "wasm" for "nerdctl"`, `binary not installed "containerd-shim-wasmfile-v1"`,
+	`exec: "greet": executable file not found in $PATH`, "The requested image's platform (wasip2/wasm) does not match",
+	"does not exist", "wasi:http", "wasi:sockets", "nerdctl logs",
+}
+
+// TestTroubleshooting: given a message in docs/troubleshooting.md that is one of this
+// project's, the code has it.
+func TestTroubleshooting(t *testing.T) {
+	page, err := os.ReadFile("docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, file := range sources(t) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Write(content)
+	}
+	ours := 0
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		message, _, _ := strings.Cut(line[2:], " | ")
+		for _, part := range codeSpan.FindAllString(message, -1) {
+			part = strings.Trim(part, "`")
+			switch {
+			case slices.Contains(foreignMessages, part):
+			case strings.Contains(code.String(), part):
+				ours++
+			default:
+				t.Errorf("docs/troubleshooting.md explains %q, which nobody says", part)
+			}
+		}
+	}
+	if ours < 10 {
+		t.Errorf("only %d messages of this project in docs/troubleshooting.md", ours)
 	}
 }
