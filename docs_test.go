@@ -123,13 +123,19 @@ func verbs(root *cobra.Command) []*cobra.Command {
 }
 
 // TestHelp: given a verb, its help says what it does and shows it by command lines
-// that can be parsed, and docs/nerdctl-wasm.md has a heading for it.
+// that can be parsed, and docs/nerdctl-wasm.md has a heading for it. That page also names
+// the verbs that are nerdctl's.
 func TestHelp(t *testing.T) {
 	page, err := os.ReadFile("docs/nerdctl-wasm.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	headings := strings.Join(heading.FindAllString(fenced.ReplaceAllString(string(page), ""), -1), "\n")
+	for _, cmd := range command.Manual().Commands() {
+		if cmd.DisableFlagParsing && !cmd.Hidden && !strings.Contains(string(page), "`"+cmd.Name()+"`") {
+			t.Errorf("docs/nerdctl-wasm.md does not name %s", cmd.Name())
+		}
+	}
 	for _, cmd := range verbs(command.Manual()) {
 		if !regexp.MustCompile(`\b` + cmd.Name() + `\b`).MatchString(headings) {
 			t.Errorf("docs/nerdctl-wasm.md has no heading for %s", cmd.Name())
