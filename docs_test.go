@@ -52,7 +52,11 @@ func documentedLines(t *testing.T, page string) []string {
 func pluginLines(lines []string) []string {
 	var found []string
 	for _, line := range lines {
-		for part := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(";|<>()#", r) && !quotes(line) }) {
+		parts := []string{line}
+		if !strings.Contains(line, "'") { // else what separates commands may be quoted
+			parts = strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(";|<>()#", r) })
+		}
+		for _, part := range parts {
 			for _, m := range commandLine.FindAllStringSubmatch(part, -1) {
 				found = append(found, strings.TrimSpace(m[1]+" "+optional.ReplaceAllString(m[2], "")))
 			}
@@ -60,9 +64,6 @@ func pluginLines(lines []string) []string {
 	}
 	return found
 }
-
-// quotes is whether a line quotes something, in which these characters are text.
-func quotes(line string) bool { return strings.Contains(line, "'") }
 
 // checkLine parses a command line as the plugin does, and runs nothing.
 func checkLine(root *cobra.Command, line string) error {
