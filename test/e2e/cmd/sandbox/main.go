@@ -23,6 +23,7 @@ const usage = `usage: sandbox VERB
   engine                get the wasmtime executable and print where it is
   runwasi               build the shim for the tests of runwasi's library: minutes
   runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
+  toolchains            make the image for the tests of languages: minutes
   kubernetes            build a kubelet and what it needs: many minutes
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
@@ -62,6 +63,8 @@ func run(ctx context.Context, args []string) error {
 		return s.Runwasi(ctx)
 	case "runwasi-peer":
 		return s.RunwasiPeer(ctx)
+	case "toolchains":
+		return s.Toolchains(ctx)
 	case "kubernetes":
 		return s.Kubernetes(ctx)
 	case "engine":
