@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 // crunHere runs crun where a host is not as it wants it, and notes its
 // arguments in a file. crun refuses cgroups of which some controllers are of
-// version 1 and some of version 2: it gets to see those of version 1. Before
+// version 1 and some of version 2: it gets to see those of version 1, and an empty
+// directory where the others are. Before
 // 1.14.2, as on Debian 12, it refuses a bundle of a version that it does not know,
 // and Docker's for a namespace, of clocks.
 const crunHere = `#!/bin/sh
@@ -23,7 +25,7 @@ for argument; do
 	before=$argument
 done
 if grep -qs . /sys/fs/cgroup/unified/cgroup.controllers; then
-	exec unshare --mount sh -c 'umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
+	exec unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup/unified && exec crun "$@"' crun "$@"
 fi
 exec crun "$@"
 `
@@ -70,8 +72,34 @@ func TestCrun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := len(calls())
 			test(t)
-			if made := calls()[before:]; !strings.Contains(made, " create ") {
+			made := calls()[before:]
+			if !strings.Contains(made, " create ") {
 				t.Errorf("crun has made no container; it was called for\n%s", made)
+			}
+		})
+	}
+}
+
+// TestCrunIsStartedOnce: given a container whose life has nothing extraordinary,
+// crun is started to create it, and not to start or to delete it; nerdctl's has a
+// hook that is to be run when it is deleted.
+func TestCrunIsStartedOnce(t *testing.T) {
+	calls := useCrun(t)
+	ref := probe(t, "component")
+	for _, client := range clients {
+		t.Run(client.name, func(t *testing.T) {
+			client.pull(t, ref)
+			before := len(calls())
+			must(t, client.run(ref, nil, "args", "x")...)
+			want := "create"
+			if strings.HasPrefix(client.name, "nerdctl") {
+				want = "create delete"
+			}
+			made := calls()[before:]
+			// The container's ID comes last, after the verb's own flags.
+			verbs := regexp.MustCompile(`\b(create|start|delete|kill|state)\b`).FindAllString(made, -1)
+			if got := strings.Join(verbs, " "); got != want {
+				t.Errorf("crun was started for %q, not %q:\n%s", got, want, made)
 			}
 		})
 	}
