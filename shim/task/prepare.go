@@ -193,7 +193,7 @@ func execDir(bundle string) string { return filepath.Join(bundle, "engine-exec")
 // rewrite writes the config that runs the engine.
 func rewrite(r *taskapi.CreateTaskRequest, spec *specs.Spec, p *program) error {
 	root := engineRoot(r.Bundle)
-	if err := bundle.MakeRoot(root); err != nil {
+	if err := bundle.MakeRoot(root, spec.Mounts); err != nil {
 		return fmt.Errorf("make the root of the engine: %w", err)
 	}
 	if err := bundle.MakeDir(execDir(r.Bundle)); err != nil {
