@@ -37,6 +37,7 @@ type guest struct {
 	// digest is the component's.
 	digest digest.Digest
 	traps  *trapReport
+	told   told
 	// wasm is what may be run in it.
 	wasm *image.Wasm
 	// files is where the container's files are on the host, when wasm is one
