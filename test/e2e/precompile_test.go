@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -295,7 +296,10 @@ func TestCompilerIsConfined(t *testing.T) {
 	ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "probe.component")))
 	defer removeNamespace(t, namespace)
 	c := command{args: wasm("precompile", ref), env: []string{"WASMFILE_ENGINE=" + spy, "SECRET=x"}}
-	isConfined(t, c.run(t))
+	user := isConfined(t, c.run(t))
+	if again := isConfined(t, c.run(t)); user < 1<<16 || again == user {
+		t.Errorf("its user is %d, and then %d", user, again)
+	}
 }
 
 // spyEngine builds the engine that looks around.
@@ -310,8 +314,9 @@ func spyEngine(t *testing.T, dir string) string {
 	return spy
 }
 
-// isConfined checks what that engine says when it was to compile.
-func isConfined(t *testing.T, r result) {
+// isConfined checks what that engine says when it was to compile, and returns as
+// which user.
+func isConfined(t *testing.T, r result) (user int) {
 	t.Helper()
 	if r.code == 0 {
 		t.Fatal("it compiled")
@@ -323,14 +328,18 @@ func isConfined(t *testing.T, r result) {
 		}
 		said = append(said, strings.TrimSpace(line))
 	}
+	if _, err := fmt.Sscanf(said[0], "user %d group", &user); err != nil {
+		t.Fatalf("%v: %q", err, said)
+	}
 	want := []string{
-		"user 65534 group 65534", "environment [HOME=/]", "process 1",
+		fmt.Sprintf("user %d group %[1]d", user), "environment [HOME=/]", "process 1",
 		"sees /", "sees /component.wasm", "sees /engine", "sees /engine/component.cwasm", "sees /engine/engine.json", "sees /engine/lib",
 		"sees /engine/wasmtime", "sees /out", "wrote in /out", "arguments compile -C cache=n /component.wasm -o /out/component.cwasm",
 	}
 	if got := strings.Join(said, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the compiler says\n%s\nnot\n%s", got, strings.Join(want, "\n"))
 	}
+	return user
 }
 
 // TestCompileBomb: given a component whose compilation takes more than is
