@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 )
 
 // pulled publishes a component and pulls it into a new namespace, which the
@@ -104,20 +109,20 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 	cases := map[string]func(t *testing.T, namespace string){
 		"changed": func(t *testing.T, namespace string) {
 			_, _, code := codeOf(t, namespace)
-			content, err := os.ReadFile(blob(code))
+			kept, err := os.ReadFile(blob(code))
 			if err != nil {
 				t.Fatal(err)
 			}
-			content[len(content)/2] ^= 0xff
-			replace(t, blob(code), content)
+			kept[len(kept)/2] ^= 0xff
+			replace(t, blob(code), kept)
 		},
 		"cut short": func(t *testing.T, namespace string) {
 			_, _, code := codeOf(t, namespace)
-			content, err := os.ReadFile(blob(code))
+			kept, err := os.ReadFile(blob(code))
 			if err != nil {
 				t.Fatal(err)
 			}
-			replace(t, blob(code), content[:len(content)/3])
+			replace(t, blob(code), kept[:len(kept)/3])
 		},
 		"of another component": func(t *testing.T, namespace string) {
 			component, label, _ := codeOf(t, namespace)
@@ -144,6 +149,29 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 				t.Fatal(r.all())
 			}
 			must(t, "ctr", "-n", namespace, "content", "label", component, label+"="+foreign, seal)
+		},
+		"half written before the host lost power": func(t *testing.T, namespace string) {
+			_, _, code := codeOf(t, namespace)
+			must(t, "ctr", "-n", namespace, "content", "rm", code)
+			lease := must(t, "ctr", "-n", namespace, "leases", "create")
+			must(t, "ctr", "-n", namespace, "leases", "rm", "--sync", lease) // which collects garbage
+			if _, err := os.Stat(blob(code)); err == nil {
+				t.Fatalf("%s is still kept", code)
+			}
+			daemon, err := containerd.New(os.Getenv("CONTAINERD_ADDRESS"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer daemon.Close()
+			ctx := namespaces.WithNamespace(t.Context(), namespace)
+			writer, err := daemon.ContentStore().Writer(ctx, content.WithRef("wasmfile-code-"+strings.TrimPrefix(code, "sha256:")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = writer.Write(make([]byte, 4096))
+			if err = errors.Join(err, writer.Close()); err != nil {
+				t.Fatal(err)
+			}
 		},
 	}
 	for name, damage := range cases {
