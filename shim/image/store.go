@@ -160,10 +160,14 @@ func (b Blobs) Repair(desc ocispec.Descriptor, file string) (_ string, err error
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close()); err != nil {
+	err = errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close())
+	if err == nil {
+		err = os.Rename(out.Name(), path)
+	}
+	if err != nil {
 		return "", errors.Join(err, os.Remove(out.Name()))
 	}
-	return path, os.Rename(out.Name(), path)
+	return path, nil
 }
 
 func (b Blobs) path(d digest.Digest) (string, error) {
