@@ -54,8 +54,9 @@ func TestSharedShim(t *testing.T) {
 		var clients sync.WaitGroup
 		for range 6 {
 			clients.Go(func() {
+				id := unique("burst") // which the next one has as soon as one is deleted
 				for range 4 {
-					args := c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("burst"), "b")
+					args := c.ctr("run", "--rm", "--runtime", runtimeName, ref, id, "b")
 					if out, err := untimed(args...); err == nil || err.Error() != "exit status 7" {
 						t.Errorf("a guest that ends with 7: %v: %s", err, out)
 					}
