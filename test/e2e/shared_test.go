@@ -49,12 +49,13 @@ func TestSharedShim(t *testing.T) {
 	if len(shims) != 1 {
 		t.Fatalf("the shims of one container: %v", shims)
 	}
+	prefix := unique("burst")
 	burst := func() {
 		t.Helper()
 		var clients sync.WaitGroup
 		for range 6 {
 			clients.Go(func() {
-				id := unique("burst") // which the next one has as soon as one is deleted
+				id := unique(prefix) // which the next one has as soon as one is deleted
 				for range 4 {
 					args := c.ctr("run", "--rm", "--runtime", runtimeName, ref, id, "b")
 					if out, err := untimed(args...); err == nil || err.Error() != "exit status 7" {
@@ -84,7 +85,7 @@ func TestSharedShim(t *testing.T) {
 	must(t, c.ctr("tasks", "rm", "--force", group)...)
 	must(t, c.ctr("tasks", "rm", "--force", first)...)
 	burst() // It has had no container for a moment.
-	if left := traces(t, []string{first, group, "burst-"}); len(left) > 0 {
+	if left := traces(t, []string{first, group, prefix}); len(left) > 0 {
 		t.Errorf("left: %s", strings.Join(left, "\n"))
 	}
 	passMinutes(t, shims[0])
