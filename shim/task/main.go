@@ -75,7 +75,7 @@ func start(ic *plugin.InitContext) (any, error) {
 	if sharing != nil {
 		stop = sharing
 	}
-	runc, err := runctask.NewTaskService(ic.Context, publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
+	runc, err := runctask.NewTaskService(ic.Context, &publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
 	if err != nil {
 		return nil, err
 	}
