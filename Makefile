@@ -81,7 +81,7 @@ test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose buil
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 10m -v -run 'TestRunwasi' .
 
 .PHONY: test-kubelet
-test-kubelet: sandbox-up ## Tests with a kubelet and an API server, whose build takes many minutes
+test-kubelet: sandbox-up ## Tests with a Kubernetes cluster of one node, whose build takes many minutes
 	@$(SANDBOX) kubernetes
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 15m -v -run 'TestKubelet' .
 

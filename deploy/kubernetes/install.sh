@@ -91,13 +91,14 @@ with_ours() {
 	handler
 }
 
-# on_node runs a command on the node: in its namespaces, or where those of its
-# first process are not to be entered, in its root.
+# on_node runs a command on the node, found where nodes have commands: in the node's
+# namespaces, or where those of its first process are not to be entered, in its root.
 on_node() {
+	command="PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH; $1"
 	if nsenter -t 1 -m -u -i -n -p -- true 2>/dev/null; then
-		nsenter -t 1 -m -u -i -n -p -- sh -c "$1"
+		nsenter -t 1 -m -u -i -n -p -- sh -c "$command"
 	else
-		chroot "$host" sh -c "$1"
+		chroot "$host" sh -c "$command"
 	fi
 }
 

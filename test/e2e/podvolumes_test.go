@@ -173,13 +173,13 @@ func TestPodOfArtifactWithFilesPulledByTheCRI(t *testing.T) {
 	}
 }
 
-// publishWithFiles publishes an artifact of the probe and of files that no other
-// image has, and so nobody has unpacked.
+// publishWithFiles publishes an artifact of the probe, a component with an export
+// and files that no other image has, and so nobody has unpacked.
 func publishWithFiles(t *testing.T) string {
 	t.Helper()
 	return publishDir(t, unique("files"), write(t, map[string]string{
-		"guest.wasm": string(guest(t, "probe.component")), "motd": unique("hello"),
-		"Wasmfile": "FROM scratch\nCOPY motd /srv/motd\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
+		"guest.wasm": string(guest(t, "probe.component")), "add.wasm": string(guest(t, "add")), "motd": unique("hello"),
+		"Wasmfile": "FROM scratch\nCOPY motd /srv/motd\nCOMPONENT guest.wasm add.wasm\nENTRYPOINT [\"guest\"]\n",
 	}))
 }
 

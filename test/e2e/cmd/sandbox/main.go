@@ -23,7 +23,7 @@ const usage = `usage: sandbox VERB
   engine                get the wasmtime executable and print where it is
   runwasi               build the shim for the tests of runwasi's library: minutes
   runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
-  kubernetes            build a kubelet and what it needs: many minutes
+  kubernetes            build a Kubernetes cluster of one node: many minutes
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
 SANDBOX_DIR says where it is, .sandbox in the repository when unset`
