@@ -28,9 +28,13 @@ type cluster struct {
 // startCluster starts a cluster whose node does not have the shim.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
+	const kubelet = "/var/lib/kubelet"
+	if _, err := os.Stat(kubelet); err == nil {
+		t.Fatalf("there is %s: this machine is a node of a cluster, and the rules of two kube-proxies would disturb each other", kubelet)
+	}
 	keepKernelSettings(t)
 	c := &cluster{t: t, dir: t.TempDir(), name: unique("node")}
-	t.Cleanup(c.removeCgroups)
+	t.Cleanup(c.removeNode)
 	c.node = startNode(t)
 	t.Cleanup(c.end)
 	c.startAPI()
@@ -91,7 +95,7 @@ contexts: [{name: test, context: {cluster: test, user: admin, namespace: default
 	c.start("kube-scheduler", "--kubeconfig", c.kubeconfig, "--leader-elect=false", "--secure-port", "0")
 }
 
-// startKubelet starts the kubelet and waits for its node.
+// startKubelet starts kube-proxy and the kubelet, and waits for its node.
 func (c *cluster) startKubelet() {
 	c.t.Helper()
 	for _, controller := range cgroupControllers(c.t) {
@@ -115,12 +119,7 @@ func (c *cluster) startKubelet() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	// Its rules go with the test. It is to leave the kernel's settings alone.
-	c.t.Cleanup(func() {
-		if out, err := untimed("kube-proxy", "--cleanup"); err != nil {
-			c.t.Errorf("remove the rules of kube-proxy: %v: %s", err, out)
-		}
-	})
+	// It is to leave the kernel's settings alone.
 	c.node.start("kube-proxy", "--kubeconfig", c.kubeconfig, "--proxy-mode", "iptables", "--hostname-override", c.name,
 		"--healthz-bind-address", "127.0.0.1:"+freePort(c.t), "--metrics-bind-address", "127.0.0.1:"+freePort(c.t),
 		"--iptables-localhost-nodeports=false", "--conntrack-max-per-core", "0", "--conntrack-min", "0",
@@ -247,21 +246,34 @@ func (c *cluster) ready(t *testing.T, pod string) {
 	must(t, c.kubectl("wait", "--for=condition=Ready", "--timeout", "90s", "pod/"+pod)...)
 }
 
-// end stops the control plane, in the reverse order.
+// end kills the control plane: what it keeps goes with the test.
 func (c *cluster) end() {
 	for _, daemon := range slices.Backward(c.daemons) {
-		_ = daemon.Process.Signal(os.Interrupt)
-		late := time.AfterFunc(30*time.Second, func() { _ = daemon.Process.Kill() })
+		_ = daemon.Process.Kill()
 		_ = daemon.Wait()
-		late.Stop()
 		if c.t.Failed() {
 			logEnd(c.t, c.log(filepath.Base(daemon.Path)))
 		}
 	}
 }
 
-// removeCgroups removes those of the node, which has ended.
-func (c *cluster) removeCgroups() {
+// removeNode removes what a node that has ended left to the machine: kube-proxy's
+// rules and the kubelet's cgroups.
+func (c *cluster) removeNode() {
+	if out, err := untimed("kube-proxy", "--cleanup"); err != nil {
+		c.t.Errorf("remove the rules of kube-proxy: %v: %s", err, out)
+	}
+	for _, family := range []string{"iptables", "ip6tables"} {
+		// It makes this chain for kubelets that would, and leaves it to them.
+		for _, rule := range []string{"-D INPUT -j KUBE-FIREWALL", "-D OUTPUT -j KUBE-FIREWALL", "-F KUBE-FIREWALL", "-X KUBE-FIREWALL"} {
+			if out, err := untimed(append([]string{family, "-w"}, strings.Fields(rule)...)...); err != nil {
+				c.t.Errorf("%s %s: %v: %s", family, rule, err, out)
+			}
+		}
+		if rules, err := untimed(family + "-save"); err != nil || strings.Contains(string(rules), "KUBE-") {
+			c.t.Errorf("left are the rules, %v:\n%s", err, rules)
+		}
+	}
 	for _, controller := range cgroupControllers(c.t) {
 		if err := removeCgroups(filepath.Join(controller, c.name)); err != nil {
 			c.t.Error(err)

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +96,36 @@ func TestInstaller(t *testing.T) {
 				t.Errorf("left in %s: %v, %v", bin, left, err)
 			}
 		})
+	}
+}
+
+// TestInstallerDropIn: given a configuration that imports a directory, as k3s
+// generates it, the installer adds a file there, which changes nothing but what it is
+// about, and takes the file away.
+func TestInstallerDropIn(t *testing.T) {
+	ref := installerImage(t)
+	must(t, "docker", "pull", "-q", ref)
+	host := t.TempDir()
+	config, dropIn := filepath.Join(host, "config.toml"), filepath.Join(host, "config.d", "wasmfile.toml")
+	generated := "version = 3\nimports = ['" + host + "/config.d/*.toml']\n[plugins.'io.containerd.cri.v1.images']\n  snapshotter = 'native'\n"
+	if err := os.WriteFile(config, []byte(generated), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(verb string) (dump string) {
+		must(t, "docker", "run", "--rm", "-e", "RESTART=", "-e", "LOCAL_PULL=true", "-e", "CONFIG=/config.d/wasmfile.toml", "-v", host+":/host", ref, verb)
+		return must(t, "containerd", "--config", config, "config", "dump")
+	}
+	installed := run("install")
+	for _, setting := range []string{"snapshotter = 'native'", "use_local_image_pull = true", "io.containerd.wasmfile.v1"} {
+		if !strings.Contains(installed, setting) {
+			t.Errorf("containerd does not understand %s: %s", setting, installed)
+		}
+	}
+	if after := run("uninstall"); strings.Contains(after, "wasmfile.v1") || strings.Contains(after, "use_local_image_pull = true") {
+		t.Errorf("uninstalled, containerd understands\n%s", after)
+	}
+	if _, err := os.Stat(dropIn); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left is %s: %v", dropIn, err)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestKubelet(t *testing.T) {
 	onlyBy(t, "test-kubelet")
 	installer, web, two := installerImage(t), publish(t, "http"), publishTwo(t)
 	c := startCluster(t)
-	c.install(t, installer)
+	before := c.install(t, installer)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -37,7 +37,7 @@ func TestKubelet(t *testing.T) {
 		{"files and exports", func(t *testing.T) { c.filesAndExports(t, publishWithFiles(t)) }},
 		{"standard input", func(t *testing.T) { c.standardInput(t, two) }},
 		{"a node that is drained", func(t *testing.T) { c.drained(t, publishGuest(t, "web")) }},
-		{"uninstalled", c.uninstall},
+		{"uninstalled", func(t *testing.T) { c.uninstall(t, before) }},
 	} {
 		t.Run(test.name, test.run)
 	}
@@ -64,25 +64,29 @@ func (c *cluster) documented(t *testing.T, heading string, variables ...string) 
 	}
 }
 
-// install installs the shim on the node.
-func (c *cluster) install(t *testing.T, image string) {
+// install installs the shim on the node, and returns the configuration of containerd
+// before.
+func (c *cluster) install(t *testing.T, image string) (before string) {
 	t.Helper()
-	before := readFile(t, c.node.file("/etc/containerd/config.toml"))
+	before = readFile(t, c.node.file(containerdConfig))
 	c.documented(t, "Install on all nodes", "INSTALLER="+image)
 	if out := must(t, c.kubectl("--namespace", "kube-system", "logs", "daemonset/wasmfile-installer", "-c", "install")...); out != "install: done" {
 		t.Errorf("the installer says %q", out)
 	}
-	t.Cleanup(func() {
-		if after := readFile(t, c.node.file("/etc/containerd/config.toml")); after != before {
-			t.Errorf("left is the configuration\n%s", after)
-		}
-	})
+	return before
 }
 
+// containerdConfig is where containerd's configuration is on a node.
+const containerdConfig = "/etc/containerd/config.toml"
+
 // uninstall: given the documented commands, nothing is left on the node of what the
-// installer put there, and nothing in the cluster.
-func (c *cluster) uninstall(t *testing.T) {
+// installer put there, containerd's configuration is as before, and nothing is left in
+// the cluster.
+func (c *cluster) uninstall(t *testing.T, before string) {
 	c.documented(t, "Uninstall")
+	if after := readFile(t, c.node.file(containerdConfig)); after != before {
+		t.Errorf("the configuration is\n%s", after)
+	}
 	for _, path := range []string{"/usr/local/bin/containerd-shim-wasmfile-v1", "/usr/local/bin/wasmfile-traces", "/usr/local/bin/wasmtime"} {
 		if _, err := os.Stat(c.node.file(path)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)

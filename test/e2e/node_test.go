@@ -126,7 +126,7 @@ func (n *node) crictl(args ...string) []string {
 // cannot be removed.
 func (n *node) end() {
 	for _, daemon := range n.daemons[1:] {
-		_ = syscall.Kill(onlyChild(daemon.Process.Pid), syscall.SIGINT)
+		_ = syscall.Kill(onlyChild(daemon.Process.Pid), syscall.SIGTERM)
 		_ = daemon.Wait()
 	}
 	if out, err := untimed(n.crictl("rmp", "--all", "--force")...); err != nil {
