@@ -86,7 +86,7 @@ test-languages: sandbox-up ## Tests that build the examples of languages, with t
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 20m -v -run 'TestLanguages' .
 
 .PHONY: test-kubelet
-test-kubelet: sandbox-up ## Tests with a kubelet and an API server, whose build takes many minutes
+test-kubelet: sandbox-up ## Tests with a Kubernetes cluster of one node, whose build takes many minutes
 	@$(SANDBOX) kubernetes
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 15m -v -run 'TestKubelet' .
 

@@ -24,7 +24,7 @@ const usage = `usage: sandbox VERB
   runwasi               build the shim for the tests of runwasi's library: minutes
   runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
   toolchains            make the image for the tests of languages: minutes
-  kubernetes            build a kubelet and what it needs: many minutes
+  kubernetes            build a Kubernetes cluster of one node: many minutes
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
 SANDBOX_DIR says where it is, .sandbox in the repository when unset`
