@@ -80,8 +80,13 @@ test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose buil
 	@$(SANDBOX) runwasi
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 10m -v -run 'TestRunwasi' .
 
+.PHONY: test-languages
+test-languages: sandbox-up ## Tests that build the examples of languages, with toolchains from Debian, npm, PyPI and rustup: minutes
+	@$(SANDBOX) toolchains
+	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 20m -v -run 'TestLanguages' .
+
 .PHONY: test-kubelet
-test-kubelet: sandbox-up ## Tests with a kubelet and an API server, whose build takes many minutes
+test-kubelet: sandbox-up ## Tests with a Kubernetes cluster of one node, whose build takes many minutes
 	@$(SANDBOX) kubernetes
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 15m -v -run 'TestKubelet' .
 

@@ -2,6 +2,8 @@ module github.com/wasmfile/wasmfile
 
 go 1.26.8
 
+toolchain go1.26.11
+
 require (
 	github.com/containerd/console v1.0.5
 	github.com/containerd/containerd/api v1.12.0

@@ -16,11 +16,11 @@ var (
 	unslugged = regexp.MustCompile(`[^\p{L}\p{N}\-_ ]`)
 )
 
-// TestLinks: given a link in the documentation to a place in the repository,
-// the file and the heading are there.
-func TestLinks(t *testing.T) {
+// pages are the pages of the documentation.
+func pages(t *testing.T) []string {
+	t.Helper()
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*.md", "examples/*/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -30,7 +30,13 @@ func TestLinks(t *testing.T) {
 	if len(pages) == 0 {
 		t.Fatal("no pages")
 	}
-	for _, page := range pages {
+	return pages
+}
+
+// TestLinks: given a link in the documentation to a place in the repository,
+// the file and the heading are there.
+func TestLinks(t *testing.T) {
+	for _, page := range pages(t) {
 		text := readPage(t, page)
 		for _, found := range link.FindAllStringSubmatch(text, -1) {
 			target, anchor, hasAnchor := strings.Cut(found[1], "#")

@@ -94,32 +94,48 @@ const reportNotes = `
   rates by ctr can hardly differ by more than 2, if shim and runtime took nothing;
   dockerd and kubelet are clients that stay, which is what the rows of one client are.
   In ms of processor time of one container of ` + "`" + `ctr run --rm` + "`" + `, by cgroup, four at once, medians of
-  3 rounds of 16 in turn, on a busy machine:
+  5 rounds of 16 in turn, on a very busy machine, where all takes a third longer:
 
   | | client | containerd, shim, runtime | first process and guest | whole |
   |---|---|---|---|---|
-  | native echo | 29 | 98 | 13 | 140 |
-  | native echo, made by crun | 30 | 81 | 3 | 114 |
-  | greet | 32 | 71 | 18 | 120 |
-  | greet, made by crun | 33 | 69 | 8 | 110 |
-  | greet, in a shared shim | 31 | 60 | 18 | 109 |
-  | greet, in a shared shim, made by crun | 31 | 54 | 8 | 93 |
-  | greet, by runwasi's library | 31 | 50 | 7 | 88 |
+  | native echo | 41 | 133 | 18 | 195 |
+  | native echo, made by crun | 40 | 137 | 4 | 181 |
+  | greet | 42 | 86 | 24 | 153 |
+  | greet, made by crun | 43 | 80 | 10 | 132 |
+  | greet, in a shared shim | 44 | 72 | 24 | 140 |
+  | greet, in a shared shim, made by crun | 43 | 67 | 10 | 117 |
 
-  runwasi's library makes the container inside the shim and runs the engine in what it
-  forks: nothing is executed for a container but the shim. A [shared
-  shim](shim.md#one-shim-for-a-namespace) with [crun](shim.md#another-runtime-than-runc)
-  comes near to that. (crun's were measured where it sees no cgroups of version 2, for
-  the reason that is given there. Its start and delete are processes, of 3 ms each.)
+  A [shared shim](shim.md#one-shim-for-a-namespace) with
+  [crun](shim.md#another-runtime-than-runc) so takes half of what the native side does,
+  the client apart. Here crun wants another host than there is, and 2 ms of it are a
+  program that shows it one (` + "`" + `test/e2e/cmd/crun` + "`" + `); it is so in all rows of crun's.
+- Containers per second, where the processor time of a guest in a shared shim with crun
+  goes (sampled): of ten parts, 5 are containerd's, 1 is that of starting the shim's
+  executable twice, 2 the shim's, 1.5 crun's and 0.5 the engine's, which is the dynamic
+  linker's for one half. A quarter of the shim's part was creating a dozen files and
+  directories, where containerd's state is on a disk; it is next to nothing where that
+  is in memory, as ` + "`" + `/run` + "`" + ` mostly is.
 - Containers per second against runwasi: its own shim for wasmtime is not on crates.io, so
   the peer is its library with wasmtime (` + "`" + `test/e2e/tools/runwasi-wasmtime` + "`" + `), which
   ` + "`" + `make bench-runwasi` + "`" + ` builds. By ctr it does 1.5 to 1.6 times as many as the
   native side, by processor time 1.6, and 1.9 without the client's; a shim for each of
-  our containers 1.2 and 1.25, a shared one 1.3 and 1.4, with crun 1.5 and 1.8.
+  our containers 1.2 and 1.25, a shared one 1.3 and 1.4, with crun 1.5 and 1.8 (all
+  before crun's start and delete were done in the shim). runwasi's library makes the
+  container inside the shim and runs the engine in what it forks: nothing is executed
+  for a container but the shim.
 - Containers per second, what was tried: a shared shim spent a quarter of its time on
   collecting garbage (perf), because so little of its memory is in use. Collecting it
   rarely while the shim is asked for containers, with no more threads than processors:
-  25 to 15 ms of the shim's processor time for each, on a busy machine.
+  25 to 15 ms of the shim's processor time for each, on a busy machine. Threads for half
+  of the processors only: 5 to 10 of 100 ms, with and without sharing, medians of 6 and
+  8 rounds of 16 in turn. Doing crun's start and delete in the shim: two processes of 3
+  to 4 ms. Taking the current directory out of where runc and crun look for their
+  libraries, which it is by what containerd sets: 260 attempts to open a file, half a
+  millisecond of each process. No files of a resolver where none are mounted: a
+  millisecond on a disk.
+- Containers per second, what did not pay: for the engine one thread of its runtime
+  instead of two (nothing of 6.3 ms that can be told from noise), and its pooling
+  allocator (5 ms more).
 - Containers per second, what is not the limit: waiting for the disk. A ` + "`" + `ctr run --rm` + "`" + `
   is about 8 transactions of containerd's database, 2 of the snapshotter's and 1 of its
   mounts, each with two waits, of 1 to 2.5 ms on a disk that others keep busy (strace).
@@ -128,7 +144,9 @@ const reportNotes = `
   files, which it takes for one that is not unpacked.
 - Containers per second, what is left in a shim's start: 3.5 ms of initialization of
   libraries, and about 3 of one collection of garbage, which containerd's library
-  brings about by setting a limit that the heap has reached by then.
+  brings about by setting a limit that the heap has reached by then. Of the first, no
+  package takes more than 0.2; what compresses layers, which a shim never does, takes
+  0.3, also of its ` + "`" + `start` + "`" + ` and ` + "`" + `delete` + "`" + `, because it is in the package that reads them.
 - Runs with a bridge: nerdctl and the plugin each start themselves three times more for
   a container, to log and for two hooks, and the network's plugins call iptables; the
   clients take the same processor time, about 120 ms. Of the shim it is as above. The
@@ -162,8 +180,12 @@ const reportNotes = `
   others keep busy that is all of the difference: the same engine on the host, in an
   empty cgroup without any limit, answers as many requests as a container (1.02 for its
   own address, when both had 0.2 of the engine outside). ` + "`" + `--cpu-shares` + "`" + ` gives a
-  container a larger share. Where the clients have a processor for themselves, and the
-  servers another, what is left of the difference is not more than the noise. seccomp
+  container a larger share. What a request takes of the engine's processor time does not
+  depend on that share directly, though an engine that gets more of a busy machine does
+  more at a time: so it is compared with the engine in a cgroup. The two take the same
+  (0.9 to 1.1 on a machine with ten times as much to do as it has processors). Where the
+  clients have a processor for themselves, and the servers another, what is left of the
+  difference in requests is not more than the noise. seccomp
   makes no difference that can be told from noise. Packets to a container's own address
   pass a bridge, and a published port adds address translation.
 `

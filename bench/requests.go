@@ -24,6 +24,10 @@ const (
 	connections = 16
 	loadTime    = 3 * time.Second
 
+	// clockTick is the unit of times in /proc, the same on all of Go's
+	// architectures for Linux.
+	clockTick = 10 * time.Millisecond
+
 	// container is the name of the one that serves.
 	container = "wasmfile-bench"
 	// hostContainer is the name of the one that has the host's network.
@@ -40,7 +44,9 @@ var engineFlags = []string{
 // requests compares requests per second of a served container, over its own
 // address, over a published port and over the host's network, with the engine's
 // executable on the host: as any process, and with the kernel's share of the
-// processors that a container has, which is that of its cgroup.
+// processors that a container has, which is that of its cgroup. What else a machine
+// does changes how many requests are answered in a second more than what one takes of
+// the engine's processor time.
 func (b bench) requests() ([]result, error) {
 	s, stop, err := b.servers()
 	defer stop()
@@ -48,61 +54,107 @@ func (b bench) requests() ([]result, error) {
 		return nil, err
 	}
 	fmt.Fprintln(os.Stderr, "bench: HTTP requests")
-	rates, err := b.loads(s.direct, s.peer, s.published, s.grouped, s.host)
+	rounds := max(3, b.rounds/2)
+	loaded, err := b.loads(rounds, loadTime, s.direct, s.peer, s.published, s.grouped, s.host)
 	if err != nil {
 		return nil, err
 	}
 	what, peer := fmt.Sprintf("HTTP, %d connections", connections), "`wasmtime serve` on the host"
-	grouped := peer + ", in a cgroup"
+	grouped, cost := peer+", in a cgroup", "HTTP, the engine's processor time of a request"
+	const own, published, host = "container's own address", "port published by `-p`", "container with the host's network"
 	results := []result{
-		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
-		summarize(what, "port published by `-p`", peer, "requests/s", rates[s.published], rates[s.peer]),
-		summarize(what, "container's own address", grouped, "requests/s", rates[s.direct], rates[s.grouped]),
-		summarize(what, "container with the host's network", grouped, "requests/s", rates[s.host], rates[s.grouped]),
+		summarize(what, own, peer, "requests/s", loaded[s.direct].rates, loaded[s.peer].rates),
+		summarize(what, published, peer, "requests/s", loaded[s.published].rates, loaded[s.peer].rates),
+		summarize(what, own, grouped, "requests/s", loaded[s.direct].rates, loaded[s.grouped].rates),
+		summarize(what, host, grouped, "requests/s", loaded[s.host].rates, loaded[s.grouped].rates),
+		summarize(cost, own, grouped, "µs", loaded[s.direct].costs, loaded[s.grouped].costs),
+		summarize(cost, host, grouped, "µs", loaded[s.host].costs, loaded[s.grouped].costs),
 	}
-	unpin, err := pinApart(s.processes)
+	unpin, err := pinApart(s.direct.pid, s.published.pid, s.host.pid, s.peer.pid, s.grouped.pid)
 	defer unpin()
 	if err != nil {
 		return nil, err
 	}
-	if rates, err = b.loads(s.direct, s.peer, s.host); err != nil {
+	// Shorter and more often: each is compared with what was measured beside it.
+	if loaded, err = b.loads(5*rounds, loadTime/3, s.direct, s.peer, s.host, s.grouped); err != nil {
 		return nil, err
 	}
-	what += ", clients and server on a processor each"
+	const apart = ", clients and server on a processor each"
 	return append(
 		results,
-		summarize(what, "container's own address", peer, "requests/s", rates[s.direct], rates[s.peer]),
-		summarize(what, "container with the host's network", peer, "requests/s", rates[s.host], rates[s.peer]),
+		summarize(what+apart, own, peer, "requests/s", loaded[s.direct].rates, loaded[s.peer].rates),
+		summarize(what+apart, host, peer, "requests/s", loaded[s.host].rates, loaded[s.peer].rates),
+		summarize(cost+apart, own, grouped, "µs", loaded[s.direct].costs, loaded[s.grouped].costs),
+		summarize(cost+apart, host, grouped, "µs", loaded[s.host].costs, loaded[s.grouped].costs),
 	), nil
 }
 
-// loads measures requests per second of servers in turn, by address.
-func (b bench) loads(addresses ...string) (map[string][]float64, error) {
-	rates := make(map[string][]float64)
-	for round := range max(3, b.rounds/2) + 1 {
-		for _, address := range addresses {
-			rate, err := load(b.ctx, "http://"+address+"/")
+// server is where an engine listens, and its process.
+type server struct {
+	address string
+	pid     int
+}
+
+// served are the servers.
+type served struct{ direct, published, host, peer, grouped server }
+
+// loaded is what was measured of a server, in each round: requests per second, and
+// the engine's processor time of one request in microseconds.
+type loaded struct{ rates, costs []float64 }
+
+// loads measures servers in turn, after a round to warm up.
+func (b bench) loads(rounds int, each time.Duration, servers ...server) (map[server]loaded, error) {
+	measured := make(map[server]loaded)
+	for round := range rounds + 1 {
+		for _, s := range servers {
+			before, err := processorTime(s.pid)
+			if err != nil {
+				return nil, err
+			}
+			answered, took, err := load(b.ctx, "http://"+s.address+"/", each)
+			if err != nil {
+				return nil, err
+			}
+			after, err := processorTime(s.pid)
 			if err != nil {
 				return nil, err
 			}
 			if round > 0 {
-				rates[address] = append(rates[address], rate)
+				m := measured[s]
+				m.rates = append(m.rates, answered/took.Seconds())
+				m.costs = append(m.costs, (after-before).Seconds()*1e6/answered)
+				measured[s] = m
 			}
 		}
 	}
-	return rates, nil
+	return measured, nil
 }
 
-// served are the addresses of the servers, and the processes of all.
-type served struct {
-	direct, published, host, peer, grouped string
-	processes                              []int
+// processorTime is what a process and all its threads, also those that have ended,
+// have taken so far: the 14th and 15th field of its stat (proc(5)), after the name
+// in brackets.
+func processorTime(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("process %d has no processor time: %q", pid, text)
+	}
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * clockTick, err
 }
 
 // pinApart has processes run on one processor and this one, with the clients, on
 // another: what a server gets done does not depend then on what the kernel lets
 // the clients have. unpin is to be called in any case.
-func pinApart(servers []int) (unpin func(), err error) {
+func pinApart(servers ...int) (unpin func(), err error) {
 	unpin = func() {}
 	var here unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &here); err != nil {
@@ -161,8 +213,8 @@ func (b bench) servers() (s served, stop func(), err error) {
 	if err != nil {
 		return s, stop, err
 	}
-	for _, address := range []*string{&s.published, &s.host, &s.peer, &s.grouped} {
-		if *address, err = freeAddress(); err != nil {
+	for _, server := range []*server{&s.published, &s.host, &s.peer, &s.grouped} {
+		if server.address, err = freeAddress(); err != nil {
 			return s, stop, err
 		}
 	}
@@ -172,8 +224,8 @@ func (b bench) servers() (s served, stop func(), err error) {
 	for _, args := range [][]string{
 		build(example, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
 		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
-		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published + ":8080", ref},
-		{"nerdctl", "wasm", "run", "-d", "-q", "--name", hostContainer, "--net", "host", "--annotation", "io.github.wasmfile.http.addr=" + s.host, ref},
+		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published.address + ":8080", ref},
+		{"nerdctl", "wasm", "run", "-d", "-q", "--name", hostContainer, "--net", "host", "--annotation", "io.github.wasmfile.http.addr=" + s.host.address, ref},
 	} {
 		if err := b.command(args); err != nil {
 			return s, stop, err
@@ -184,8 +236,8 @@ func (b bench) servers() (s served, stop func(), err error) {
 		return s, stop, err
 	}
 	stops = append(stops, remove)
-	for address, cgroup := range map[string]string{s.peer: "", s.grouped: group} {
-		engine, err := b.serveOnHost(address, filepath.Join(example, "http.wasm"), cgroup)
+	for server, cgroup := range map[*server]string{&s.peer: "", &s.grouped: group} {
+		engine, err := b.serveOnHost(server.address, filepath.Join(example, "http.wasm"), cgroup)
 		if err != nil {
 			return s, stop, err
 		}
@@ -193,24 +245,22 @@ func (b bench) servers() (s served, stop func(), err error) {
 			_ = engine.Kill()
 			_, _ = engine.Wait()
 		})
-		s.processes = append(s.processes, engine.Pid)
+		server.pid = engine.Pid
 	}
-	for _, name := range []string{container, hostContainer} {
+	for server, name := range map[*server]string{&s.direct: container, &s.published: container, &s.host: hostContainer} {
 		pid, err := b.inspect(name, "{{.State.Pid}}")
 		if err != nil {
 			return s, stop, err
 		}
-		process, err := strconv.Atoi(pid)
-		if err != nil {
+		if server.pid, err = strconv.Atoi(pid); err != nil {
 			return s, stop, err
 		}
-		s.processes = append(s.processes, process)
 	}
 	ip, err := b.inspect(container, "{{.NetworkSettings.IPAddress}}")
-	s.direct = ip + ":8080"
-	for _, address := range []string{s.direct, s.published, s.host, s.peer, s.grouped} {
+	s.direct.address = ip + ":8080"
+	for _, server := range []server{s.direct, s.published, s.host, s.peer, s.grouped} {
 		if err == nil {
-			err = await("http://" + address + "/")
+			err = await("http://" + server.address + "/")
 		}
 	}
 	return s, stop, err
@@ -273,9 +323,10 @@ func await(url string) error {
 	return err
 }
 
-// load keeps connections busy for a while and returns requests per second.
-func load(ctx context.Context, url string) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, loadTime)
+// load keeps connections busy for a while, and returns how many requests were
+// answered in what time.
+func load(ctx context.Context, url string, d time.Duration) (answered float64, took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 	var done, failed atomic.Int64
@@ -308,7 +359,7 @@ func load(ctx context.Context, url string) (float64, error) {
 	}
 	workers.Wait()
 	if n := failed.Load(); n > 0 {
-		return 0, fmt.Errorf("%s: %d requests failed", url, n)
+		return 0, 0, fmt.Errorf("%s: %d requests failed", url, n)
 	}
-	return float64(done.Load()) / time.Since(start).Seconds(), nil
+	return float64(done.Load()), time.Since(start), nil
 }

@@ -17,25 +17,21 @@ import (
 // component, or a function that it exports: ENTRYPOINT, or else CMD, has to
 // name it. A single component becomes the entrypoint when there is none.
 func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []artifact.Component) error {
-	args := slices.Concat(config.Entrypoint, config.Cmd)
-	if only := components[0].Name; len(components) == 1 && len(config.Entrypoint) == 0 {
-		if len(args) == 0 || !isName(componentIn(args[0]), only) { // a CMD of arguments
-			config.Entrypoint = []string{only}
-			return nil
-		}
+	args, names := slices.Concat(config.Entrypoint, config.Cmd), namesOf(components)
+	i := -1
+	if len(args) > 0 {
+		i, _ = artifact.Match(names, args[0])
 	}
-	names := make([]string, 0, len(components))
-	for _, c := range components {
-		names = append(names, c.Name)
-	}
-	if len(args) == 0 {
+	switch {
+	case i >= 0:
+		return checkFunction(args[0], components[i])
+	case len(components) == 1 && len(config.Entrypoint) == 0: // a CMD has its arguments
+		config.Entrypoint = names
+		return nil
+	case len(args) == 0:
 		return processProblem(fmt.Sprintf("which of the components %s starts? Write ENTRYPOINT [%q]", wasmfile.Enumerate(names), names[0]))
 	}
-	i := componentNamed(args[0], components)
-	if i < 0 {
-		return processProblem(noComponent(args[0], names))
-	}
-	return checkFunction(args[0], components[i])
+	return processProblem(noComponent(args[0], names))
 }
 
 // StartFile makes the process that an image's config starts the path of a
@@ -54,9 +50,9 @@ func StartFile(config *dockerspec.DockerOCIImageConfig, reports []ComponentRepor
 		words = &config.Cmd
 	}
 	*words = slices.Clone(*words)
-	_, function, called := strings.Cut((*words)[0], "#")
-	(*words)[0] = "/" + components[componentNamed((*words)[0], components)].Name
-	if called {
+	i, function := artifact.Match(namesOf(components), (*words)[0])
+	(*words)[0] = "/" + components[i].Name
+	if function != "" {
 		(*words)[0] += "#" + function
 	}
 	return nil
@@ -76,36 +72,25 @@ func checkCNCF(spec Spec, components []ComponentReport) error {
 	}
 	name := components[0].Name
 	args := slices.Concat(spec.Config.Config.Entrypoint, spec.Config.Config.Cmd)
-	if len(args) == 0 || len(args) == 1 && isName(strings.TrimPrefix(args[0], "/"), name) {
+	if len(args) == 0 {
+		return nil
+	}
+	if i, function := artifact.Match([]string{name}, args[0]); len(args) == 1 && i == 0 && function == "" {
 		return nil
 	}
 	return processProblem(fmt.Sprintf("form cncf holds no process to start, and %q is more than the component's name %q: leave it out, or use form oci", args, name))
 }
 
-// componentNamed is the index of the component that a process's first argument
-// names, by its whole name rather than without ".wasm"; -1 for none.
-func componentNamed(arg string, components []artifact.Component) int {
-	word := componentIn(arg)
-	if i := slices.IndexFunc(components, func(c artifact.Component) bool { return c.Name == word }); i >= 0 {
-		return i
+func namesOf(components []artifact.Component) []string {
+	names := make([]string, 0, len(components))
+	for _, c := range components {
+		names = append(names, c.Name)
 	}
-	return slices.IndexFunc(components, func(c artifact.Component) bool { return isName(word, c.Name) })
-}
-
-// componentIn is the part of a process's first argument that names the
-// component.
-func componentIn(arg string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(arg, "/"), "#")
-	return name
-}
-
-// isName reports whether a word names a component.
-func isName(word, name string) bool {
-	return word == name || word == strings.TrimSuffix(name, ".wasm")
+	return names
 }
 
 func noComponent(arg string, names []string) string {
-	word := componentIn(arg)
+	word, _, _ := strings.Cut(strings.TrimPrefix(arg, "/"), "#")
 	candidates := slices.Clone(names)
 	for _, name := range names {
 		candidates = append(candidates, strings.TrimSuffix(name, ".wasm"))

@@ -191,7 +191,7 @@ func (b *build) convertOptions(ctx context.Context, target ocispec.Platform) doc
 		Client:       b.ui,
 		SourceMap:    b.source.SourceMap,
 		MetaResolver: b.client,
-		Warn:         b.warn(ctx),
+		Warn:         b.warnConverted(ctx),
 	}
 	opt.BuildArgs = maps.Clone(opt.BuildArgs)
 	if opt.BuildArgs == nil {

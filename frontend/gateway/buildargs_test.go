@@ -88,7 +88,7 @@ func TestResultMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(result.Metadata[metaDigest]); got != manifest.Digest.String() {
+	if got := string(result.Metadata[MetaDigest]); got != manifest.Digest.String() {
 		t.Errorf("digest %s", got)
 	}
 	if got := string(result.Metadata[metaForm]); got != "oci" {

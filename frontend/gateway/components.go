@@ -10,7 +10,6 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
-	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
@@ -31,13 +30,6 @@ type components struct {
 // components mounts the files of COMPONENTs as they are in their sources, and
 // has those copied that only a copy can choose: by wildcards, for example.
 func (b *build) components(ctx context.Context, opt dockerfile2llb.ConvertOpt) (*components, error) {
-	if warn := opt.Warn; warn != nil {
-		opt.Warn = func(rule, description, url, message string, location []parser.Range) {
-			if rule != linter.RuleConsistentInstructionCasing.Name { // which is about all of the file
-				warn(rule, description, url, message, location)
-			}
-		}
-	}
 	converted, err := b.convert(ctx, wasmfile.Components, opt)
 	if err != nil {
 		return nil, err

@@ -56,7 +56,23 @@ func (b *build) linter(warn linter.LintWarnFunc) *linter.Linter {
 
 // lintInstructions warns of what the Wasmfile says.
 func (b *build) lintInstructions(ctx context.Context, form wasmfile.Form) {
-	lint.Instructions(b.linter(b.warn(ctx)), b.file, form)
+	l := b.linter(b.warn(ctx))
+	lint.Casing(l, b.file)
+	lint.Instructions(l, b.file, form)
+}
+
+// warnConverted warns of what BuildKit finds in a rendering, but for what is about all
+// instructions, of which the rendering has some: see lint.Casing.
+func (b *build) warnConverted(ctx context.Context) linter.LintWarnFunc {
+	warn := b.warn(ctx)
+	if b.file.IsDockerfile() {
+		return warn
+	}
+	return func(rule, description, url, message string, location []parser.Range) {
+		if rule != linter.RuleConsistentInstructionCasing.Name {
+			warn(rule, description, url, message, location)
+		}
+	}
 }
 
 // lintComponents warns of what the assembly read of the components, and fails

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"golang.org/x/sync/errgroup"
@@ -111,4 +113,31 @@ func (b *build) registryOrigin(ctx context.Context, finder origin.Finder, from, 
 		b.origins.add(ref)
 	}
 	return found, err
+}
+
+// origins are the repositories of artifacts from which components come. A
+// registry that gets the artifact can mount them from there.
+type origins struct {
+	mu           sync.Mutex
+	repositories []string
+}
+
+// add adds the repository of a reference, if it is one.
+func (o *origins) add(ref string) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if name := named.Name(); !slices.Contains(o.repositories, name) {
+		o.repositories = append(o.repositories, name)
+	}
+}
+
+// list is in an order of its own, whichever was found first.
+func (o *origins) list() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(slices.Values(o.repositories))
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -52,33 +50,6 @@ func (b *build) refusePush() error {
 		return nil
 	}
 	return fmt.Errorf("--build-arg %s is for artifacts, and this build makes an image: push it with --push and -t", argPush)
-}
-
-// origins are the repositories of artifacts from which components come. A
-// registry that gets the artifact can mount them from there.
-type origins struct {
-	mu           sync.Mutex
-	repositories []string
-}
-
-// add adds the repository of a reference, if it is one.
-func (o *origins) add(ref string) {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if name := named.Name(); !slices.Contains(o.repositories, name) {
-		o.repositories = append(o.repositories, name)
-	}
-}
-
-// list is in an order of its own, whichever was found first.
-func (o *origins) list() []string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return slices.Sorted(slices.Values(o.repositories))
 }
 
 // pushInto pushes a layout, with what sbom says if it is there, and tells so in

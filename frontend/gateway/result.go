@@ -17,12 +17,13 @@ import (
 )
 
 const (
-	// metaDigest, metaDescriptor, metaForm and metaComponents are result
-	// metadata: the artifact's digest, its descriptor, its form and the
-	// descriptors of its components' layers. Clients write result metadata that
-	// begins with "frontend." into the file of --metadata-file, and what is
-	// JSON in base64 as JSON, as BuildKit's exporters do with descriptors.
-	metaDigest     = "frontend.wasmfile.digest"
+	// MetaDigest, metaDescriptor, metaForm and metaComponents are result
+	// metadata: the artifact's digest, which the result of another build does
+	// not have, its descriptor, its form and the descriptors of its components'
+	// layers. Clients write result metadata that begins with "frontend." into
+	// the file of --metadata-file, and what is JSON in base64 as JSON, as
+	// BuildKit's exporters do with descriptors.
+	MetaDigest     = "frontend.wasmfile.digest"
 	metaDescriptor = "frontend.wasmfile.descriptor"
 	metaForm       = "frontend.wasmfile.form"
 	metaComponents = "frontend.wasmfile.components"
@@ -71,7 +72,7 @@ func (b *build) result(reference client.Reference, manifest ocispec.Descriptor, 
 		return nil, err
 	}
 	result.SetRef(reference)
-	result.AddMeta(metaDigest, []byte(manifest.Digest))
+	result.AddMeta(MetaDigest, []byte(manifest.Digest))
 	result.AddMeta(metaForm, []byte(cmp.Or(b.format.form, artifact.FormOCI)))
 	result.AddMeta(exptypes.ExporterImageConfigKey, config)
 	result.AddMeta(metaImageGuard, []byte("x"))

@@ -38,7 +38,7 @@ func healthcheckWithoutComponent(c *components) []finding {
 		if len(test) < 2 || test[0] != "CMD" {
 			continue
 		}
-		if _, err := artifact.Named(c.layers(), test[1]); err != nil {
+		if named, _ := artifact.Match(c.names(), test[1]); named < 0 {
 			found = append(found, at(c.file, i, test[1], fmt.Sprintf("no component is named %q, and there is no other program in the container: every check would fail; %s", test[1], healthcheckAdvice)))
 		}
 	}

@@ -56,11 +56,8 @@ func check(t *testing.T, text []byte, components func(*wasmfile.File) []assemble
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := llb.Scratch()
-	source := llb.NewSourceMap(&state, "Wasmfile", "Wasmfile", text)
-	source.Definition = &llb.Definition{}
 	results := &sublint.LintResults{}
-	index := results.AddSource(source)
+	index := results.AddSource(sourceMap(text))
 	config.Warn = func(rule, description, url, message string, location []parser.Range) {
 		results.AddWarning(rule, description, url, message, index, location)
 	}
@@ -72,6 +69,13 @@ func check(t *testing.T, text []byte, components func(*wasmfile.File) []assemble
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+func sourceMap(text []byte) *llb.SourceMap {
+	state := llb.Scratch()
+	source := llb.NewSourceMap(&state, "Wasmfile", "Wasmfile", text)
+	source.Definition = &llb.Definition{}
+	return source
 }
 
 // TestCases: given the failing case of a rule, what --check prints; given the

@@ -4,9 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/lint/host"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
@@ -121,24 +118,19 @@ func (c *components) findEntry() (component int, function string) {
 		}
 		return -1, ""
 	}
-	layers := c.layers()
-	entry, err := artifact.Select(layers, process.Words()[0])
-	if err != nil {
-		return -1, ""
+	i, function := artifact.Match(c.names(), process.Words()[0])
+	if i < 0 && len(c.all) == 1 {
+		i = 0 // whatever its arguments are
 	}
-	return slices.IndexFunc(layers, func(l ocispec.Descriptor) bool { return l.Digest == entry.Layer.Digest }), entry.Func
+	return i, function
 }
 
-// layers stand for those of the components.
-func (c *components) layers() []ocispec.Descriptor {
-	layers := make([]ocispec.Descriptor, 0, len(c.all))
+func (c *components) names() []string {
+	names := make([]string, 0, len(c.all))
 	for _, r := range c.all {
-		layers = append(layers, ocispec.Descriptor{
-			Digest:      digest.FromString(r.Name), // one for each, and no name
-			Annotations: map[string]string{ocispec.AnnotationTitle: r.Name},
-		})
+		names = append(names, r.Name)
 	}
-	return layers
+	return names
 }
 
 // at is a finding at the COMPONENT that brought component i.

@@ -18,15 +18,6 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
-// wasmPlatforms are asked for, in this order, when an index has no manifest for
-// the builder's own platform.
-var wasmPlatforms = []ocispec.Platform{
-	{OS: "wasip2", Architecture: "wasm"},
-	{OS: "wasip1", Architecture: "wasm"},
-	{OS: "wasi", Architecture: "wasm"},
-	{OS: "wasip3", Architecture: "wasm"},
-}
-
 // What BuildKit says of a config whose media type it does not know, and of an
 // index that has no manifest for a platform.
 const (
@@ -73,13 +64,14 @@ type resolution struct {
 	config ocispec.Image
 }
 
-// resolve reads an image's config. The platform is nil for the builder's own.
+// resolve reads an image's config. The platform is nil for the builder's own; those for
+// Wasm are asked for when an index has no manifest for it.
 func (f *Finder) resolve(ctx context.Context, named reference.Named) (resolution, *ocispec.Platform, error) {
 	r, firstErr := f.resolveFor(ctx, named, f.Platform)
 	if firstErr == nil || !strings.Contains(firstErr.Error(), saysNoPlatform) {
 		return r, nil, firstErr
 	}
-	for _, platform := range wasmPlatforms {
+	for _, platform := range artifact.WasmPlatforms() {
 		if r, err := f.resolveFor(ctx, named, platform); err == nil {
 			return r, &platform, nil
 		}

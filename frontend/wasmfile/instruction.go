@@ -40,6 +40,30 @@ func (f *File) findInstructions(stages []instructions.Stage, chain []int) {
 	}
 }
 
+// Keyword is the first word of an instruction.
+type Keyword struct {
+	// Word is as written.
+	Word string
+	// Location is the instruction's lines.
+	Location []parser.Range
+}
+
+// findKeywords lists the keywords of all stages.
+func (f *File) findKeywords(stages []instructions.Stage) {
+	add := func(word string, location []parser.Range) {
+		if e := f.extensionAt(location); e != nil {
+			word = e.keyword
+		}
+		f.Keywords = append(f.Keywords, Keyword{word, location})
+	}
+	for _, stage := range stages {
+		add(stage.OrigCmd, stage.Location)
+		for _, c := range stage.Commands {
+			add(c.Name(), c.Location())
+		}
+	}
+}
+
 // annotationKeys are those of an ANNOTATION that was parsed as the LABEL that
 // stands for it.
 func annotationKeys(c instructions.Command) []string {

@@ -45,9 +45,6 @@ func (f *File) findProcess(stages []instructions.Stage, chain []int) {
 	}
 }
 
-// Keyword is ENTRYPOINT or CMD.
-func (p *Process) Keyword() string { return p.keyword }
-
 // Words are the command line: of the exec form its strings, of the shell form
 // one string.
 func (p *Process) Words() []string { return p.words }

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/client"
 	buildctl "github.com/moby/buildkit/cmd/buildctl/build"
 
+	"github.com/wasmfile/wasmfile/frontend/gateway"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
@@ -28,6 +29,8 @@ type Options struct {
 	Request Request
 	// Global are nerdctl's global options.
 	Global types.GlobalCommandOptions
+	// Check looks for mistakes and builds nothing.
+	Check bool
 	// Tags are the names that the result gets in containerd.
 	Tags []string
 	// Outputs are where the result goes instead, as in `docker buildx build`.
@@ -36,20 +39,23 @@ type Options struct {
 	Quiet bool
 	// DigestFile is a file for the digest of what was built, empty for none.
 	DigestFile string
-	// Stdout gets what was built.
+	// Stdout gets what was built, or what a check finds.
 	Stdout io.Writer
 }
 
-// Run builds a Wasmfile, into containerd or into the outputs.
+// Run builds a Wasmfile, into containerd or into the outputs, or only checks it.
 func Run(ctx context.Context, o Options) error {
 	if o.Quiet {
 		o.Request.Progress = "quiet"
 	}
 	o.Request.Namespace = o.Global.Namespace
+	if o.Check {
+		return check(ctx, o)
+	}
 	if len(o.Outputs) > 0 {
 		return buildInto(ctx, o)
 	}
-	if o.Request.Attests() {
+	if o.Request.attests() {
 		return errors.New("--sbom and --provenance make files beside the layout, which containerd has no place for: write them with -o type=local,dest=DIR, and push that with `nerdctl wasm push`")
 	}
 	names, err := imageNames(o.Tags)
@@ -65,7 +71,7 @@ func Run(ctx context.Context, o Options) error {
 			advice.Warn(ctx, err)
 		}
 	}()
-	if o.Request.IsImage() {
+	if o.Request.isImage() {
 		return buildImage(ctx, o, names, filepath.Join(dir, "image.tar"))
 	}
 	o.Request.ArtifactOnly = true
@@ -116,28 +122,28 @@ func buildInto(ctx context.Context, o Options) error {
 		exports[i].Attrs["name"] = strings.Join(names, ",")
 	}
 	o.Request.Exports = exports
-	response, err := solveAdvised(ctx, o.Request)
+	metadata, err := solveAdvised(ctx, o.Request)
 	if err != nil {
 		return err
 	}
-	return o.writeDigest(response["frontend.wasmfile.digest"])
+	return o.writeDigest(string(metadata[gateway.MetaDigest]))
 }
 
-// solveAdvised is Solve with advice.
-func solveAdvised(ctx context.Context, request Request) (map[string]string, error) {
-	response, err := Solve(ctx, request)
-	var none *NoBuilderError
+// solveAdvised is solve with advice.
+func solveAdvised(ctx context.Context, request Request) (map[string][]byte, error) {
+	metadata, err := solve(ctx, request)
+	var none *noBuilderError
 	switch {
 	case errors.As(err, &none) && rootless.Is():
 		return nil, advice.Add(err, "start it (`containerd-rootless-setuptool.sh install-buildkit-containerd`), or say where it listens with --buildkit-host or BUILDKIT_HOST")
 	case errors.As(err, &none):
 		return nil, advice.Add(err, "start buildkitd, or say where it listens with --buildkit-host or BUILDKIT_HOST")
-	case err != nil && strings.Contains(err.Error(), ErrNotArtifact.Error()):
-		return nil, advice.Add(ErrNotArtifact, "add a COMPONENT instruction, or build it with `nerdctl build -f Wasmfile`")
+	case err != nil && strings.Contains(err.Error(), errNotArtifact.Error()):
+		return nil, advice.Add(errNotArtifact, "add a COMPONENT instruction, or build it with `nerdctl build -f Wasmfile`")
 	case err != nil:
 		return nil, fmt.Errorf("build: %w", err)
 	}
-	return response, nil
+	return metadata, nil
 }
 
 // load imports a layout into containerd under all names.

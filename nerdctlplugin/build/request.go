@@ -20,8 +20,8 @@ import (
 	"github.com/tonistiigi/fsutil"
 )
 
-// DefaultFile is the name of the file that is built when none is given.
-const DefaultFile = "Wasmfile"
+// defaultFile is the name of the file that is built when none is given.
+const defaultFile = "Wasmfile"
 
 // Request is what to build. Strings in lists are as on buildx's command line.
 type Request struct {
@@ -30,7 +30,7 @@ type Request struct {
 	Address, Namespace string
 	// Context is a directory, or the URL of a Git repository or archive.
 	Context string
-	// File is the path of the Wasmfile, empty for DefaultFile in the context;
+	// File is the path of the Wasmfile, empty for Wasmfile in the context;
 	// "-" is standard input.
 	File string
 	// Target is the stage to build, empty for the last one.
@@ -52,6 +52,9 @@ type Request struct {
 	Network string
 	// Progress is the kind of progress display (auto|plain|tty|quiet|rawjson).
 	Progress string
+	// Subrequest asks the frontend for something else than a build, by the name that
+	// BuildKit gives that; empty for a build.
+	Subrequest string
 	// Exports are where the result goes.
 	Exports []client.ExportEntry
 	// ArtifactOnly refuses a build whose result is not an artifact.
@@ -62,9 +65,9 @@ type Request struct {
 	Stderr *os.File
 }
 
-// IsImage reports whether the platforms ask for an image with the components
+// isImage reports whether the platforms ask for an image with the components
 // as files, and not for an artifact.
-func (r *Request) IsImage() bool {
+func (r *Request) isImage() bool {
 	for _, list := range r.Platforms {
 		for platform := range strings.SplitSeq(list, ",") {
 			if strings.HasSuffix(platform, "/wasm") {
@@ -115,15 +118,15 @@ func (r *Request) addFiles(opt *client.SolveOpt) (done func(), err error) {
 			return done, fmt.Errorf("read the Wasmfile from standard input: %w", err)
 		}
 		done = func() { _ = os.RemoveAll(dir) } // a copy of what the user has
-		file = filepath.Join(dir, DefaultFile)
+		file = filepath.Join(dir, defaultFile)
 	case remote:
 		opt.FrontendAttrs["filename"] = file
 		if file == "" {
-			opt.FrontendAttrs["filename"] = DefaultFile
+			opt.FrontendAttrs["filename"] = defaultFile
 		}
 		return done, nil
-	case file == "":
-		file = filepath.Join(r.Context, DefaultFile)
+	default:
+		file = r.fileName()
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return done, fmt.Errorf("%s does not exist: write one, or name another with -f", file)
@@ -132,6 +135,19 @@ func (r *Request) addFiles(opt *client.SolveOpt) (done func(), err error) {
 	}
 	opt.FrontendAttrs["filename"] = filepath.Base(file)
 	return done, mount(opt, "dockerfile", filepath.Dir(file))
+}
+
+// fileName is what messages call the Wasmfile.
+func (r *Request) fileName() string {
+	switch {
+	case r.File == "-":
+		return "stdin"
+	case r.File != "":
+		return r.File
+	case isURL(r.Context):
+		return defaultFile
+	}
+	return filepath.Join(r.Context, defaultFile)
 }
 
 // maxFileSize is how large a Wasmfile on standard input may be, in bytes.
@@ -148,7 +164,7 @@ func saveFile(in io.Reader) (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "wasmfile-"); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(dir, DefaultFile), content, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, defaultFile), content, 0o600); err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
 	return dir, nil
@@ -177,7 +193,7 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	}
 	for key, value := range map[string]string{
 		"target": r.Target, "platform": strings.Join(r.Platforms, ","), "force-network-mode": r.Network,
-		"no-cache": strings.Join(r.NoCacheFilter, ","),
+		"no-cache": strings.Join(r.NoCacheFilter, ","), "requestid": r.Subrequest,
 	} {
 		if value != "" && value != "default" {
 			attrs[key] = value
@@ -230,7 +246,7 @@ func (r *Request) addCaches(opt *client.SolveOpt) (err error) {
 		return fmt.Errorf("--cache-to: %w", err)
 	}
 	for _, export := range opt.CacheExports {
-		if export.Type == "inline" && !r.IsImage() {
+		if export.Type == "inline" && !r.isImage() {
 			return errors.New("--cache-to type=inline is a cache inside of an image's config, and an artifact is not exported as an image: use type=registry,ref=REF or type=local,dest=DIR")
 		}
 	}
@@ -268,8 +284,8 @@ func (r *Request) attest(attrs map[string]string) {
 	}
 }
 
-// Attests reports whether attestations are asked for.
-func (r *Request) Attests() bool {
+// attests reports whether attestations are asked for.
+func (r *Request) attests() bool {
 	attrs := make(map[string]string)
 	r.attest(attrs)
 	return len(attrs) > 0

@@ -11,7 +11,7 @@ import (
 func contextDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, DefaultFile), []byte("FROM scratch\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, defaultFile), []byte("FROM scratch\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -87,15 +87,15 @@ func TestFiles(t *testing.T) {
 
 func TestIsImage(t *testing.T) {
 	for platforms, want := range map[string]bool{"": false, "linux/amd64": false, "wasi/wasm": true, "linux/amd64,wasip1/wasm": true} {
-		if r := (Request{Platforms: []string{platforms}}); r.IsImage() != want {
-			t.Errorf("%q: %v", platforms, r.IsImage())
+		if r := (Request{Platforms: []string{platforms}}); r.isImage() != want {
+			t.Errorf("%q: %v", platforms, r.isImage())
 		}
 	}
 }
 
 func TestNoBuilder(t *testing.T) {
 	address := "unix://" + filepath.Join(t.TempDir(), "none.sock")
-	_, err := Solve(t.Context(), Request{Address: address, Context: contextDir(t), Stderr: os.Stderr})
+	_, err := solve(t.Context(), Request{Address: address, Context: contextDir(t), Stderr: os.Stderr})
 	if err == nil || !strings.Contains(err.Error(), address) {
 		t.Errorf("the error is %v", err)
 	}
@@ -139,7 +139,7 @@ func TestAttests(t *testing.T) {
 	} {
 		attrs := make(map[string]string)
 		c.request.attest(attrs)
-		if !maps.Equal(attrs, c.want) || c.request.Attests() != (len(c.want) > 0) {
+		if !maps.Equal(attrs, c.want) || c.request.attests() != (len(c.want) > 0) {
 			t.Errorf("%+v asks for %v", c.request, attrs)
 		}
 	}

@@ -29,36 +29,32 @@ const (
 
 	// connectTimeout bounds the first question to a builder.
 	connectTimeout = 10 * time.Second
-
-	// descriptorKey is result metadata that the frontend sets on artifacts.
-	descriptorKey = "frontend.wasmfile.descriptor"
 )
 
-// StepCommand are the arguments with which this executable has to run a step of
-// a build, whose name follows: see gateway.Assembler.
-var StepCommand = []string{"internal"}
+// StepCommand is the argument with which this executable has to run a step of a build,
+// whose name follows: see gateway.Assembler.
+const StepCommand = "internal"
 
-// ErrNotArtifact is returned for a target without COMPONENT when an artifact
+// errNotArtifact is returned for a target without COMPONENT when an artifact
 // is wanted.
-var ErrNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
+var errNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
 
-// NoBuilderError says that there is no BuildKit daemon.
-type NoBuilderError struct {
-	// Tried are the addresses.
-	Tried []string
-	// Err is the error of the last one.
-	Err error
+// noBuilderError says that there is no BuildKit daemon.
+type noBuilderError struct {
+	// tried are the addresses.
+	tried []string
+	// err is the error of the last one.
+	err error
 }
 
-func (e *NoBuilderError) Error() string {
-	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.Tried, e.Err)
+func (e *noBuilderError) Error() string {
+	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.tried, e.err)
 }
 
-func (e *NoBuilderError) Unwrap() error { return e.Err }
+func (e *noBuilderError) Unwrap() error { return e.err }
 
-// Solve builds, and returns the metadata that exporters and frontend gave to
-// the result.
-func Solve(ctx context.Context, r Request) (map[string]string, error) {
+// solve builds, and returns the metadata that the frontend gave to the result.
+func solve(ctx context.Context, r Request) (metadata map[string][]byte, err error) {
 	builder, workers, err := connect(ctx, r)
 	if err != nil {
 		return nil, err
@@ -79,13 +75,18 @@ func Solve(ctx context.Context, r Request) (map[string]string, error) {
 	frontend := gateway.New(gateway.Options{Assembler: assembler})
 	build := func(ctx context.Context, c gatewayclient.Client) (*gatewayclient.Result, error) {
 		result, err := frontend.Build(ctx, c)
-		if err == nil && r.ArtifactOnly && result.Metadata[descriptorKey] == nil {
-			return nil, ErrNotArtifact
+		if err != nil {
+			return nil, err
 		}
-		return result, err
+		metadata = result.Metadata
+		if r.ArtifactOnly && metadata[gateway.MetaDigest] == nil {
+			return nil, errNotArtifact
+		}
+		return result, nil
 	}
-	response, err := r.follow(ctx, func(ctx context.Context, status chan *client.SolveStatus) (*client.SolveResponse, error) {
-		return builder.Build(ctx, opt, "wasmfile", build, status)
+	err = r.follow(ctx, func(ctx context.Context, status chan *client.SolveStatus) error {
+		_, err := builder.Build(ctx, opt, "wasmfile", build, status)
+		return err
 	})
 	if err != nil {
 		for _, source := range errdefs.Sources(err) {
@@ -93,23 +94,19 @@ func Solve(ctx context.Context, r Request) (map[string]string, error) {
 		}
 		return nil, err
 	}
-	return response.ExporterResponse, nil
+	return metadata, nil
 }
 
 // follow shows the progress of a build, and its warnings.
-func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) (*client.SolveResponse, error)) (*client.SolveResponse, error) {
+func (r *Request) follow(ctx context.Context, build func(context.Context, chan *client.SolveStatus) error) error {
 	display, err := progressui.NewDisplay(r.Stderr, progressui.DisplayMode(r.Progress))
 	if err != nil {
-		return nil, fmt.Errorf("--progress: %w", err)
+		return fmt.Errorf("--progress: %w", err)
 	}
 	status := make(chan *client.SolveStatus)
 	group, groupCtx := errgroup.WithContext(ctx)
-	var response *client.SolveResponse
 	var warnings []client.VertexWarning
-	group.Go(func() (err error) {
-		response, err = build(groupCtx, status)
-		return err
-	})
+	group.Go(func() error { return build(groupCtx, status) })
 	group.Go(func() (err error) {
 		// The display shows the end even when the build failed.
 		warnings, err = display.UpdateFrom(context.WithoutCancel(ctx), status)
@@ -117,17 +114,17 @@ func (r *Request) follow(ctx context.Context, build func(context.Context, chan *
 	})
 	err = group.Wait()
 	printWarnings(r.Stderr, progressui.DisplayMode(r.Progress), warnings)
-	return response, err
+	return err
 }
 
 // connect finds a BuildKit daemon that answers.
 func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerInfo, error) {
-	failure := &NoBuilderError{}
+	failure := &noBuilderError{}
 	for _, address := range addresses(r) {
-		failure.Tried = append(failure.Tried, address)
+		failure.tried = append(failure.tried, address)
 		builder, err := client.New(ctx, address)
 		if err != nil {
-			failure.Err = err
+			failure.err = err
 			continue
 		}
 		answer, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -136,7 +133,7 @@ func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerIn
 		if err == nil {
 			return builder, workers, nil
 		}
-		failure.Err = errors.Join(err, builder.Close())
+		failure.err = errors.Join(err, builder.Close())
 	}
 	return nil, nil, failure
 }
@@ -198,5 +195,5 @@ func addAssembler(opt *client.SolveOpt) (*gateway.Assembler, error) {
 		llb.IncludePatterns([]string{name}),
 		llb.SharedKeyHint(assemblerMount),
 		llb.WithCustomName("[internal] load the assembler"))
-	return &gateway.Assembler{Root: root, Command: append([]string{"/" + name}, StepCommand...)}, nil
+	return &gateway.Assembler{Root: root, Command: []string{"/" + name, StepCommand}}, nil
 }

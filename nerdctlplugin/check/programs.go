@@ -11,11 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 )
 
 const (
-	shimName = "containerd-shim-wasmfile-v1"
-
 	// engineVariable names the engine in containerd's environment.
 	engineVariable = "WASMFILE_ENGINE"
 
@@ -33,12 +33,12 @@ type environment struct {
 }
 
 // environmentOf reads a process's environment, which takes the right to.
-func environmentOf(daemon *Daemon) environment {
+func environmentOf(found *Daemon) environment {
 	own := environment{path: os.Getenv("PATH"), engine: os.Getenv(engineVariable), own: true}
-	if daemon == nil || daemon.PID == 0 {
+	if found == nil || found.PID == 0 {
 		return own
 	}
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(daemon.PID), "environ"))
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(found.PID), "environ"))
 	if err != nil {
 		return own
 	}
@@ -105,7 +105,7 @@ func (s environment) program(ctx context.Context, r Result, name string, args ..
 }
 
 func shim(ctx context.Context, _ Options, s environment) Result {
-	r := s.program(ctx, Result{Name: "shim", Fix: "install " + shimName + " into /usr/local/bin (`make install`)"}, shimName, "-v")
+	r := s.program(ctx, Result{Name: "shim", Fix: "install " + daemon.ShimName + " into /usr/local/bin (`make install`)"}, daemon.ShimName, "-v")
 	if r.Status == OK {
 		r.Version = "" // it says Go's first
 		if said, err := output(ctx, r.Detail, "-v"); err == nil {

@@ -31,7 +31,7 @@ regctl, skopeo and docker load.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.File, "output", "o", "", "file to write to (default: standard output)")
-	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to save, such as wasip1/wasm")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm")
 	return cmd
 }
 

@@ -23,6 +23,7 @@ with the components as files instead of an artifact.`,
 		Example: `  nerdctl wasm build -t hello .
   nerdctl wasm build -t registry.example/hello:1 --build-arg GO_IMAGE=golang:1.26 examples/hello
   nerdctl wasm build -o type=tar,dest=hello.tar .
+  nerdctl wasm build --check .
   nerdctl wasm build -t app --build-context lib=oci-layout://./lib .`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -46,6 +47,7 @@ func bindBuild(flags *pflag.FlagSet, o *build.Options) {
 	r := &o.Request
 	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result in containerd")
 	flags.StringArrayVarP(&o.Outputs, "output", "o", nil, "where to write the result instead, as type=local,dest=DIR or type=tar,dest=FILE")
+	flags.BoolVar(&o.Check, "check", false, "look for mistakes in the Wasmfile, and build nothing")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
 	flags.StringVar(&o.DigestFile, "iidfile", "", "write the digest to a file")
 	flags.StringVarP(&r.File, "file", "f", "", "the Wasmfile, \"-\" for standard input (default: CONTEXT/Wasmfile)")

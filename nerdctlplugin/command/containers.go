@@ -23,7 +23,7 @@ func orContainers(cmd *cobra.Command, g *globals, names []string, err error) err
 
 func newRename(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:   "rename CONTAINER NAME",
+		Use:   "rename [flags] CONTAINER NAME",
 		Short: "Rename a container",
 		Long: `Give a container another name. Other versions of nerdctl may keep names elsewhere,
 and cannot rename a container that this program created.`,
@@ -40,7 +40,7 @@ and cannot rename a container that this program created.`,
 
 func newHealthcheck(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:   "healthcheck CONTAINER",
+		Use:   "healthcheck [flags] CONTAINER",
 		Short: "Check the health of a container once",
 		Long: `Run the health check of a container once, which its artifact or --health-cmd gave
 it: another component of its artifact in the container. inspect shows what came of it

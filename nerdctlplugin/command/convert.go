@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/convert"
 )
 
 func newConvert(g *globals) *cobra.Command {
-	var o images.ConvertOptions
+	var o convert.Options
 	cmd := &cobra.Command{
 		Use:   "convert [flags] REF|LAYOUT NAME",
 		Short: "Make another form of an artifact",
@@ -27,7 +27,7 @@ An image of the last kind can be converted to the others.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
-			return images.Convert(ctx, args[0], args[1], o)
+			return convert.Run(ctx, args[0], args[1], o)
 		},
 	}
 	flags := cmd.Flags()

@@ -40,6 +40,6 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 	flags.BoolVar(&wit, "wit", false, "show the components' worlds in WIT: the interfaces that they import and export, with all types")
 	flags.StringVar(&o.Type, "type", "", "what has the names: image, container, volume or network (default: the first that there is)")
 	flags.BoolVarP(&o.Size, "size", "s", false, "show sizes, of containers and volumes")
-	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to show, such as wasip1/wasm")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm")
 	return cmd
 }

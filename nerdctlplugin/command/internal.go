@@ -10,11 +10,12 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/push"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/build"
 )
 
 // newInternal has what containers and builds call this program for.
 func newInternal(g *globals) *cobra.Command {
-	internal := &cobra.Command{Use: "internal", Hidden: true}
+	internal := &cobra.Command{Use: build.StepCommand, Hidden: true}
 	internal.AddCommand(&cobra.Command{
 		Use:   "oci-hook EVENT",
 		Short: "Set up or tear down a container's network; nerdctl's packages write it into containers as an OCI hook",

@@ -16,7 +16,7 @@ var passedOn = map[string]string{
 	"apparmor":  "Manage AppArmor profiles",
 	"builder":   "Manage builds",
 	"commit":    "Make an image of a container's changes",
-	"compose":   "Compose",
+	"compose":   "Start and stop the services of a compose file",
 	"events":    "Show events of containerd",
 	"exec":      "Run another component of the artifact in a container",
 	"info":      "Show what nerdctl knows of this machine",

@@ -49,7 +49,7 @@ pull without it fetches the rest.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to pull, such as wasip1/wasm (default: the best one for Wasm)")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm (default: the best one for Wasm)")
 	flags.BoolVar(&all, "all-components", true, "fetch all components")
 	flags.StringArrayVar(&o.Components, "component", nil, "fetch this component, and not those that are not named")
 	flags.StringVar(&unpack, "unpack", "auto", "unpack filesystem layers (auto|true|false)")

@@ -21,6 +21,9 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/version"
 )
 
+// ownGroup is the group of this program's own commands, which its help has first.
+const ownGroup = "own"
+
 // failure is the exit code for errors of the command itself, as in nerdctl.
 const failure = 1
 
@@ -95,7 +98,10 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		},
 	}
 	g.bind(root.PersistentFlags(), root.Flags())
-	root.AddCommand(
+	root.AddGroup(&cobra.Group{ID: ownGroup, Title: "Commands:"})
+	root.SetHelpCommandGroupID(ownGroup)
+	root.SetCompletionCommandGroupID(ownGroup)
+	for _, cmd := range []*cobra.Command{
 		newPull(g),
 		newPrecompile(g),
 		newRun(g),
@@ -120,7 +126,10 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		newSystem(g),
 		newVersion(),
 		newInternal(g),
-	)
+	} {
+		cmd.GroupID = ownGroup
+		root.AddCommand(cmd)
+	}
 	addPassedOn(root, g)
 	addRefused(root)
 	return root

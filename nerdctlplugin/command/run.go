@@ -11,11 +11,12 @@ import (
 func newRun(g *globals) *cobra.Command {
 	var r runFlags
 	cmd := &cobra.Command{
-		Use:   "run [flags] REF [ARG...]",
+		Use:   "run [flags] REF|FILE [ARG...]",
 		Short: "Run an artifact",
 		Long: `Run an artifact in a new container, after pulling it when it is not there. The
 flags are those of nerdctl run, and so is the container: nerdctl ps, logs, stop,
-rm, inspect and stats work on it. The exit code is that of the guest.
+rm, inspect and stats work on it. The exit code is that of the guest. FILE is the
+path of a .wasm file or of an OCI image layout, such as ./layout.
 
 With several components, ENTRYPOINT or --entrypoint names the one to run. A
 component that handles HTTP requests is served on the lowest EXPOSEd port, or

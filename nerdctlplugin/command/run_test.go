@@ -163,7 +163,7 @@ func TestExecute(t *testing.T) {
 		says string
 	}{
 		"help":              {[]string{"--help"}, 0, "nerdctl wasm run"},
-		"a verb's help":     {[]string{"run", "--help"}, 0, "nerdctl wasm run [flags] REF [ARG...]"},
+		"a verb's help":     {[]string{"run", "--help"}, 0, "nerdctl wasm run [flags] REF|FILE [ARG...]"},
 		"version":           {[]string{"--data-root", dataRoot, "version"}, 0, "dev"},
 		"an unknown verb":   {[]string{"frobnicate", "x"}, 1, "frobnicate"},
 		"an unknown flag":   {[]string{"pull", "--frobnicate", "x"}, 1, "--frobnicate"},

@@ -61,11 +61,11 @@ func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Restart, "restart", "no", "when to restart (no|always|on-failure[:N]|unless-stopped)")
 	flags.BoolVar(&o.Rm, "rm", false, "remove the container when it exits")
 	flags.StringVar(&o.Pull, "pull", containers.PullMissing, "when to pull the artifact (always|missing|never)")
-	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress of the pull")
+	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
 	flags.StringVar(&o.StopSignal, "stop-signal", "SIGTERM", "signal that stops the container")
 	flags.IntVar(&o.StopTimeout, "stop-timeout", 0, "seconds until a stopping container is killed")
 	flags.StringVar(&o.DetachKeys, "detach-keys", consoleutil.DefaultDetachKeys, "keys that detach from the container")
-	flags.StringVar(&o.Platform, "platform", "", "manifest of an index to run, such as wasip1/wasm (default: the best one for Wasm)")
+	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm (default: the best one for Wasm)")
 	flags.StringVar(&o.Runtime, "runtime", daemon.DefaultRuntime, "containerd runtime")
 	flags.StringVar(&o.Isolation, "isolation", "default", "isolation technology (default)")
 }

@@ -12,7 +12,10 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Show which build this is",
-		Args:  cobra.NoArgs,
+		Long:  "Show the version and the commit that this program was built from.",
+		Example: `  nerdctl wasm version
+  nerdctl version # of the real nerdctl and of containerd`,
+		Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), version.String())
 		},

@@ -24,6 +24,10 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
+// annotationContainerType is "sandbox" for the container in which a pod's namespaces are.
+// It never runs Wasm.
+const annotationContainerType = "io.kubernetes.cri.container-type"
+
 // guest is a container that runs Wasm, whoever made it.
 type guest struct {
 	// name is the one that nerdctl gave, empty for containers of others.
@@ -46,6 +50,13 @@ type recognizer struct {
 	client *containerd.Client
 	// images are those that were read already, by what containers say of them.
 	images map[string]readImage
+	// programs say whether a program that was looked at already is WebAssembly.
+	programs map[program]bool
+}
+
+// program is what a process starts in files that several containers may have.
+type program struct {
+	snapshotter, files, arg0, cwd, path string
 }
 
 // readImage is an image of which a container may have been made.
@@ -55,7 +66,7 @@ type readImage struct {
 }
 
 func newRecognizer(client *containerd.Client) *recognizer {
-	return &recognizer{client: client, images: make(map[string]readImage)}
+	return &recognizer{client: client, images: make(map[string]readImage), programs: make(map[program]bool)}
 }
 
 // recognize returns nil for a container that runs no Wasm. Wasm are, as for the
@@ -65,6 +76,9 @@ func (r *recognizer) recognize(ctx context.Context, record containers.Container)
 	var spec specs.Spec
 	if record.Spec == nil || json.Unmarshal(record.Spec.GetValue(), &spec) != nil || spec.Process == nil {
 		return nil // not a container of runc's kind
+	}
+	if spec.Annotations[annotationContainerType] == "sandbox" {
+		return nil
 	}
 	g := &guest{name: record.Labels[labels.Name], spec: &spec, ours: daemon.IsOwnRuntime(record.Runtime.Name), wasi: "-"}
 	if args := executable.WithoutInit(spec.Process.Args); len(args) > 0 {
@@ -81,7 +95,7 @@ func (r *recognizer) recognize(ctx context.Context, record containers.Container)
 		g.file = a.Form == artifact.FormImage
 	}
 	if len(g.layers) == 0 && !g.file && g.ours {
-		g.file = startsWasm(ctx, r.client, record, &spec)
+		g.file = r.startsWasm(ctx, record, &spec)
 	}
 	if len(g.layers) == 0 && !g.file {
 		return nil
@@ -122,8 +136,13 @@ func (r *recognizer) read(ctx context.Context, name, recorded string) readImage 
 }
 
 // startsWasm reports whether the program of a container is a WebAssembly file of
-// it. What cannot be read is taken for native.
-func startsWasm(ctx context.Context, client *containerd.Client, record containers.Container, spec *specs.Spec) bool {
+// it. What cannot be read is taken for native. Containers of an image that start the same
+// are taken to have the same program: to look at it, the files have to be mounted.
+func (r *recognizer) startsWasm(ctx context.Context, record containers.Container, spec *specs.Spec) bool {
+	key, shared := r.programOf(ctx, record, spec.Process)
+	if known, ok := r.programs[key]; ok && shared {
+		return known
+	}
 	found := false
 	look := func(root string) error {
 		file, err := executable.Open(root, spec.Process)
@@ -133,11 +152,33 @@ func startsWasm(ctx context.Context, client *containerd.Client, record container
 		found = true
 		return file.Close()
 	}
-	err := withContainerFiles(ctx, client, record, spec, look)
+	err := withContainerFiles(ctx, r.client, record, spec, look)
 	if err != nil {
 		log.G(ctx).Debugf("container %s: is its program Wasm? %v", record.ID, err)
 	}
+	if shared {
+		r.programs[key] = found
+	}
 	return found
+}
+
+// programOf is what a process starts; shared is false when no other container can have it.
+func (r *recognizer) programOf(ctx context.Context, record containers.Container, process *specs.Process) (_ program, shared bool) {
+	args := executable.WithoutInit(process.Args)
+	if record.SnapshotKey == "" || len(args) == 0 {
+		return program{}, false
+	}
+	snapshot, err := r.client.SnapshotService(record.Snapshotter).Stat(ctx, record.SnapshotKey)
+	if err != nil || snapshot.Parent == "" {
+		return program{}, false
+	}
+	p := program{snapshotter: record.Snapshotter, files: snapshot.Parent, arg0: args[0], cwd: process.Cwd}
+	for _, variable := range process.Env {
+		if strings.HasPrefix(variable, "PATH=") {
+			p.path += variable + "\n"
+		}
+	}
+	return p, true
 }
 
 // withContainerFiles shows the files of a container, as its snapshot has them,

@@ -13,11 +13,11 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 	"github.com/containerd/nerdctl/v2/pkg/containerutil"
+	"github.com/containerd/nerdctl/v2/pkg/healthcheck"
 	"github.com/containerd/platforms"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
-	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/transfer"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -62,56 +62,51 @@ type RunOptions struct {
 // new container, with args[1:] as the guest's arguments. When the guest fails
 // the error is an errutil.ExitCodeError with its exit code.
 func Run(ctx context.Context, args []string, o RunOptions) error {
-	client, ctx, done, err := daemon.Connect(ctx, o.Create.GOptions)
-	if err != nil {
-		return err
-	}
-	defer done()
-	created, err := prepare(ctx, client, args, &o)
-	if err != nil {
-		return err
-	}
-	session := session{client: client, container: created, options: o}
-	return session.run(ctx)
+	return withContainer(ctx, args, o, (*session).run)
 }
 
 // Create makes the container that Run would start, and prints its ID.
 func Create(ctx context.Context, args []string, o RunOptions) error {
+	return withContainer(ctx, args, o, func(s *session, _ context.Context) error {
+		_, err := fmt.Fprintln(s.options.Stdout, s.container.ID())
+		return err
+	})
+}
+
+// withContainer makes a container of the artifact args[0], and has use go on with it.
+func withContainer(ctx context.Context, args []string, o RunOptions, use func(*session, context.Context) error) error {
+	if err := checkAnnotations(o.Create.Annotations); err != nil {
+		return err
+	}
 	client, ctx, done, err := daemon.Connect(ctx, o.Create.GOptions)
 	if err != nil {
 		return err
 	}
 	defer done()
-	created, err := prepare(ctx, client, args, &o)
+	image, forget, err := obtain(ctx, client, args, o)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.Stdout, created.ID())
-	return err
+	created, err := create(ctx, client, image, args[1:], &o)
+	// The container keeps what it needs of the image without its name.
+	forget()
+	if err != nil {
+		return err
+	}
+	return use(&session{client: client, container: created, options: o}, ctx)
 }
 
-// prepare makes a container of the artifact args[0].
-func prepare(ctx context.Context, client *containerd.Client, args []string, o *RunOptions) (containerd.Container, error) {
-	if err := checkAnnotations(o.Create.Annotations); err != nil {
-		return nil, err
+// obtain returns the image of the artifact args[0]: of a file, one that is there until
+// forget is called.
+func obtain(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (_ *unpack.Image, forget func(), err error) {
+	if !isFile(args[0]) {
+		image, err := ensure(ctx, client, args, o)
+		return image, func() {}, err
 	}
-	if isFile(args[0]) {
-		if p := o.Verify.Provider; transfer.Verifies(o.Verify) {
-			return nil, advice.Add(fmt.Errorf("--verify=%s: %s is a file, which has no signature", p, args[0]), "push it with `nerdctl wasm push --sign=%s`, and run that", p)
-		}
-		image, forget, err := importFile(ctx, client, args[0], *o)
-		if err != nil {
-			return nil, err
-		}
-		// The container keeps what it needs of the image without its name.
-		defer forget()
-		return create(ctx, client, image, args[1:], o)
+	if p := o.Verify.Provider; transfer.Verifies(o.Verify) {
+		return nil, nil, advice.Add(fmt.Errorf("--verify=%s: %s is a file, which has no signature", p, args[0]), "push it with `nerdctl wasm push --sign=%s`, and run that", p)
 	}
-	image, err := ensure(ctx, client, args[0], *o)
-	if err != nil {
-		return nil, err
-	}
-	return create(ctx, client, image, args[1:], o)
+	return importFile(ctx, client, args[0], o)
 }
 
 // checkAnnotations refuses annotations that only the verified manifest may
@@ -125,15 +120,16 @@ func checkAnnotations(annotations []string) error {
 	return nil
 }
 
-// ensure returns the image, pulled when it has to be. What is in containerd is
+// ensure returns the image args[0], pulled when it has to be. What is in containerd is
 // taken for a verified one only when it is the one that was verified.
-func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
+func ensure(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (*unpack.Image, error) {
+	raw := args[0]
 	verified, err := transfer.VerifySignature(ctx, raw, o.Create.GOptions, o.Verify)
 	if err != nil {
 		return nil, err
 	}
 	if o.Create.Pull != PullAlways {
-		image, err := existing(ctx, client, raw, o)
+		image, err := existing(ctx, client, args, o)
 		if err == nil && verified != "" && image.Record.Target.Digest != verified {
 			err = fmt.Errorf("image %s: %w: what is verified is %s, and containerd has %s", raw, errdefs.ErrNotFound, verified, image.Record.Target.Digest)
 		}
@@ -151,8 +147,10 @@ func ensure(ctx context.Context, client *containerd.Client, raw string, o RunOpt
 	})
 }
 
-func existing(ctx context.Context, client *containerd.Client, raw string, o RunOptions) (*unpack.Image, error) {
-	record, err := daemon.FindImage(ctx, client, raw)
+// existing returns the image args[0] as containerd has it. The error matches
+// unpack.ErrIncomplete when what the container starts is not there.
+func existing(ctx context.Context, client *containerd.Client, args []string, o RunOptions) (*unpack.Image, error) {
+	record, err := daemon.FindImage(ctx, client, args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -165,31 +163,15 @@ func existing(ctx context.Context, client *containerd.Client, raw string, o RunO
 		err = fmt.Errorf("%w: %w", unpack.ErrIncomplete, err)
 	}
 	if err == nil {
-		err = checkPulled(image, o)
+		err = checkPulled(image, args[1:], o)
 	}
 	return image, err
 }
 
 // create makes the container by nerdctl's own package.
 func create(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (containerd.Container, error) {
-	if err := invoke(image.Artifact, o); err != nil {
-		return nil, err
-	}
-	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
-		return nil, err
-	}
-	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create); err != nil {
-		return nil, err
-	}
-	if o.EnvHost {
-		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
-	}
-	check, err := healthCheck(ctx, image.Artifact, o.Create)
+	check, err := complete(ctx, client, image, args, o)
 	if err != nil {
-		return nil, err
-	}
-	o.Create.NoHealthcheck, o.Create.HealthCmd = true, "" // nerdctl's, with a shell
-	if err := describe(image.Artifact, &o.Create); err != nil {
 		return nil, err
 	}
 	name, release, err := runnable(ctx, client, image)
@@ -206,12 +188,6 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	network, err := containerutil.NewNetworkingOptionsManager(o.Create.GOptions, o.Network, creator)
 	if err != nil {
 		return nil, fmt.Errorf("network options: %w", err)
-	}
-	o.Create.Pull = PullNever
-	o.Create.Stdout, o.Create.Stderr = o.Stdout, o.Stderr
-	o.Create.ImagePullOpt = types.ImagePullOptions{
-		GOptions: o.Create.GOptions, VerifyOptions: types.ImageVerifyOptions{Provider: "none"},
-		Stdout: o.Stdout, Stderr: o.Stderr, Quiet: true,
 	}
 	created, undo, err := container.Create(ctx, creator, append([]string{name}, args...), network, o.Create)
 	if err != nil {
@@ -234,6 +210,35 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	return loaded, nil
 }
 
+// complete makes nerdctl's options those of a container of the artifact, and returns its
+// health check, nil for none. The error says what could not run.
+func complete(ctx context.Context, client *containerd.Client, image *unpack.Image, args []string, o *RunOptions) (*healthcheck.Healthcheck, error) {
+	if err := invoke(image.Artifact, o); err != nil {
+		return nil, err
+	}
+	if err := checkEntry(image.Artifact, args, o.Create); err != nil {
+		return nil, err
+	}
+	if err := checkRuntime(ctx, client.ContentStore(), image, o.Create); err != nil {
+		return nil, err
+	}
+	if o.EnvHost {
+		o.Create.Env = append(hostEnv(os.Environ(), image.Artifact.Config.Config.Env), o.Create.Env...)
+	}
+	check, err := healthCheck(ctx, image.Artifact, o.Create)
+	if err != nil {
+		return nil, err
+	}
+	o.Create.NoHealthcheck, o.Create.HealthCmd = true, "" // nerdctl's, with a shell
+	o.Create.Pull = PullNever
+	o.Create.Stdout, o.Create.Stderr = o.Stdout, o.Stderr
+	o.Create.ImagePullOpt = types.ImagePullOptions{
+		GOptions: o.Create.GOptions, VerifyOptions: types.ImageVerifyOptions{Provider: "none"},
+		Stdout: o.Stdout, Stderr: o.Stderr, Quiet: true,
+	}
+	return check, describe(image.Artifact, &o.Create)
+}
+
 // describe puts what the shim needs to know into annotations, and what garbage
 // collection does into labels. Both come from the verified manifest.
 func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
@@ -249,6 +254,6 @@ func describe(a *artifact.Artifact, o *types.ContainerCreateOptions) error {
 	for i, layer := range a.WasmLayers() {
 		o.Label = append(o.Label, fmt.Sprintf("%s%d=%s", gcContainerLabel, i, layer.Digest))
 	}
-	o.Platform = platforms.Format(source.Platform(a))
+	o.Platform = platforms.Format(a.Platform())
 	return nil
 }

@@ -22,7 +22,6 @@ import (
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
-	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
@@ -86,8 +85,8 @@ func withoutReserved(of map[string]string) map[string]string {
 func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Image) (images.Image, error) {
 	a := image.Artifact
 	config := a.Config
-	config.Platform = source.Platform(a)
-	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: source.FilesystemDiffIDs(a)}
+	config.Platform = a.Platform()
+	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: a.FilesystemDiffIDs()}
 	config.Config.Labels = withoutReserved(config.Config.Labels)
 	if a.Form != artifact.FormOCI && a.Form != artifact.FormImage {
 		config.Config.Entrypoint = []string{artifact.Name(a.WasmLayers()[0])}
@@ -165,8 +164,7 @@ func (s substitutingStore) Create(ctx context.Context, c containers.Container) (
 	}
 	// These come from the image's config; the shim reads annotations instead.
 	maps.DeleteFunc(c.Labels, func(key, value string) bool {
-		ours := key == artifact.AnnotationLayers || strings.HasPrefix(key, artifact.LabelComponentPrefix)
-		return ours && len(key)+len(value) > maxLabelSize
+		return artifact.IsLayerLabel(key) && len(key)+len(value) > maxLabelSize
 	})
 	return s.Store.Create(ctx, c)
 }

@@ -107,7 +107,7 @@ func listImage(found wasmImage, noTrunc bool) Listed {
 		Name: record.Name, ID: record.Target.Digest.String(), Digest: record.Target.Digest.String(),
 		CreatedAt:    record.CreatedAt.Round(time.Second).Local().String(),
 		CreatedSince: formatter.TimeSinceInHuman(record.CreatedAt),
-		Platform:     platforms.FormatAll(source.Platform(a)),
+		Platform:     platforms.FormatAll(a.Platform()),
 		Components:   components,
 		Count:        len(components),
 	}

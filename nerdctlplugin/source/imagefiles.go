@@ -5,19 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
-	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/executable"
-	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
 // maxComponentSize is how large a file of an image may be that is taken for a
@@ -47,15 +42,6 @@ func (s *Source) WithComponents(ctx context.Context, snapshotter string, do func
 		}
 		return do(components, files)
 	})
-}
-
-// WithFiles has do read the files of an image in containerd, which is unpacked if it was
-// not, until do returns.
-func (s *Source) WithFiles(ctx context.Context, snapshotter string, do func(*os.Root) error) error {
-	if err := unpack.Snapshot(ctx, s.Client, s.Artifact, snapshotter); err != nil {
-		return fmt.Errorf("unpack %s: %w", s.Name, daemon.AdviseImage(err, s.Name))
-	}
-	return WithRootfs(ctx, s.Client, FilesystemDiffIDs(s.Artifact), snapshotter, do)
 }
 
 // imageFiles is the content of an image's files, by their digests.
@@ -117,34 +103,3 @@ type imageFile struct {
 
 // Size is the file's, in bytes.
 func (f imageFile) Size() int64 { return f.size }
-
-// ComponentOf is the component with a name, which may be empty when there is only
-// one; of components that are files, the name or the last part of it.
-func (s *Source) ComponentOf(components []ocispec.Descriptor, component string) (ocispec.Descriptor, error) {
-	switch {
-	case s.Artifact.Form != artifact.FormImage:
-		return layerOf(s.Name, components, component)
-	case s.Layout != nil:
-		return ocispec.Descriptor{}, advice.Add(fmt.Errorf("%s: its component is a file, and the files of a layout are packed", s.Name), "bring it into containerd with `nerdctl wasm load`")
-	case len(components) == 0:
-		return ocispec.Descriptor{}, fmt.Errorf("%s: %w: none of its files is", s.Name, artifact.ErrNoWasm)
-	}
-	var found []ocispec.Descriptor
-	for _, file := range components {
-		name := artifact.Name(file)
-		if name == path.Clean("/"+component) {
-			return file, nil
-		}
-		if base := path.Base(name); component == "" || base == component || strings.TrimSuffix(base, ".wasm") == component || file.Digest.String() == component {
-			found = append(found, file)
-		}
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	names := strings.Join(artifact.Names(components), ", ")
-	if component == "" {
-		return ocispec.Descriptor{}, fmt.Errorf("%s: which of its WebAssembly files is meant? There are %s", s.Name, names)
-	}
-	return ocispec.Descriptor{}, fmt.Errorf("%s: no path or only name of its WebAssembly files is %s: there are %s", s.Name, component, names)
-}

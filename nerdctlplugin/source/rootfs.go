@@ -7,36 +7,37 @@ import (
 	"os"
 	"time"
 
-	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
-	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
+	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
 // viewLife is how long files of an image are shown at most, when nobody says that they
 // need not be any more.
 const viewLife = 6 * time.Hour
 
-// WithRootfs has do read the files of an image that is unpacked: those of its filesystem
-// layers, whose diff_ids are given. An empty snapshotter is containerd's default. The
-// files can be read until do returns.
-func WithRootfs(ctx context.Context, client *containerd.Client, diffIDs []digest.Digest, snapshotter string, do func(*os.Root) error) error {
+// WithFiles has do read the files of an artifact in containerd, which is unpacked if it was
+// not. An empty snapshotter is containerd's default. The files can be read until do returns.
+func (s *Source) WithFiles(ctx context.Context, snapshotter string, do func(*os.Root) error) error {
 	if snapshotter == "" {
 		snapshotter = defaults.DefaultSnapshotter
 	}
-	ctx, unlease, err := client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(viewLife))
+	ctx, unlease, err := s.Client.WithLease(ctx, leases.WithRandomID(), leases.WithExpiration(viewLife))
 	if err != nil {
 		return fmt.Errorf("create a lease: %w", err)
 	}
 	defer func() { advice.Warn(ctx, unlease(context.WithoutCancel(ctx))) }()
-	service := client.SnapshotService(snapshotter)
-	chain := identity.ChainID(diffIDs).String()
+	if err := unpack.Snapshot(ctx, s.Client, s.Artifact, snapshotter); err != nil {
+		return fmt.Errorf("unpack %s: %w", s.Name, daemon.AdviseImage(err, s.Name))
+	}
+	service := s.Client.SnapshotService(snapshotter)
+	chain := identity.ChainID(s.Artifact.Config.RootFS.DiffIDs).String()
 	key := fmt.Sprintf("wasmfile-view-%s-%d", digest.FromString(chain).Encoded()[:12], os.Getpid())
 	mounts, err := service.View(ctx, key, chain)
 	if err != nil {
@@ -53,30 +54,4 @@ func WithRootfs(ctx context.Context, client *containerd.Client, diffIDs []digest
 		return root.Close()
 	})
 	return errors.Join(done, err)
-}
-
-// FilesystemDiffIDs are the diff_ids of the filesystem layers, also where an
-// artifact counts all layers.
-func FilesystemDiffIDs(a *artifact.Artifact) []digest.Digest {
-	diffIDs := []digest.Digest{}
-	layers := a.Manifest.Layers
-	if len(a.Config.RootFS.DiffIDs) != len(layers) {
-		return append(diffIDs, a.Config.RootFS.DiffIDs...)
-	}
-	for i, layer := range layers {
-		if artifact.IsFilesystemLayer(layer.MediaType) {
-			diffIDs = append(diffIDs, a.Config.RootFS.DiffIDs[i])
-		}
-	}
-	return diffIDs
-}
-
-// Platform is the platform of an artifact as nerdctl is told it: that of its config, or
-// wasip2/wasm where a config of form CNCF lacks one.
-func Platform(a *artifact.Artifact) ocispec.Platform {
-	platform := a.Config.Platform
-	if platform.OS == "" || platform.Architecture == "" {
-		return ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
-	}
-	return platform
 }

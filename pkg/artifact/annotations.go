@@ -76,6 +76,12 @@ func IsRuntimeAnnotation(key string) bool {
 	return key == AnnotationLayers || key == AnnotationManifest || IsWasmLayer(key)
 }
 
+// IsLayerLabel reports whether a label of a config is one by which WriteLayout says what the
+// layers are.
+func IsLayerLabel(key string) bool {
+	return key == AnnotationLayers || strings.HasPrefix(key, LabelComponentPrefix)
+}
+
 // LayersFromAnnotations reads the Wasm layers that RuntimeAnnotations wrote:
 // AnnotationLayers, else the lists of digests by media type, whose descriptors
 // then have no size. It returns nil when there is neither, and ErrInvalid

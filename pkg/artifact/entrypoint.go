@@ -29,20 +29,41 @@ func Select(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
 	return entry, err
 }
 
-// Named returns what a process's first argument names: the layer whose name,
-// name without ".wasm", or digest it is, a leading "/" ignored; "name#func"
-// also names an export. It returns a NoMatchError when it names none.
+// Named returns what a process's first argument, or whoever asks for a component,
+// names: the layer whose digest it is, or whose name by the rule of Match. It returns a
+// NoMatchError when it names none.
 func Named(layers []ocispec.Descriptor, arg0 string) (Entry, error) {
-	name, function, _ := strings.Cut(strings.TrimPrefix(arg0, "/"), "#")
-	for _, matches := range []func(ocispec.Descriptor) bool{
-		func(l ocispec.Descriptor) bool { return name == Name(l) || name == l.Digest.String() },
-		func(l ocispec.Descriptor) bool { return name == strings.TrimSuffix(Name(l), ".wasm") },
-	} {
-		if i := slices.IndexFunc(layers, matches); i >= 0 {
-			return Entry{Layer: layers[i], Func: function}, nil
+	names := Names(layers)
+	i, function := Match(names, arg0)
+	if d := slices.IndexFunc(layers, func(l ocispec.Descriptor) bool { return component(arg0) == l.Digest.String() }); d >= 0 {
+		i = d
+	}
+	if i < 0 {
+		return Entry{}, &NoMatchError{Arg: arg0, Names: names}
+	}
+	return Entry{Layer: layers[i], Func: function}, nil
+}
+
+// Match returns the index of the component that a process's first argument names, -1 for
+// none: by its name, or else by its name without ".wasm", a leading "/" ignored.
+// "name#func" also names an export, which is returned.
+func Match(names []string, arg0 string) (index int, function string) {
+	_, function, _ = strings.Cut(arg0, "#")
+	for _, suffix := range []string{"", ".wasm"} {
+		index = slices.IndexFunc(names, func(name string) bool {
+			return component(arg0) == strings.TrimSuffix(strings.TrimPrefix(name, "/"), suffix)
+		})
+		if index >= 0 {
+			break
 		}
 	}
-	return Entry{}, &NoMatchError{Arg: arg0, Names: Names(layers)}
+	return index, function
+}
+
+// component is the part of a process's first argument that names a component.
+func component(arg0 string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(arg0, "/"), "#")
+	return name
 }
 
 // Name is how a person calls a layer: its title, else its digest.

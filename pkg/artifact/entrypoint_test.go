@@ -14,6 +14,7 @@ func TestSelect(t *testing.T) {
 	greet := layer(artifact.MediaTypeComponentLayer, "greet.wasm")
 	shout := layer(artifact.MediaTypeComponentLayer, "shout.wasm")
 	bare := layer(artifact.MediaTypeComponentLayer, "greet")
+	file := layer(artifact.MediaTypeComponentLayer, "/bin/shout.wasm")
 	several := []ocispec.Descriptor{greet, shout}
 	cases := []struct {
 		name       string
@@ -25,6 +26,7 @@ func TestSelect(t *testing.T) {
 		{"by title", several, "shout.wasm", shout, ""},
 		{"by title without .wasm", several, "shout", shout, ""},
 		{"a leading slash is ignored", several, "/shout.wasm", shout, ""},
+		{"a path", []ocispec.Descriptor{greet, file}, "bin/shout", file, ""},
 		{"by digest", several, shout.Digest.String(), shout, ""},
 		{"an export", several, "greet#run", greet, "run"},
 		{"any argument runs the only one", several[:1], "/bin/anything", greet, ""},
@@ -64,6 +66,23 @@ func TestNamed(t *testing.T) {
 		var noMatch *artifact.NoMatchError
 		if entry, err := artifact.Named(only, arg0); !errors.As(err, &noMatch) {
 			t.Errorf("%q names %+v, %v", arg0, entry, err)
+		}
+	}
+}
+
+// TestMatch: given names, a word names the one that is it, rather than one that is it
+// without ".wasm".
+func TestMatch(t *testing.T) {
+	names := []string{"greet.wasm", "greet", "shout.wasm"}
+	for word, want := range map[string]struct {
+		index    int
+		function string
+	}{
+		"greet": {1, ""}, "greet.wasm": {0, ""}, "/shout#f": {2, "f"}, "shout.wasm#f(\"#\")": {2, "f(\"#\")"},
+		"": {-1, ""}, "#f": {-1, "f"}, "shout.": {-1, ""}, "bin/shout": {-1, ""},
+	} {
+		if i, function := artifact.Match(names, word); i != want.index || function != want.function {
+			t.Errorf("%q is %d, %q", word, i, function)
 		}
 	}
 }

@@ -28,6 +28,15 @@ func WasmRank(p *ocispec.Platform) (rank int, ok bool) {
 	return len(preferredSystems), true
 }
 
+// WasmPlatforms are the platforms that Wasm artifacts name, in the order of WasmRank.
+func WasmPlatforms() []ocispec.Platform {
+	platforms := make([]ocispec.Platform, 0, len(preferredSystems))
+	for _, os := range preferredSystems {
+		platforms = append(platforms, ocispec.Platform{OS: os, Architecture: wasmArchitecture})
+	}
+	return platforms
+}
+
 // ReadIndex fetches and checks the index that desc names. It returns errors
 // that match ErrTooLarge, ErrDigestMismatch, ErrSizeMismatch or ErrInvalid.
 func ReadIndex(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (ocispec.Index, error) {

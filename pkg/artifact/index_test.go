@@ -18,6 +18,11 @@ func TestWasmRank(t *testing.T) {
 		}
 		last = rank
 	}
+	for i, p := range artifact.WasmPlatforms() {
+		if rank, ok := artifact.WasmRank(&p); !ok || rank != i {
+			t.Errorf("%+v has rank %d, not %d", p, rank, i)
+		}
+	}
 	for _, p := range []*ocispec.Platform{nil, {OS: "linux", Architecture: "amd64"}, {OS: "wasip2", Architecture: "amd64"}} {
 		if _, ok := artifact.WasmRank(p); ok {
 			t.Errorf("%+v passes as Wasm", p)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -147,6 +148,31 @@ func (a *Artifact) WasmLayers() []ocispec.Descriptor {
 // FilesystemLayers are the layers to unpack, in manifest order.
 func (a *Artifact) FilesystemLayers() []ocispec.Descriptor {
 	return filter(a.Manifest.Layers, func(l ocispec.Descriptor) bool { return IsFilesystemLayer(l.MediaType) })
+}
+
+// FilesystemDiffIDs are the diff_ids of the filesystem layers, also where the config
+// counts all layers. They are never nil, which a config could not hold.
+func (a *Artifact) FilesystemDiffIDs() []digest.Digest {
+	diffIDs, layers, counted := []digest.Digest{}, a.Manifest.Layers, a.Config.RootFS.DiffIDs
+	if len(counted) != len(layers) {
+		return append(diffIDs, counted...)
+	}
+	for i, layer := range layers {
+		if IsFilesystemLayer(layer.MediaType) {
+			diffIDs = append(diffIDs, counted[i])
+		}
+	}
+	return diffIDs
+}
+
+// Platform is that of the config, or wasip2/wasm where it does not say all of one, as in
+// forms without.
+func (a *Artifact) Platform() ocispec.Platform {
+	platform := a.Config.Platform
+	if platform.OS == "" || platform.Architecture == "" {
+		return ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
+	}
+	return platform
 }
 
 // ReadDocument reads a manifest, index or config whole: bounded, and verified

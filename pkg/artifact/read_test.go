@@ -306,3 +306,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestFilesystemDiffIDs: given diff_ids that count all layers, the filesystem's only, or
+// none, those of the filesystem layers.
+func TestFilesystemDiffIDs(t *testing.T) {
+	component, files := layer(artifact.MediaTypeComponentLayer, "a.wasm"), layer(ocispec.MediaTypeImageLayerGzip, "")
+	a := &artifact.Artifact{}
+	a.Manifest.Layers = []ocispec.Descriptor{component, component, files}
+	for name, c := range map[string]struct{ counted, want []digest.Digest }{
+		"all":   {[]digest.Digest{component.Digest, component.Digest, "sha256:files"}, []digest.Digest{"sha256:files"}},
+		"files": {[]digest.Digest{"sha256:files"}, []digest.Digest{"sha256:files"}},
+		"none":  {nil, []digest.Digest{}},
+	} {
+		a.Config.RootFS.DiffIDs = c.counted
+		if got := a.FilesystemDiffIDs(); got == nil || !slices.Equal(got, c.want) {
+			t.Errorf("counted %s: %#v", name, got)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/wasmfile/wasmfile/shim/bundle"
 )
 
@@ -67,17 +69,23 @@ func TestWriteThenRead(t *testing.T) {
 
 func TestMakeRoot(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "root")
+	mounts := []specs.Mount{{Destination: "/etc/hosts"}, {Destination: "etc/../etc/resolv.conf"}, {Destination: "/data"}, {Destination: "/etc/passwd"}}
 	for range 2 {
-		if err := bundle.MakeRoot(dir); err != nil {
+		if err := bundle.MakeRoot(dir, mounts); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, p := range []string{"guest", "engine", "proc", "dev", "sys", "etc/hosts", "etc/resolv.conf", "etc/hostname"} {
+	for _, p := range []string{"guest", "engine", "exec", "proc", "dev", "sys", "etc/hosts", "etc/resolv.conf"} {
 		info, err := os.Lstat(filepath.Join(dir, p))
 		if err != nil {
 			t.Error(err)
 		} else if info.IsDir() == strings.HasPrefix(p, "etc/") {
 			t.Errorf("%s has mode %s", p, info.Mode())
+		}
+	}
+	for _, p := range []string{"etc/hostname", "etc/passwd", "data"} {
+		if _, err := os.Lstat(filepath.Join(dir, p)); err == nil {
+			t.Errorf("%s is there, which nothing is mounted at", p)
 		}
 	}
 }

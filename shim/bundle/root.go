@@ -3,20 +3,29 @@ package bundle
 import (
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // MakeRoot makes the directory that becomes a WebAssembly container's root:
-// mount points and nothing else. They are all made here, because in a user
-// namespace the runtime may not make any.
-func MakeRoot(dir string) error {
-	for _, d := range append([]string{"", GuestDir, EngineDir, ExecDir, "/etc"}, engineDirs...) {
+// mount points and nothing else. All that mounts need are made here, because in a
+// user namespace the runtime may not make any.
+func MakeRoot(dir string, mounts []specs.Mount) error {
+	for _, d := range append([]string{"", GuestDir, EngineDir, ExecDir}, engineDirs...) {
 		if err := MakeDir(filepath.Join(dir, d)); err != nil {
 			return err
 		}
 	}
-	for _, file := range resolverFiles {
-		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+	for _, m := range mounts {
+		point := path.Clean("/" + m.Destination)
+		if !slices.Contains(resolverFiles, point) {
+			continue
+		}
+		file := filepath.Join(dir, point)
+		if err := errors.Join(MakeDir(filepath.Dir(file)), os.WriteFile(file, nil, 0o644)); err != nil {
 			return err
 		}
 	}

@@ -262,9 +262,8 @@ func (c *Cache) store(ctx context.Context, component *Component, variant, file s
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return desc, err
 	}
-	ref := "wasmfile-code-" + desc.Digest.Encoded()
 	of := map[string]string{labelCodeOf: component.Layer.Digest.String()}
-	if err := content.WriteBlob(ctx, store.Content, ref, f, desc, content.WithLabels(of)); err != nil {
+	if err := store.Write(ctx, "wasmfile-code-"+desc.Digest.Encoded(), f, desc, content.WithLabels(of)); err != nil {
 		return desc, fmt.Errorf("write %s: %w", desc.Digest, err)
 	}
 	return desc, c.relabel(ctx, component, variant, desc.Digest)

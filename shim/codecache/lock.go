@@ -13,7 +13,7 @@ import (
 const lockPoll = 25 * time.Millisecond
 
 // lock takes the lock of a name for this process, among all shims that share
-// dir. The kernel releases it when the process ends.
+// dir, in which nothing of it stays. The kernel releases it when the process ends.
 func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 			return nil, err
 		}
 		if f != nil {
-			return func() { _ = f.Close() }, nil
+			return func() { _ = filelock.Remove(f) }, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package codecache
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"time"
 )
@@ -29,4 +30,7 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	again()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
 }

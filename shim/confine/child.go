@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,10 +124,13 @@ func bind(root string, m Mount) error {
 	return unix.Mount("", target, "", flags, "")
 }
 
+// maxThreads is for a program that has some threads for each processor.
+func maxThreads() uint64 { return 32 + 4*uint64(runtime.NumCPU()) }
+
 func setLimits(s Spec) error {
 	for resource, limit := range map[int]uint64{
 		unix.RLIMIT_AS: s.Memory, unix.RLIMIT_FSIZE: s.FileSize, unix.RLIMIT_CPU: s.CPUSeconds,
-		unix.RLIMIT_CORE: 0, unix.RLIMIT_NOFILE: 64, unix.RLIMIT_MEMLOCK: 0,
+		unix.RLIMIT_CORE: 0, unix.RLIMIT_NOFILE: 64, unix.RLIMIT_MEMLOCK: 0, unix.RLIMIT_NPROC: maxThreads(),
 	} {
 		var usual unix.Rlimit
 		if err := unix.Getrlimit(resource, &usual); err != nil {
@@ -151,22 +155,53 @@ func dropPrivileges() error {
 			return fmt.Errorf("drop capability %d: %w", capability, err)
 		}
 	}
+	if err := leaveUser(); err != nil {
+		return err
+	}
+	// Changing the user has cleared it.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set the parent death signal: %w", err)
+	}
+	return nil
+}
+
+const (
+	// firstUser is the first of ownUsers users and groups to which nothing on a host
+	// belongs: distributions, systemd and subordinate IDs have others.
+	firstUser = 0x7000_0000
+	ownUsers  = 1 << 24
+
+	// nobody is the user and group where there are no others.
+	nobody = 65534
+)
+
+// leaveUser becomes a user that nobody else is, by chance: processes of the same one
+// could trace it and send it signals, and count for its limits. A user namespace
+// mostly has no such user, but nobody of its own.
+func leaveUser() error {
+	if become(firstUser+rand.Uint32N(ownUsers)) == nil {
+		return nil
+	}
+	if err := become(nobody); err != nil {
+		return fmt.Errorf("%w: in a user namespace, as of a rootless containerd, it has to be there: "+
+			"the namespace's owner needs 65536 IDs in /etc/subuid and in /etc/subgid", err)
+	}
+	return nil
+}
+
+func become(user uint32) error {
+	id := uintptr(user)
 	for _, step := range []struct {
 		trap       uintptr
 		a1, a2, a3 uintptr
 	}{
 		{unix.SYS_SETGROUPS, 0, 0, 0},
-		{unix.SYS_SETRESGID, nobody, nobody, nobody},
-		{unix.SYS_SETRESUID, nobody, nobody, nobody},
+		{unix.SYS_SETRESGID, id, id, id},
+		{unix.SYS_SETRESUID, id, id, id},
 	} {
 		if _, _, errno := unix.RawSyscall(step.trap, step.a1, step.a2, step.a3); errno != 0 {
-			return fmt.Errorf("become user %d: %w: in a user namespace, as of a rootless containerd, it has to be there: "+
-				"the namespace's owner needs 65536 IDs in /etc/subuid and in /etc/subgid", nobody, errno)
+			return fmt.Errorf("become user %d: %w", user, errno)
 		}
-	}
-	// Changing the user has cleared it.
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("set the parent death signal: %w", err)
 	}
 	return nil
 }

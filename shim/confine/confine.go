@@ -1,7 +1,8 @@
 // Package confine runs one program that reads hostile input: alone in its own
-// namespaces, in a root that holds only what it is given, without network,
-// privileges or a way to gain them, with limits on memory, time and output, and
-// without the system calls that would be of use to who took it over only.
+// namespaces, as a user that nobody else is, in a root that holds only what it is
+// given, without network, privileges or a way to gain them, with limits on memory,
+// time, threads and output, and without the system calls that would be of use to who
+// took it over only, such as those that start another process.
 //
 // The program is started in two steps, because Go cannot run code between
 // fork and exec: Command makes the calling executable start itself with
@@ -19,9 +20,6 @@ import (
 // Argument is the first argument with which Command starts the calling
 // executable, whose main must call Main for it before all else.
 const Argument = "confined-child"
-
-// nobody is the user and group that the program runs as.
-const nobody = 65534
 
 // Spec says what to run and what it may use.
 type Spec struct {

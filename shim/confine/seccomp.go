@@ -3,6 +3,7 @@ package confine
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,7 @@ import (
 // which some families know no network namespace; namespaces, in which it would have
 // all privileges that its own lacks; and what reaches other processes, the keys of
 // whoever started it, and much of the kernel.
-var forbidden = []uint32{
+var forbidden = slices.Concat(forks, []uint32{
 	unix.SYS_SOCKET,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
 	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR,
@@ -21,7 +22,7 @@ var forbidden = []uint32{
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
 	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_IO_URING_SETUP,
-}
+})
 
 // namespaces are the flags of clone that make some.
 const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
@@ -86,6 +87,7 @@ func filter(architecture uint32) []unix.SockFilter {
 		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, Jt: 1, K: unix.SYS_CLONE}, allowed,
 		load(dataArgument),
 		skipUnless(unix.BPF_JSET, namespaces), refused,
-		allowed,
+		skipUnless(unix.BPF_JSET, unix.CLONE_THREAD), allowed,
+		refused,
 	)
 }

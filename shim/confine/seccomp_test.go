@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,7 @@ func tryCalls() {
 		{"socket", unix.SYS_SOCKET, unix.AF_UNIX},
 		{"unshare", unix.SYS_UNSHARE, unix.CLONE_NEWUSER},
 		{"clone", unix.SYS_CLONE, unix.CLONE_NEWUSER | uintptr(unix.SIGCHLD)},
+		{"fork", unix.SYS_CLONE, uintptr(unix.SIGCHLD)},
 		{"clone3", unix.SYS_CLONE3, 0},
 		{"keyctl", unix.SYS_KEYCTL, 0},
 		{"ptrace", unix.SYS_PTRACE, unix.PTRACE_TRACEME},
@@ -51,10 +53,27 @@ func tryCalls() {
 		_, _, errno := unix.RawSyscall(call.number, call.first, 0, 0)
 		fmt.Printf("%s: %d\n", call.name, errno)
 	}
-	// Threads, and other programs, are not forbidden.
+	for _, number := range forks {
+		if _, _, errno := unix.RawSyscall(uintptr(number), 0, 0, 0); errno != unix.EPERM {
+			fmt.Printf("call %d: %d\n", number, errno)
+		}
+	}
 	other := exec.Command("/proc/self/exe", "-test.run=^$")
 	other.Env = []string{}
-	fmt.Println("program:", other.Run())
+	fmt.Println("process:", errors.Is(other.Run(), unix.EPERM))
+	// Go ends the program when it cannot have a thread.
+	var threads, all sync.WaitGroup
+	all.Add(8)
+	for range 8 {
+		threads.Go(func() {
+			runtime.LockOSThread()
+			all.Done()
+			all.Wait()
+		})
+	}
+	threads.Wait()
+	// Nor is another program forbidden, in place of this one.
+	fmt.Println("program:", unix.Exec("/proc/self/exe", []string{"/proc/self/exe", "-test.run=^$", "-test.v"}, []string{}))
 }
 
 // Given a program in which somebody else has the say, it can still do what a
@@ -71,7 +90,7 @@ func TestForbidden(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		foreign = unix.ENOSYS
 	}
-	want := fmt.Sprintf("getpid: 0\nsocket: %[1]d\nunshare: %[1]d\nclone: %[1]d\nclone3: %[2]d\nkeyctl: %[1]d\nptrace: %[1]d\nx32 getpid: %[3]d\nprogram: <nil>\n",
+	want := fmt.Sprintf("getpid: 0\nsocket: %[1]d\nunshare: %[1]d\nclone: %[1]d\nfork: %[1]d\nclone3: %[2]d\nkeyctl: %[1]d\nptrace: %[1]d\nx32 getpid: %[3]d\nprocess: true\ntesting: warning: no tests to run\nPASS\n",
 		unix.EPERM, unix.ENOSYS, foreign)
 	if got := out.String(); got != want {
 		t.Errorf("the kernel says\n%s\nnot\n%s", got, want)

@@ -18,11 +18,6 @@ import (
 const (
 	compileFileSize = 4 << 30
 	maxMessage      = 16 << 10
-
-	workPrefix = "compile-"
-	// workExpiry is how long a compilation could have been over of whose
-	// directory nobody takes anything any more.
-	workExpiry = time.Hour
 )
 
 // CompileLimits are those of one compilation.
@@ -67,16 +62,10 @@ type Runner func(ctx context.Context, cmd *exec.Cmd) (status int, err error)
 //
 // The compiler reads what anyone may have written, so it runs confined.
 func (e *Engine) Compile(ctx context.Context, c Compilation, run Runner) (code string, remove func() error, err error) {
-	remove = func() error { return nil }
-	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
-		return "", remove, err
-	}
-	sweep(c.Dir, workExpiry+c.Limits.Wall)
-	work, err := os.MkdirTemp(c.Dir, workPrefix+"*")
+	work, remove, err := makeWork(c.Dir, "compile-")
 	if err != nil {
 		return "", remove, err
 	}
-	remove = func() error { return os.RemoveAll(work) }
 	root, out := filepath.Join(work, "root"), filepath.Join(work, "out")
 	if err := errors.Join(os.Mkdir(root, 0o755), os.Mkdir(out, 0o755), os.Chmod(out, 0o777)); err != nil {
 		return "", remove, err
@@ -144,21 +133,6 @@ func (c Compilation) run(ctx context.Context, cmd *exec.Cmd, run Runner) error {
 // killedStatus is the exit status of a process that SIGKILL ended, as the
 // kernel ends one that is over its limit of processor time.
 const killedStatus = 128 + 9
-
-// sweep removes what compilations of a certain age left behind whose shim was
-// killed. It is only tidying: what cannot be removed now is tried again next time.
-func sweep(dir string, age time.Duration) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > age {
-			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
-		}
-	}
-}
 
 // boundedBuffer keeps the beginning of what is written to it.
 type boundedBuffer struct {

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,26 +60,6 @@ func TestHostileCode(t *testing.T) {
 		code, err := compileWith(t, Compilation{Dir: t.TempDir(), Limits: DefaultCompileLimits()}, c.make)
 		if c.ok && (err != nil || filepath.Base(code) != name) || !c.ok && !errors.Is(err, ErrCompile) {
 			t.Errorf("%s gives %q, %v", what, code, err)
-		}
-	}
-}
-
-// What shims that were killed left of compilations is removed, and nothing that may
-// still be compiled, however long the administrator lets it take.
-func TestSweep(t *testing.T) {
-	c := Compilation{Dir: t.TempDir(), Limits: CompileLimits{Wall: 3 * time.Hour}}
-	old := time.Now().Add(-workExpiry - c.Limits.Wall - time.Minute)
-	slow := time.Now().Add(-workExpiry - time.Minute)
-	for name, age := range map[string]time.Time{workPrefix + "old": old, workPrefix + "slow": slow, "other": old} {
-		path := filepath.Join(c.Dir, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, age, age)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, _ = compileWith(t, c, func(string) error { return nil })
-	for name, want := range map[string]bool{workPrefix + "old": false, workPrefix + "slow": true, "other": true} {
-		if _, err := os.Lstat(filepath.Join(c.Dir, name)); (err == nil) != want {
-			t.Errorf("%s is there: %v", name, err == nil)
 		}
 	}
 }

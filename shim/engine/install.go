@@ -98,14 +98,12 @@ func install(ctx context.Context, state, executable, codeName string, run Runner
 		return nil, err
 	}
 	parent := filepath.Join(state, enginesDir)
-	if err := os.MkdirAll(parent, 0o711); err != nil {
-		return nil, err
-	}
-	tmp, err := os.MkdirTemp(parent, ".new-")
+	work, remove, err := makeWork(parent, ".new-")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	defer func() { err = errors.Join(err, remove()) }()
+	tmp := filepath.Join(work, "engine")
 	if err := e.populate(tmp, executable, needed, codeName); err != nil {
 		return nil, err
 	}
@@ -123,15 +121,17 @@ func install(ctx context.Context, state, executable, codeName string, run Runner
 	return e, os.Rename(tmp, e.Dir)
 }
 
-// populate fills an engine's directory with the executable and what it needs,
+// populate makes an engine's directory, with the executable and what it needs,
 // and computes its digest.
 func (e *Engine) populate(dir, executable string, needed *closure, codeName string) error {
 	files := append([]library{{name: programName, path: executable}}, needed.libraries...)
 	if e.Interpreter = needed.interpreter.name; e.Interpreter != "" {
 		files = append(files, needed.interpreter)
 	}
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, libraryDir), 0o755)); err != nil {
-		return err
+	for _, d := range []string{dir, filepath.Join(dir, libraryDir)} {
+		if err := errors.Join(os.Mkdir(d, 0o755), os.Chmod(d, 0o755)); err != nil { // whatever the umask is
+			return err
+		}
 	}
 	all := sha256.New()
 	for i, file := range files {
@@ -171,7 +171,9 @@ func copyFile(target, source string) (sum []byte, err error) {
 	if _, err := io.Copy(io.MultiWriter(out, h), in); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", source, err)
 	}
-	return h.Sum(nil), out.Chmod(0o755)
+	// The record of the engine, which is written later, must not outlive its files
+	// when the host loses power.
+	return h.Sum(nil), errors.Join(out.Chmod(0o755), out.Sync())
 }
 
 // replaceLink makes a link, in place of one that is there. Others may be doing the

@@ -11,7 +11,7 @@ import (
 )
 
 // Wait takes the lock of a path when nobody else has it. The file is made if there
-// is none, and stays for those who are waiting for it.
+// is none, and stays unless it is given to Remove.
 func Wait(path string) (*os.File, error) {
 	return take(path, syscall.LOCK_EX)
 }
@@ -25,16 +25,31 @@ func Try(path string) (*os.File, error) {
 	return f, err
 }
 
+// Remove lets others have a lock, and removes its file. Those who wait for it make
+// another one.
+func Remove(f *os.File) error { return errors.Join(os.Remove(f.Name()), f.Close()) }
+
 func take(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+			err = syscall.Flock(int(f.Fd()), how)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		}
+		if isAt(f, path) {
+			return f, nil
+		}
+		_ = f.Close() // It was removed before it could be locked.
 	}
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = syscall.Flock(int(f.Fd()), how)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
+}
+
+func isAt(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	there, e := os.Lstat(path)
+	return err == nil && e == nil && os.SameFile(opened, there)
 }

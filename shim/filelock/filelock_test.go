@@ -3,6 +3,8 @@ package filelock
 import (
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -30,6 +32,36 @@ func TestOneHasTheLock(t *testing.T) {
 	}
 	if err := <-waited; err != nil {
 		t.Error(err)
+	}
+}
+
+// Given many who remove the lock that they had, one has it at a time, and nothing is
+// left.
+func TestRemove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var has atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				f, err := Wait(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := has.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				has.Add(-1)
+				if err := Remove(f); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the file is left")
 	}
 }
 

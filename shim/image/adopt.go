@@ -96,7 +96,7 @@ func (s *Store) heldBy(ctx context.Context, holder, file digest.Digest) (held in
 
 // adopt stores content, which the image keeps when it is to hold it, and else a
 // lease.
-func (s *Store) adopt(ctx context.Context, layer ocispec.Descriptor, r io.Reader, holder digest.Digest, hold bool) (err error) {
+func (s *Store) adopt(ctx context.Context, layer ocispec.Descriptor, r io.ReadSeeker, holder digest.Digest, hold bool) (err error) {
 	lease, err := s.lease(ctx, layer.Digest, hold)
 	if err != nil {
 		return fmt.Errorf("create a lease: %w", err)
@@ -105,7 +105,7 @@ func (s *Store) adopt(ctx context.Context, layer ocispec.Descriptor, r io.Reader
 		defer func() { err = errors.Join(err, s.Leases.Delete(context.WithoutCancel(ctx), leases.Lease{ID: lease})) }()
 	}
 	ctx = leases.WithLease(ctx, lease)
-	if err := content.WriteBlob(ctx, s.Content, "wasmfile-file-"+layer.Digest.Encoded(), r, layer); err != nil || !hold {
+	if err := s.Write(ctx, "wasmfile-file-"+layer.Digest.Encoded(), r, layer); err != nil || !hold {
 		return err
 	}
 	label := labelFile + layer.Digest.Encoded()

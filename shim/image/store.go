@@ -17,6 +17,7 @@ import (
 	contentproxy "github.com/containerd/containerd/v2/core/content/proxy"
 	"github.com/containerd/containerd/v2/core/leases"
 	leasesproxy "github.com/containerd/containerd/v2/core/leases/proxy"
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
@@ -63,6 +64,22 @@ func Connect(address string) (*Store, error) {
 
 // Close ends the connection.
 func (s *Store) Close() error { return s.conn.Close() }
+
+// Write stores a blob, under a name while it is written. What an earlier writer has
+// left there, and a host that lost power has not kept whole, is begun anew.
+func (s *Store) Write(ctx context.Context, name string, r io.ReadSeeker, desc ocispec.Descriptor, opts ...content.Opt) error {
+	err := content.WriteBlob(ctx, s.Content, name, r, desc, opts...)
+	if !errdefs.IsFailedPrecondition(err) {
+		return err
+	}
+	if e := s.Content.Abort(ctx, name); e != nil {
+		return errors.Join(err, e)
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return content.WriteBlob(ctx, s.Content, name, r, desc, opts...)
+}
 
 // Root asks containerd for its root directory, as the one that its content
 // store is in. It is empty when that is not on a local disk.
@@ -143,10 +160,14 @@ func (b Blobs) Repair(desc ocispec.Descriptor, file string) (_ string, err error
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close()); err != nil {
+	err = errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close())
+	if err == nil {
+		err = os.Rename(out.Name(), path)
+	}
+	if err != nil {
 		return "", errors.Join(err, os.Remove(out.Name()))
 	}
-	return path, os.Rename(out.Name(), path)
+	return path, nil
 }
 
 func (b Blobs) path(d digest.Digest) (string, error) {

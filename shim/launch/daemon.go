@@ -17,8 +17,7 @@ const (
 	maxOOMScore = 1000
 
 	// maxProcs is the most processors that a shim uses at a time, as
-	// containerd's library has it. More than there are cost switching between
-	// threads.
+	// containerd's library has it.
 	maxProcs = 4
 )
 
@@ -103,7 +102,7 @@ func (d daemon) begin(listener *os.File) error {
 	}
 	defer null.Close()
 	process, err := os.StartProcess(executable, []string{executable, "-namespace", d.namespace, "-id", d.id, "-address", d.containerd}, &os.ProcAttr{
-		Env:   withEnvironment(os.Environ(), append(d.environment, fmt.Sprintf("GOMAXPROCS=%d", min(maxProcs, runtime.NumCPU())))...),
+		Env:   withEnvironment(os.Environ(), append(d.environment, fmt.Sprintf("GOMAXPROCS=%d", procs(runtime.NumCPU())))...),
 		Files: []*os.File{null, null, null, listener},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
@@ -115,6 +114,11 @@ func (d daemon) begin(listener *os.File) error {
 	}
 	return process.Release()
 }
+
+// procs is how many processors a shim uses at a time where there are some: half of
+// them, because a shim mostly waits, and a second thread that looks for something
+// to do costs more than it does.
+func procs(there int) int { return max(1, min(maxProcs, there/2)) }
 
 // preferOverContainerd has the kernel, when it is out of memory, kill a process
 // rather than containerd, which is this one's parent.

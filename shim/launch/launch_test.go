@@ -199,3 +199,11 @@ func TestWithEnvironment(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestProcs(t *testing.T) {
+	for there, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 8: 4, 64: 4} {
+		if got := procs(there); got != want {
+			t.Errorf("of %d processors a shim uses %d, not %d", there, got, want)
+		}
+	}
+}

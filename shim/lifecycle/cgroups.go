@@ -9,18 +9,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removeFor is how long removing an empty cgroup is tried: the kernel lets go
-// of processes that have ended a moment later.
-const removeFor = 500 * time.Millisecond
+const (
+	cgroupMount = "/sys/fs/cgroup/"
+
+	// removeFor is how long removing an empty cgroup is tried: the kernel lets go
+	// of processes that have ended a moment later.
+	removeFor = 500 * time.Millisecond
+)
 
 // RemoveCgroups removes the cgroups of a container of which runc knows
 // nothing, as when it was killed between making them and noting it: runc's own
 // delete cannot find them. cgroupsPath is the one in the container's
 // config.json; only an absolute one says where they are. A cgroup with
 // processes in it is somebody's, and stays.
-func RemoveCgroups(cgroupsPath string) error { return removeCgroups(cgroupMount, cgroupsPath) }
+func RemoveCgroups(cgroupsPath string) error {
+	return removeCgroups(cgroupMount, cgroupsPath, removeFor)
+}
 
-func removeCgroups(mount, cgroupsPath string) error {
+// removeCgroups removes the cgroups of a path, and tries for some time to remove
+// one that is in use.
+func removeCgroups(mount, cgroupsPath string, try time.Duration) error {
 	path := filepath.Clean(cgroupsPath)
 	if !filepath.IsAbs(path) || path == "/" {
 		return nil
@@ -36,7 +44,7 @@ func removeCgroups(mount, cgroupsPath string) error {
 	for _, hierarchy := range hierarchies {
 		for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 			e := unix.Rmdir(filepath.Join(hierarchy, path))
-			if !errors.Is(e, unix.EBUSY) || time.Since(begun) > removeFor {
+			if !errors.Is(e, unix.EBUSY) || time.Since(begun) >= try {
 				if e != nil && !errors.Is(e, unix.ENOENT) && !errors.Is(e, unix.ENOTDIR) {
 					err = errors.Join(err, &os.PathError{Op: "remove", Path: filepath.Join(hierarchy, path), Err: e})
 				}

@@ -30,7 +30,7 @@ func TestRemoveCgroups(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := removeCgroups(mount, c.path); (err != nil) != c.fails {
+			if err := removeCgroups(mount, c.path, removeFor); (err != nil) != c.fails {
 				t.Error(err)
 			}
 			for _, dir := range c.kept {

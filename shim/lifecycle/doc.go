@@ -1,5 +1,5 @@
-// Package lifecycle does, without starting runc, what `runc start` and `runc
-// delete` do for a container that runc has created: each is a write or two to
-// files, for which a process takes ten milliseconds to start. Whatever is not
-// entirely ordinary is left to runc.
+// Package lifecycle does, without starting an OCI runtime, what `runc start`,
+// `runc delete`, `crun start` and `crun delete` do for a container that the same
+// runtime has created: each is a write or two to files, for which a process takes
+// milliseconds to start. Whatever is not entirely ordinary is left to the runtime.
 package lifecycle

@@ -146,15 +146,15 @@ func checkNames(annotations map[string]string) error {
 			continue
 		}
 		if _, known := settings[setting]; ours && !known {
-			return fmt.Errorf("%w %s is not known: known are %s", ErrDenied, name, strings.Join(knownNames(), ", "))
+			return fmt.Errorf("%w %s is not known: known are %s", ErrDenied, name, strings.Join(Names(), ", "))
 		}
 	}
 	return nil
 }
 
-// knownNames are the annotations by which a container can ask for something,
+// Names are the annotations by which a container can ask for something,
 // without their prefix.
-func knownNames() []string {
+func Names() []string {
 	names := append(slices.Collect(maps.Keys(settings)), strings.TrimPrefix(bundle.AnnotationHTTPAddr, Prefix))
 	slices.Sort(names)
 	return names

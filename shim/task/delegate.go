@@ -11,19 +11,6 @@ import (
 // embedded, so that a method which a new containerd adds does not compile
 // until someone has thought about it.
 
-// Start starts a created container or exec.
-func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
-	if r.ExecID != "" {
-		return s.runc.Start(ctx, r)
-	}
-	s.beginRun(ctx, r.ID)
-	started, err := s.runc.Start(ctx, r)
-	if g := s.guests.get(r.ID); err != nil && g != nil {
-		g.setRun(nil)
-	}
-	return started, err
-}
-
 // ResizePty sets the size of a terminal.
 func (s *Service) ResizePty(ctx context.Context, r *taskapi.ResizePtyRequest) (*emptypb.Empty, error) {
 	return s.runc.ResizePty(ctx, r)

@@ -13,6 +13,8 @@ import (
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -41,6 +43,26 @@ func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emp
 		g.watchOutput(r.ExecID, r.Stdout, r.Stderr)
 	}
 	return done, err
+}
+
+// startExec starts a process that was added, once. runc's service would take the
+// process of a second start for another one, wait for both, and end with all of its
+// containers when it counts what it waits for.
+func (s *Service) startExec(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
+	started := status.Errorf(codes.FailedPrecondition, "process %s of container %s was started already", r.ExecID, r.ID)
+	process := [2]string{r.ID, r.ExecID}
+	if _, ok := s.starting.LoadOrStore(process, nil); ok {
+		return nil, started
+	}
+	defer s.starting.Delete(process)
+	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: r.ID, ExecID: r.ExecID})
+	if err != nil {
+		return nil, err
+	}
+	if state.Status != tasktypes.Status_CREATED {
+		return nil, started
+	}
+	return s.runc.Start(ctx, r)
 }
 
 // execInGuest returns the request that runs the engine in the container,

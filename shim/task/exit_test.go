@@ -8,14 +8,12 @@ import (
 	"testing"
 	"time"
 
-	eventsapi "github.com/containerd/containerd/api/events"
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	tasktypes "github.com/containerd/containerd/api/types/task"
-	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
-	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/errdefs"
-	gorunc "github.com/containerd/go-runc"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -183,48 +181,15 @@ func TestNativeContainersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// keeper is a publisher that keeps what is published.
-type keeper struct{ published []events.Event }
-
-func (k *keeper) Publish(_ context.Context, _ string, e events.Event) error {
-	k.published = append(k.published, e)
-	return nil
-}
-
-func (k *keeper) Close() error { return nil }
-
-func TestPublishedExit(t *testing.T) {
-	dir := t.TempDir()
-	exit := gorunc.Exit{Timestamp: time.Now(), Pid: 42, Status: int(killedStatus)}
-	if err := runc.WriteExitStatus(dir, exit); err != nil {
-		t.Fatal(err)
+func TestCreateTwice(t *testing.T) {
+	living, first := &guests{}, &guest{}
+	living.add("c", first)
+	s := newService(recorder{}, living, nil)
+	if _, err := s.Create(t.Context(), &taskapi.CreateTaskRequest{ID: "c"}); status.Code(err) != codes.AlreadyExists {
+		t.Errorf("a second container of the same ID gives %v", err)
 	}
-	g := &guest{bundle: dir}
-	g.translate(unix.SIGTERM)
-	living := &guests{}
-	living.add("c", g)
-	kept := &keeper{}
-	p := publisher{Publisher: kept, guests: living}
-	for _, e := range []events.Event{
-		&eventsapi.TaskExit{ContainerID: "c", ID: "c", ExitStatus: killedStatus},
-		&eventsapi.TaskExit{ContainerID: "native", ID: "native", ExitStatus: killedStatus},
-		&eventsapi.TaskDelete{ContainerID: "c", ExitStatus: killedStatus},
-	} {
-		if err := p.Publish(t.Context(), "topic", e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := []uint32{143, 137, 143}
-	for i, e := range kept.published {
-		if got := e.(interface{ GetExitStatus() uint32 }).GetExitStatus(); got != want[i] {
-			t.Errorf("event %d reports %d, not %d", i, got, want[i])
-		}
-	}
-	if recorded, err := runc.ReadExitStatus(dir); err != nil || recorded.Status != 143 || recorded.Pid != 42 {
-		t.Errorf("recorded is %+v, %v", recorded, err)
-	}
-	if living.get("c") != nil {
-		t.Error("a deleted container is still known")
+	if living.get("c") != first {
+		t.Error("the first one is forgotten")
 	}
 }
 

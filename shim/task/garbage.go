@@ -41,8 +41,8 @@ func (g *garbage) busy() {
 // clear gives back the memory of what has become garbage.
 func (g *garbage) clear() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.idle = nil
 	debug.SetGCPercent(idleGC)
-	debug.FreeOSMemory()
+	g.mu.Unlock()
+	debug.FreeOSMemory() // It takes a while, for which nobody who creates a container is to wait.
 }

@@ -1,6 +1,62 @@
 package task
 
-import "sync"
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/tracing"
+)
+
+// guest is a WebAssembly container that lives: what a signal does to it, and
+// what its exit status means then.
+//
+// The kernel drops a signal without a handler for the first process of a pid
+// namespace, and a WASI guest cannot have one: for a command, a signal that
+// ends a program by default becomes SIGKILL, and the exit status is the one
+// of the signal that was asked for. A component that serves HTTP is asked to
+// drain with SIGINT, which the engine handles, and has then ended well; one that
+// has not ended when its time is over is killed, and its exit status says so.
+type guest struct {
+	bundle string
+	serves bool
+	// addr is where a server listens.
+	addr netip.AddrPort
+	// drain is how long a server may finish what it serves.
+	drain time.Duration
+	// component is what the guest is called.
+	component string
+	// digest is the component's.
+	digest digest.Digest
+	traps  *trapReport
+	told   told
+	// wasm is what may be run in it.
+	wasm *image.Wasm
+	// files is where the container's files are on the host, when wasm is one
+	// of them; empty when it is layers.
+	files string
+	// dirs are the directories that are mounted in it.
+	dirs []bundle.Directory
+
+	mu    sync.Mutex
+	asked unix.Signal
+	// outputs are its own, by "", and those of what exec added, by its ID.
+	outputs map[string]*output
+	// waiting is that of a server that drains, nil before it does.
+	waiting *wait
+	// run is the span of its life, nil when none is recorded.
+	run *tracing.Span
+
+	mounting sync.Mutex
+	// code is the machine code that is mounted in the container: from its
+	// file on the host to its file there.
+	code map[string]string
+}
 
 // guests are the WebAssembly containers of this shim, by container ID; a
 // Kubernetes pod's share one shim with its native ones.

@@ -50,6 +50,9 @@ func Main(args []string, stderr io.Writer) int {
 
 // start makes the task service when the shim serves.
 func start(ic *plugin.InitContext) (any, error) {
+	if err := keepToLibraries(); err != nil {
+		return nil, err
+	}
 	events, err := ic.GetByID(plugins.EventPlugin, "publisher")
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func start(ic *plugin.InitContext) (any, error) {
 	if sharing != nil {
 		stop = sharing
 	}
-	runc, err := runctask.NewTaskService(ic.Context, publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
+	runc, err := runctask.NewTaskService(ic.Context, &publisher{Publisher: events.(shim.Publisher), guests: living}, stop)
 	if err != nil {
 		return nil, err
 	}

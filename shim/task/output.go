@@ -143,3 +143,15 @@ func (g *guest) forgetOutput(exec string) {
 	defer g.mu.Unlock()
 	delete(g.outputs, exec)
 }
+
+// forgetOutputs does so with those of all of a guest's processes: a client need
+// not delete what it has added before it deletes the container.
+func (g *guest) forgetOutputs() {
+	g.mu.Lock()
+	outputs := g.outputs
+	g.outputs = nil
+	g.mu.Unlock()
+	for _, o := range outputs {
+		o.close()
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,6 +59,29 @@ func TestOutputIsDelivered(t *testing.T) {
 				t.Errorf("it hears of the end %s before it reads", before.Sub(at))
 			}
 		})
+	}
+}
+
+// TestOutputsAreForgotten: given a container that is deleted, nothing stays open of
+// its output, nor of that of processes which nobody has deleted.
+func TestOutputsAreForgotten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stdout")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := &guest{}
+	g.watchOutput("", path)
+	g.watchOutput("added", path)
+	readers := []int{g.output("").pipes[0].reader, g.output("added").pipes[0].reader}
+	living := &guests{}
+	living.add("c", g)
+	if _, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range readers {
+		if _, err := unix.FcntlInt(uintptr(reader), unix.F_GETFD, 0); err != unix.EBADF {
+			t.Errorf("file %d: %v", reader, err)
+		}
 	}
 }
 

@@ -2,72 +2,126 @@ package task
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"os"
 
-	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/executable"
+	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/codecache"
+	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
+	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
-// find returns what a container may run, nil for a native one: layers of its
-// image, else the file that its process names, and then where its files are.
-func find(ctx context.Context, b image.Blobs, r *taskapi.CreateTaskRequest, spec *specs.Spec) (found *image.Wasm, files string, err error) {
-	declared, err := image.Find(ctx, b, r.ID, spec.Annotations)
-	if err != nil || len(declared.Layers) > 0 {
-		return declared, "", err
-	}
-	rootfs := rootfsOf(r, spec)
-	found, err = inFiles(ctx, b, rootfs, spec.Process, declared)
-	if err == nil && found == nil && declared.Platform != "" {
-		err = errNotWasm(spec.Process, declared.Platform)
-	}
-	return found, rootfs.path, err
+// program is a component that is ready to run: its code, the engine that made
+// it, what the engine is told, and what the container gets.
+type program struct {
+	name     string
+	digest   digest.Digest
+	code     string
+	engine   *engine.Engine
+	command  engine.Command
+	settings policy.Settings
+	// runtime is policy.Policy.Runtime.
+	runtime string
+	// dirs are the guest's directories besides its root, once the process was
+	// made.
+	dirs []bundle.Directory
 }
 
-// inFiles returns the Wasm of a process whose program is a WebAssembly file of
-// the container, and nil when it is another one, or none. declared is what the
-// image says of itself.
-func inFiles(ctx context.Context, b image.Blobs, files rootfs, process *specs.Process, declared *image.Wasm) (*image.Wasm, error) {
-	var found *image.Wasm
-	err := files.mounted(func() (err error) {
-		file, err := executable.Open(files.path, process)
-		if err != nil || file == nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		name, _, _ := strings.Cut(executable.WithoutInit(process.Args)[0], "#")
-		layer, err := b.Adopt(ctx, file, name, declared.Image)
-		if err != nil {
-			return err
-		}
-		copied := *declared
-		copied.Layers = []ocispec.Descriptor{layer}
-		found = &copied
+func (p *program) serves() bool { return p.command.Server.Addr.IsValid() }
+
+// choose chooses the component that the container's process names, decides
+// what it gets, and has it compiled for that.
+func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spec *specs.Spec, found *image.Wasm) (*program, error) {
+	allowed, err := policy.Load()
+	if err != nil {
+		return nil, err
+	}
+	var arg0 string
+	args := executable.WithoutInit(spec.Process.Args)
+	if len(args) > 0 {
+		arg0 = args[0]
+	}
+	entry, err := artifact.Select(found.Layers, arg0)
+	if err != nil {
+		return nil, err
+	}
+	describeComponent(tracing.FromContext(ctx), artifact.Name(entry.Layer), entry.Layer.Digest.String())
+	cache, err := codecache.Open(ctx, b, d.state, allowed.Compile, runReaped)
+	if err != nil {
+		return nil, err
+	}
+	component, err := cache.Inspect(ctx, entry.Layer, d.bundle)
+	if err != nil {
+		return nil, err
+	}
+	if component.Library && entry.Func == "" {
+		return nil, fmt.Errorf("%w: %s has no start of its own, and does not handle HTTP: call an export of it as %[2]s#FUNC", errNoProgram, artifact.Name(entry.Layer))
+	}
+	chosen := &program{name: artifact.Name(entry.Layer), digest: entry.Layer.Digest, engine: cache.Engine, runtime: allowed.Runtime, command: engine.Command{
+		EngineDir: bundle.EngineDir, Code: bundle.CodePath, GuestDir: bundle.GuestDir,
+		Args: args, Env: spec.Process.Env, Cwd: spec.Process.Cwd,
+		Func: entry.Func, Component: component.Component,
+	}}
+	serves := component.HTTP && entry.Func == ""
+	if err := chosen.settle(allowed, spec, found, serves); err != nil {
+		return nil, err
+	}
+	if err := chosen.command.Check(); err != nil {
+		return nil, err
+	}
+	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), d.bundle)
+	return chosen, err
+}
+
+// settle decides what the container gets.
+func (p *program) settle(allowed *policy.Policy, spec *specs.Spec, found *image.Wasm, serves bool) (err error) {
+	inPod := bundle.InPod(spec.Annotations) && !usesHostNetwork(spec)
+	p.settings, err = allowed.Settings(policy.Container{Annotations: spec.Annotations, Serves: serves, InPod: inPod})
+	if err != nil {
+		return err
+	}
+	s := p.settings
+	p.command.Flags = s.Engine.Flags()
+	p.command.Sockets = s.Network == policy.NetworkAllow
+	p.command.HTTPClient = s.Network >= policy.NetworkHTTP && !serves
+	if !serves {
 		return nil
-	})
-	return found, err
+	}
+	addr, err := bundle.HTTPAddr(spec.Annotations, found.ExposedPorts)
+	p.command.Server = engine.Server{Addr: addr, Requests: s.Requests, Connections: s.Connections, Reuse: s.Reuse}
+	return err
 }
 
-// namedFile returns the Wasm of a process that is added to a container whose
-// component is a file: another one of its files, or the same.
-func namedFile(ctx context.Context, b image.Blobs, g *guest, process *specs.Process) (*image.Wasm, error) {
-	found, err := inFiles(ctx, b, rootfs{path: g.files}, process, g.wasm)
-	if err == nil && found == nil {
-		err = fmt.Errorf("%w: it runs WebAssembly, and %q is no WebAssembly file of it: give the path of one, or an export of it as PATH#func",
-			errNoProgram, strings.Join(process.Args[:min(1, len(process.Args))], ""))
+// usesHostNetwork reports whether a container has no network of its own, nor
+// that of a pod.
+func usesHostNetwork(spec *specs.Spec) bool {
+	for _, ns := range spec.Linux.Namespaces {
+		if ns.Type != specs.NetworkNamespace {
+			continue
+		}
+		if ns.Path == "" {
+			return false
+		}
+		theirs, err := os.Stat(ns.Path)
+		ours, ourErr := os.Stat("/proc/self/ns/net")
+		return err != nil || ourErr != nil || os.SameFile(theirs, ours)
 	}
-	return found, err
+	return true
 }
 
-// errNotWasm says that the process of an image for Wasm is something else.
-func errNotWasm(process *specs.Process, platform string) error {
-	if args := executable.WithoutInit(process.Args); len(args) > 0 {
-		return fmt.Errorf("%w: the image is for %s and has no WebAssembly file %q: give the path of one as the entrypoint", errNoProgram, platform, args[0])
+// process is the engine's for a guest with these directories.
+func (p *program) process(dirs []bundle.Directory) (args, env []string) {
+	p.dirs = dirs
+	command := p.command
+	for _, d := range dirs {
+		command.Preopens = append(command.Preopens, engine.Preopen{Dir: d.Path, Name: d.Name})
 	}
-	return fmt.Errorf("%w: the image is for %s and nothing names the file that it starts: give the path of one as the entrypoint", errNoProgram, platform)
+	return p.engine.Process(command)
 }

@@ -2,6 +2,9 @@ package task
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"sync"
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
@@ -10,36 +13,71 @@ import (
 	"github.com/containerd/log"
 )
 
-// publisher reports the exit statuses of guests as theirs, not as those of
-// the engine's process.
+// publisher publishes the events of guests: their exit statuses as theirs, not as
+// those of the engine's process, and each guest's events in their order, without
+// those of others waiting for what a guest's end waits for.
 type publisher struct {
 	shim.Publisher
 	guests *guests
+	// publishing counts the events that Close waits for.
+	publishing sync.WaitGroup
 }
 
 // Publish implements events.Publisher.
-func (p publisher) Publish(ctx context.Context, topic string, event events.Event) error {
-	switch e := event.(type) {
-	case *eventsapi.TaskCreate:
-		if g := p.guests.get(e.ContainerID); g != nil && e.IO != nil {
-			e.IO.Stdout, e.IO.Stderr = g.traps.stream(e.IO.Stdout), g.traps.stream(e.IO.Stderr)
-		}
-	case *eventsapi.TaskExit:
-		if g := p.guests.get(e.ContainerID); g != nil && e.ID == e.ContainerID {
-			p.record(ctx, g, e)
-		}
-	case *eventsapi.TaskDelete:
-		if g := p.guests.get(e.ContainerID); g != nil {
+func (p *publisher) Publish(ctx context.Context, topic string, event events.Event) error {
+	of, ok := event.(interface{ GetContainerID() string })
+	if !ok {
+		return p.Publisher.Publish(ctx, topic, event)
+	}
+	id := of.GetContainerID()
+	g := p.guests.get(id)
+	if g == nil {
+		return p.Publisher.Publish(ctx, topic, event)
+	}
+	publish := func() {
+		defer p.publishing.Done()
+		switch e := event.(type) {
+		case *eventsapi.TaskExit:
+			if e.ID == id {
+				p.record(ctx, g, e)
+			}
+		case *eventsapi.TaskDelete:
 			e.ExitStatus = g.status(e.ExitStatus)
-			p.guests.remove(e.ContainerID)
+		}
+		if err := p.Publisher.Publish(ctx, topic, event); err != nil {
+			log.G(ctx).WithError(err).WithField("container", id).Error("cannot publish an event")
 		}
 	}
-	return p.Publisher.Publish(ctx, topic, event)
+	p.publishing.Add(1)
+	switch e := event.(type) {
+	case *eventsapi.TaskCreate:
+		if e.IO != nil {
+			e.IO.Stdout, e.IO.Stderr = g.traps.stream(e.IO.Stdout), g.traps.stream(e.IO.Stderr)
+		}
+		g.told.next(publish)
+	case *eventsapi.TaskExit:
+		if e.ID == id {
+			g.told.end(publish)
+		} else {
+			g.told.next(publish)
+		}
+	case *eventsapi.TaskDelete:
+		g.told.deletion(publish)
+	default:
+		g.told.next(publish)
+	}
+	return nil
+}
+
+// Close implements shim.Publisher.
+func (p *publisher) Close() error {
+	p.publishing.Wait()
+	return p.Publisher.Close()
 }
 
 // record changes an exit event, and the record of it that the shim's delete
 // command reads when the shim itself is gone.
-func (p publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit) {
+func (p *publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit) {
 	actual := e.ExitStatus
 	g.traps.finish(actual)
 	e.ExitStatus = g.status(actual)
@@ -52,7 +90,7 @@ func (p publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit) 
 		recorded.Status = int(e.ExitStatus)
 		err = runc.WriteExitStatus(g.bundle, recorded)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // The bundle is gone with a container that is deleted by now.
 		log.G(ctx).WithError(err).WithField("container", e.ContainerID).Warn("cannot record the exit status")
 	}
 }

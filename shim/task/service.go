@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -33,6 +34,8 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
+	// starting has the execs that are being started, by container and exec ID.
+	starting sync.Map
 	// shared is nil in a shim of one container or pod.
 	shared *shared
 }
@@ -63,6 +66,9 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	s.garbage.busy()
 	s.shared.begin(r)
 	defer func() { s.shared.created(r, err) }()
+	if s.guests.get(r.ID) != nil {
+		return nil, status.Errorf(codes.AlreadyExists, "container %s is there already", r.ID)
+	}
 	g, err := s.preparer.prepare(ctx, r)
 	if err != nil {
 		return nil, rpcError(err)
@@ -88,6 +94,23 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 		g.traps.abandon()
 	}
 	return created, err
+}
+
+// Start starts a created container or exec.
+func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
+	if r.ExecID != "" {
+		return s.startExec(ctx, r)
+	}
+	g := s.guests.get(r.ID)
+	if g == nil {
+		return s.runc.Start(ctx, r)
+	}
+	forget := s.beginRun(ctx, r.ID, g) // It may have ended before there is an answer.
+	started, err := s.runc.Start(ctx, r)
+	if err != nil {
+		forget()
+	}
+	return started, err
 }
 
 // Kill sends a signal, or for a WebAssembly container what stands for it.
@@ -137,21 +160,30 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 
 // Delete removes a container or exec that has ended.
 func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
-	g := s.guests.get(r.ID) // Publishing the deletion forgets it.
 	deleted, err := s.runc.Delete(ctx, r)
-	if err == nil && r.ExecID == "" {
-		s.shared.deleted(r.ID)
+	if err != nil {
+		return deleted, err
 	}
-	if err == nil && g != nil {
-		g.forgetOutput(r.ExecID)
+	g := s.guests.get(r.ID)
+	if r.ExecID != "" {
+		if g != nil {
+			g.forgetOutput(r.ExecID)
+		}
+		return deleted, nil
 	}
-	if err == nil && g != nil && r.ExecID == "" {
-		g.traps.finish(deleted.ExitStatus)
-		g.traps.release()
-		deleted.ExitStatus = g.status(deleted.ExitStatus)
-		g.endRun(deleted.ExitStatus, deleted.ExitedAt)
+	s.shared.deleted(r.ID)
+	if g == nil {
+		return deleted, nil
 	}
-	return deleted, err
+	g.forgetOutputs()
+	g.traps.finish(deleted.ExitStatus)
+	g.traps.release()
+	deleted.ExitStatus = g.status(deleted.ExitStatus)
+	g.endRun(deleted.ExitStatus, deleted.ExitedAt)
+	// Events of it must not be taken for those of the next container of its ID.
+	g.told.waitDeleted(endWait)
+	s.guests.remove(r.ID)
+	return deleted, nil
 }
 
 // Checkpoint is refused for a WebAssembly container: what would be restored

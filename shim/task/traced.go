@@ -135,22 +135,22 @@ func errorKind(err error) string {
 	return status.Code(errgrpc.ToGRPC(err)).String()
 }
 
-// beginRun begins the span of a guest's own life, which ends with it.
-func (s *Service) beginRun(ctx context.Context, id string) {
-	g := s.guests.get(id)
-	if g == nil || s.traces == nil {
-		return
-	}
+// beginRun begins the span of a guest's own life, which ends with it, unless it has
+// begun. It returns what forgets the span of one that could not be started.
+func (s *Service) beginRun(ctx context.Context, id string, g *guest) (forget func()) {
 	_, span := s.traces.Begin(ctx, "run")
 	s.describe(ctx, span, id, "")
-	g.setRun(span)
-}
-
-// setRun keeps the span of the guest's life.
-func (g *guest) setRun(span *tracing.Span) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.run != nil {
+		return func() {}
+	}
 	g.run = span
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.run = nil
+	}
 }
 
 // endRun ends it with the status that is reported, at the time when the guest

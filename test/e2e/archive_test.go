@@ -89,7 +89,7 @@ func TestExport(t *testing.T) {
 	two, dir := publishTwo(t), t.TempDir()
 	must(t, "nerdctl", "wasm", "pull", "-q", two)
 	want := sha256.Sum256(guest(t, "exit"))
-	for _, component := range []string{"b", "b.wasm", fmt.Sprintf("sha256:%x", want)} {
+	for _, component := range []string{"b", "b.wasm", "/b", "b#run", fmt.Sprintf("sha256:%x", want)} {
 		if got := sha256.Sum256([]byte(try(t, "nerdctl", "wasm", "export", two, component).stdout)); got != want {
 			t.Errorf("%s is another file", component)
 		}
@@ -102,7 +102,7 @@ func TestExport(t *testing.T) {
 	fails(t, []string{"a.wasm", "b.wasm"}, "nerdctl", "wasm", "export", two)
 	one := probe(t, "component")
 	must(t, "nerdctl", "wasm", "pull", "-q", one)
-	fails(t, []string{"guest.wasm", "no other"}, "nerdctl", "wasm", "export", one, "other")
+	fails(t, []string{"guest.wasm", `named "other"`}, "nerdctl", "wasm", "export", one, "other")
 }
 
 // TestHistoryAndDiff: given two artifacts, history lists their layers and diff

@@ -79,7 +79,7 @@ func TestCheck(t *testing.T) {
 }
 
 // finding takes the rule, the message and the line from what --check prints.
-var finding = regexp.MustCompile(`(?m)^WARNING: (\S+) - .*\n(.*)\nWasmfile:(\d+)$`)
+var finding = regexp.MustCompile(`(?m)^WARNING: (\S+) - .*\n(.*)\n\S*Wasmfile:(\d+)$`)
 
 // TestBuildWarns: given the failing case of each rule, a build prints the
 // findings of --check with their lines, once each, and makes the artifact.
@@ -106,6 +106,29 @@ func TestBuildWarns(t *testing.T) {
 				t.Errorf("%d warnings, want %d:\n%s", warned, len(findings), r.stderr)
 			}
 		})
+	}
+}
+
+// TestBuildWarnsOfCasing: given keywords in several cases, a build warns of those that
+// --check finds, COMPONENT and ANNOTATION among them.
+func TestBuildWarnsOfCasing(t *testing.T) {
+	dir := write(t, map[string]string{
+		"Wasmfile":   "FROM scratch AS base\nANNOTATION a=b\nfrom base\ncomponent guest.wasm\nLABEL a=b\n",
+		"guest.wasm": string(guest(t, "probe.component")),
+	})
+	check := build{builder: buildkitBuilder(), dir: dir, flags: []string{"--check"}}.run(t)
+	findings := finding.FindAllStringSubmatch(check.stdout, -1)
+	if len(findings) != 2 {
+		t.Fatalf("--check finds\n%s", check.all())
+	}
+	r := build{builder: buildkitBuilder(), dir: dir, output: "type=tar,dest=" + filepath.Join(dir, "artifact.tar")}.run(t)
+	for _, f := range findings {
+		if line := fmt.Sprintf(" - %s: %s (line %s)\n", f[1], f[2], f[3]); strings.Count(r.stderr, line) != 1 || f[1] != "ConsistentInstructionCasing" {
+			t.Errorf("not said once: %s%s", line, r.all())
+		}
+	}
+	if warned := strings.Count(r.stderr, " - Consistent"); warned != len(findings) {
+		t.Errorf("%d warnings:\n%s", warned, r.all())
 	}
 }
 

@@ -108,7 +108,13 @@ func TestDocumentedCI(t *testing.T) {
 
 func runCI(t *testing.T, text string) {
 	host, repository := guardedRegistry(t), "ci/"+unique("app")
+	private, public := keyPair(t)
+	key, err := os.ReadFile(private)
+	if err != nil {
+		t.Fatal(err)
+	}
 	job := parseCI(t, strings.NewReplacer(
+		"${{ secrets.COSIGN_PRIVATE_KEY }}", "", "${{ secrets.COSIGN_PASSWORD }}", "", // from env
 		"${{ github.repository }}", repository, "${{ github.ref_name }}", "v1", "${{ secrets.GITHUB_TOKEN }}", "secret", "ghcr.io", host,
 	).Replace(text))
 	env := []string{
@@ -118,6 +124,7 @@ func runCI(t *testing.T, text string) {
 	for key, value := range job.env {
 		env = append(env, key+"="+value)
 	}
+	env = append(env, "COSIGN_PRIVATE_KEY="+string(key))
 	dir := project(t)
 	wasmfile := "# syntax=wasmfile/frontend:1\nFROM scratch AS app\nCOMPONENT app.wasm\nENTRYPOINT [\"app\"]\nLABEL ci=" + repository + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "Wasmfile"), []byte(wasmfile), 0o644); err != nil {
@@ -133,5 +140,8 @@ func runCI(t *testing.T, text string) {
 	want := layoutDigest(t, filepath.Join(dir, "artifact"))
 	if got := must(t, "crane", "digest", registry()+"/"+repository+":v1"); got != want {
 		t.Errorf("pushed %s, not %s", got, want)
+	}
+	if strings.Contains(text, "cosign sign") {
+		must(t, "cosign", "verify", "--key", public, registry()+"/"+repository+"@"+want)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,28 +12,30 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
-// cluster is a Kubernetes of one node: etcd, an API server, and a kubelet on a
-// containerd of its own. There is no scheduler: pods name their node.
+// cluster is a Kubernetes of one node: etcd, an API server with the controllers and
+// the scheduler, and a node with a kubelet and kube-proxy.
 type cluster struct {
 	t          *testing.T
-	dir, node  string
-	containerd *ownContainerd
+	dir, name  string // name: of the node
+	node       *node
 	api        string // the API server's URL
 	kubeconfig string
 	daemons    []*exec.Cmd
 }
 
-// startCluster starts a cluster whose containerd has the configuration that edit
-// makes, and path in front of its PATH.
-func startCluster(t *testing.T, path string, edit func(config string) string) *cluster {
+// startCluster starts a cluster whose node does not have the shim.
+func startCluster(t *testing.T) *cluster {
 	t.Helper()
+	const kubelet = "/var/lib/kubelet"
+	if _, err := os.Stat(kubelet); err == nil {
+		t.Fatalf("there is %s: this machine is a node of a cluster, and the rules of two kube-proxies would disturb each other", kubelet)
+	}
 	keepKernelSettings(t)
-	c := &cluster{t: t, dir: t.TempDir(), node: unique("node")}
-	c.containerd = startContainerd(t, path, edit)
+	c := &cluster{t: t, dir: t.TempDir(), name: unique("node")}
+	t.Cleanup(c.removeNode)
+	c.node = startNode(t)
 	t.Cleanup(c.end)
 	c.startAPI()
 	c.startKubelet()
@@ -44,9 +45,6 @@ func startCluster(t *testing.T, path string, edit func(config string) string) *c
 // keepKernelSettings gives the kernel back what a kubelet changes in it.
 func keepKernelSettings(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(kubeletHome); err == nil {
-		t.Fatalf("there is %s: this machine has a kubelet, and two would disturb each other", kubeletHome)
-	}
 	for _, name := range []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"} {
 		path := "/proc/sys/" + name
 		before, err := os.ReadFile(path)
@@ -59,21 +57,12 @@ func keepKernelSettings(t *testing.T) {
 			}
 		})
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(kubeletHome); err != nil {
-			t.Error(err)
-		}
-	})
 }
-
-// kubeletHome is where a kubelet listens for device plugins, whatever its root
-// directory is.
-const kubeletHome = "/var/lib/kubelet"
 
 const apiToken = "administrator"
 
-// startAPI starts etcd and the API server. Everybody who has the token may do
-// everything.
+// startAPI starts etcd, the API server, the controllers and the scheduler. Everybody
+// who has the token may do everything.
 func (c *cluster) startAPI() {
 	c.t.Helper()
 	etcd, peers, port := "http://127.0.0.1:"+freePort(c.t), "http://127.0.0.1:"+freePort(c.t), freePort(c.t)
@@ -88,9 +77,7 @@ func (c *cluster) startAPI() {
 		"--cert-dir", filepath.Join(c.dir, "certificates"), "--token-auth-file", tokens, "--authorization-mode", "RBAC",
 		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-signing-key-file", key,
 		"--service-account-key-file", key, "--service-cluster-ip-range", "10.254.0.0/24", "--allow-privileged",
-		"--endpoint-reconciler-type", "none", "--kubelet-preferred-address-types", "InternalIP",
-		// Without a controller manager there are no service accounts.
-		"--disable-admission-plugins", "ServiceAccount")
+		"--endpoint-reconciler-type", "none", "--kubelet-preferred-address-types", "InternalIP")
 	c.kubeconfig = c.write("kubeconfig", `
 apiVersion: v1
 kind: Config
@@ -103,20 +90,23 @@ contexts: [{name: test, context: {cluster: test, user: admin, namespace: default
 		return try(c.t, c.kubectl("get", "--raw", "/readyz")...).code == 0 &&
 			try(c.t, c.kubectl("get", "namespace", "default")...).code == 0
 	})
+	c.start("kube-controller-manager", "--kubeconfig", c.kubeconfig, "--leader-elect=false", "--secure-port", "0",
+		"--service-account-private-key-file", key, "--root-ca-file", filepath.Join(c.dir, "certificates", "apiserver.crt"))
+	c.start("kube-scheduler", "--kubeconfig", c.kubeconfig, "--leader-elect=false", "--secure-port", "0")
 }
 
-// startKubelet starts the kubelet and waits for its node.
+// startKubelet starts kube-proxy and the kubelet, and waits for its node.
 func (c *cluster) startKubelet() {
 	c.t.Helper()
 	for _, controller := range cgroupControllers(c.t) {
-		if err := os.MkdirAll(filepath.Join(controller, c.node), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(controller, c.name), 0o755); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 	config, err := json.Marshal(object{
 		"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-		"containerRuntimeEndpoint": "unix://" + c.containerd.address,
-		"cgroupDriver":             "cgroupfs", "cgroupRoot": "/" + c.node, "enforceNodeAllocatable": []string{"none"}, "failSwapOn": false,
+		"containerRuntimeEndpoint": "unix://" + c.node.address,
+		"cgroupDriver":             "cgroupfs", "cgroupRoot": "/" + c.name, "enforceNodeAllocatable": []string{"none"}, "failSwapOn": false,
 		"authentication": object{"anonymous": object{"enabled": true}, "webhook": object{"enabled": false}},
 		"authorization":  object{"mode": "AlwaysAllow"},
 		"port":           json.Number(freePort(c.t)), "healthzPort": 0, "makeIPTablesUtilChains": false,
@@ -129,12 +119,17 @@ func (c *cluster) startKubelet() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.start("kubelet", "--config", c.write("kubelet.yaml", string(config)), "--kubeconfig", c.kubeconfig,
+	// It is to leave the kernel's settings alone.
+	c.node.start("kube-proxy", "--kubeconfig", c.kubeconfig, "--proxy-mode", "iptables", "--hostname-override", c.name,
+		"--healthz-bind-address", "127.0.0.1:"+freePort(c.t), "--metrics-bind-address", "127.0.0.1:"+freePort(c.t),
+		"--iptables-localhost-nodeports=false", "--conntrack-max-per-core", "0", "--conntrack-min", "0",
+		"--conntrack-tcp-timeout-established", "0", "--conntrack-tcp-timeout-close-wait", "0")
+	c.node.start("kubelet", "--config", c.write("kubelet.yaml", string(config)), "--kubeconfig", c.kubeconfig,
 		"--root-dir", filepath.Join(c.dir, "kubelet"), "--cert-dir", filepath.Join(c.dir, "kubelet-certificates"),
 		// Where it takes statistics from.
-		"--containerd", c.containerd.address, "--hostname-override", c.node)
+		"--containerd", c.node.address, "--hostname-override", c.name)
 	eventually(c.t, 2*time.Minute, "a node that is ready", func() bool {
-		return c.field("node/"+c.node, `{.status.conditions[?(@.type=="Ready")].status}`) == "True"
+		return c.field("node/"+c.name, `{.status.conditions[?(@.type=="Ready")].status}`) == "True"
 	})
 }
 
@@ -201,8 +196,8 @@ func (c *cluster) apply(t *testing.T, manifest string) {
 	}
 }
 
-// onNode is a manifest with texts replaced, and with its pods on the node.
-func (c *cluster) onNode(t *testing.T, manifest string, replace map[string]string) string {
+// replaced is a manifest with texts replaced, all of which have to be there.
+func replaced(t *testing.T, manifest string, replace map[string]string) string {
 	t.Helper()
 	for old, text := range replace {
 		if !strings.Contains(manifest, old) {
@@ -210,27 +205,7 @@ func (c *cluster) onNode(t *testing.T, manifest string, replace map[string]strin
 		}
 		manifest = strings.ReplaceAll(manifest, old, text)
 	}
-	var whole []string
-	for decoder := yaml.NewDecoder(strings.NewReader(manifest)); ; {
-		var one object
-		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
-			return strings.Join(whole, "\n")
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if one["kind"] == "Pod" {
-			one["spec"].(object)["nodeName"] = c.node
-		}
-		whole = append(whole, encode(t, one))
-	}
-}
-
-// decode reads YAML.
-func decode(t *testing.T, text string, into any) {
-	t.Helper()
-	if err := yaml.Unmarshal([]byte(text), into); err != nil {
-		t.Fatal(err)
-	}
+	return manifest
 }
 
 // run is apply for a manifest of the pod, which is deleted with the test.
@@ -248,38 +223,59 @@ func (c *cluster) run(t *testing.T, pod, manifest string) {
 	})
 }
 
+// applied is apply for objects of several kinds, which are deleted with the test.
+func (c *cluster) applied(t *testing.T, manifest string) {
+	t.Helper()
+	c.apply(t, manifest)
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := untimed(c.kubectl("describe", "pods,jobs")...)
+			t.Logf("%s", out)
+		}
+		remove := exec.Command("kubectl", c.kubectl("delete", "-f", "-", "--cascade=foreground", "--timeout", "90s")[1:]...)
+		remove.Stdin = strings.NewReader(manifest)
+		if out, err := remove.CombinedOutput(); err != nil {
+			t.Errorf("delete: %v: %s", err, out)
+		}
+	})
+}
+
 // ready waits until a pod is ready.
 func (c *cluster) ready(t *testing.T, pod string) {
 	t.Helper()
 	must(t, c.kubectl("wait", "--for=condition=Ready", "--timeout", "90s", "pod/"+pod)...)
 }
 
-// end stops what was started, in the reverse order, and removes the node's
-// cgroups.
+// end kills the control plane: what it keeps goes with the test.
 func (c *cluster) end() {
 	for _, daemon := range slices.Backward(c.daemons) {
-		_ = daemon.Process.Signal(os.Interrupt)
-		late := time.AfterFunc(30*time.Second, func() { _ = daemon.Process.Kill() })
+		_ = daemon.Process.Kill()
 		_ = daemon.Wait()
-		late.Stop()
-	}
-	if out, err := untimed(append(c.containerd.crictl(), "rmp", "--all", "--force")...); err != nil {
-		c.t.Errorf("remove the pods: %v: %s", err, out)
-	}
-	if c.t.Failed() {
-		for _, daemon := range c.daemons {
-			name := filepath.Base(daemon.Path)
-			text, _ := os.ReadFile(c.log(name))
-			lines := strings.Split(string(text), "\n")
-			c.t.Logf("%s's log ends with\n%s", name, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+		if c.t.Failed() {
+			logEnd(c.t, c.log(filepath.Base(daemon.Path)))
 		}
 	}
-	// The kubelet mounts its directory on itself.
-	if out, err := untimed("umount", "-R", filepath.Join(c.dir, "kubelet")); err != nil {
-		c.t.Errorf("unmount: %v: %s", err, out)
+}
+
+// removeNode removes what a node that has ended left to the machine: kube-proxy's
+// rules and the kubelet's cgroups.
+func (c *cluster) removeNode() {
+	if out, err := untimed("kube-proxy", "--cleanup"); err != nil {
+		c.t.Errorf("remove the rules of kube-proxy: %v: %s", err, out)
+	}
+	for _, family := range []string{"iptables", "ip6tables"} {
+		// It makes this chain for kubelets that would, and leaves it to them.
+		for _, rule := range []string{"-D INPUT -j KUBE-FIREWALL", "-D OUTPUT -j KUBE-FIREWALL", "-F KUBE-FIREWALL", "-X KUBE-FIREWALL"} {
+			if out, err := untimed(append([]string{family, "-w"}, strings.Fields(rule)...)...); err != nil {
+				c.t.Errorf("%s %s: %v: %s", family, rule, err, out)
+			}
+		}
+		if rules, err := untimed(family + "-save"); err != nil || strings.Contains(string(rules), "KUBE-") {
+			c.t.Errorf("left are the rules, %v:\n%s", err, rules)
+		}
 	}
 	for _, controller := range cgroupControllers(c.t) {
-		if err := removeCgroups(filepath.Join(controller, c.node)); err != nil {
+		if err := removeCgroups(filepath.Join(controller, c.name)); err != nil {
 			c.t.Error(err)
 		}
 	}

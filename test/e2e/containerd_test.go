@@ -21,31 +21,34 @@ type ownContainerd struct {
 // edit changes it, and with path in front of its PATH.
 func startContainerd(t *testing.T, path string, edit func(config string) string) *ownContainerd {
 	t.Helper()
-	sandbox := os.Getenv("SANDBOX_DIR")
-	text, err := os.ReadFile(filepath.Join(sandbox, "etc", "containerd.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := &ownContainerd{t: t, dir: t.TempDir(), path: path + ":" + os.Getenv("PATH")}
 	c.address = filepath.Join(c.dir, "containerd.sock")
-	var config []string
-	for line := range strings.SplitSeq(string(text), "\n") {
-		switch key, _, _ := strings.Cut(line, " = "); key {
-		case "root":
-			line = `root = "` + filepath.Join(c.dir, "root") + `"`
-		case "state":
-			line = `state = "` + filepath.Join(c.dir, "state") + `"`
-		case "  address":
-			line = `  address = "` + c.address + `"`
-		}
-		config = append(config, line)
-	}
-	if err := os.WriteFile(filepath.Join(c.dir, "config.toml"), []byte(edit(strings.Join(config, "\n"))), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "config.toml"), []byte(edit(ownConfig(t, c.dir))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.end)
 	c.start()
 	return c
+}
+
+// ownConfig is the sandbox's configuration of containerd, for one that keeps its
+// state in a directory, and its socket containerd.sock.
+func ownConfig(t *testing.T, dir string) string {
+	t.Helper()
+	text := readFile(t, filepath.Join(os.Getenv("SANDBOX_DIR"), "etc", "containerd.toml"))
+	var config []string
+	for line := range strings.SplitSeq(text, "\n") {
+		switch key, _, _ := strings.Cut(line, " = "); key {
+		case "root":
+			line = `root = "` + filepath.Join(dir, "root") + `"`
+		case "state":
+			line = `state = "` + filepath.Join(dir, "state") + `"`
+		case "  address":
+			line = `  address = "` + filepath.Join(dir, "containerd.sock") + `"`
+		}
+		config = append(config, line)
+	}
+	return strings.Join(config, "\n")
 }
 
 // unchanged is no edit.
@@ -92,10 +95,15 @@ func (c *ownContainerd) end() {
 		c.t.Errorf("left: %s", strings.Join(left, "\n"))
 	}
 	if c.t.Failed() {
-		text, _ := os.ReadFile(filepath.Join(c.dir, "log"))
-		lines := strings.Split(string(text), "\n")
-		c.t.Logf("containerd's log ends with\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+		logEnd(c.t, filepath.Join(c.dir, "log"))
 	}
+}
+
+// logEnd logs how a daemon's log ends.
+func logEnd(t *testing.T, path string) {
+	text, _ := os.ReadFile(path)
+	lines := strings.Split(string(text), "\n")
+	t.Logf("%s ends with\n%s", path, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 }
 
 // ctr is a command line for it.

@@ -46,6 +46,9 @@ func TestRunFile(t *testing.T) {
 	namespace := unique("file")
 	defer removeNamespace(t, namespace)
 	in := []string{"nerdctl", "--namespace", namespace, "wasm"}
+	// A container keeps the component, whose code those after it then need not compile.
+	name := unique("file")
+	must(t, append(in, "run", "-d", "--name", name, "--net", "none", archive, "sleep", "300")...)
 	for _, c := range []struct{ file, colour string }{{filepath.Join(dir, "guest.wasm"), ""}, {layout, "blue"}, {archive, "blue"}, {"oci-layout://" + layout, "blue"}} {
 		run := append(in, "run", "--rm", "--net", "none", c.file)
 		if r := try(t, append(run, "echo", "from a file")...); r.code != 0 || r.stdout != "from a file\n" {
@@ -65,8 +68,6 @@ func TestRunFile(t *testing.T) {
 		}
 	}
 	// A container of a file can be stopped and started again.
-	name := unique("file")
-	must(t, append(in, "run", "-d", "--name", name, "--net", "none", archive, "sleep", "300")...)
 	nerdctl := []string{"nerdctl", "--namespace", namespace}
 	must(t, append(nerdctl, "stop", name)...)
 	must(t, append(nerdctl, "start", name)...)

@@ -4,42 +4,27 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
-
-// crunHere runs crun where a host is not as it wants it, and notes its
-// arguments in a file. crun refuses cgroups of which some controllers are of
-// version 1 and some of version 2: it gets to see those of version 1. Before
-// 1.14.2, as on Debian 12, it refuses a bundle of a version that it does not know,
-// and Docker's for a namespace, of clocks.
-const crunHere = `#!/bin/sh
-echo "$*" >> '%s'
-before=
-for argument; do
-	if [ "$before" = --bundle ]; then
-		sed -i 's/"ociVersion":"1[.][^"]*"/"ociVersion":"1.0.2"/; s/{"type":"time"},//' "$argument/config.json"
-	fi
-	before=$argument
-done
-if grep -qs . /sys/fs/cgroup/unified/cgroup.controllers; then
-	exec unshare --mount sh -c 'umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
-fi
-exec crun "$@"
-`
 
 // useCrun has guests made by crun until the test ends, and returns what it was
 // called for so far.
 func useCrun(t *testing.T) (calls func() string) {
 	t.Helper()
-	dir := t.TempDir()
-	crun, log := filepath.Join(dir, "crun"), filepath.Join(dir, "calls")
-	if err := os.WriteFile(crun, fmt.Appendf(nil, crunHere, log), 0o755); err != nil {
+	crun := filepath.Join(t.TempDir(), "crun")
+	must(t, "go", "build", "-o", crun, "./cmd/crun")
+	log := crun + ".calls"
+	if err := os.WriteFile(log, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	configureShim(t, fmt.Sprintf("[shim]\noci-runtime = %q\n", crun))
 	return func() string {
-		text, _ := os.ReadFile(log) // There is none before the first call.
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
 		return string(text)
 	}
 }
@@ -70,8 +55,34 @@ func TestCrun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := len(calls())
 			test(t)
-			if made := calls()[before:]; !strings.Contains(made, " create ") {
+			made := calls()[before:]
+			if !strings.Contains(made, " create ") {
 				t.Errorf("crun has made no container; it was called for\n%s", made)
+			}
+		})
+	}
+}
+
+// TestCrunIsStartedOnce: given a container whose life has nothing extraordinary,
+// crun is started to create it, and not to start or to delete it; nerdctl's has a
+// hook that is to be run when it is deleted.
+func TestCrunIsStartedOnce(t *testing.T) {
+	calls := useCrun(t)
+	ref := probe(t, "component")
+	for _, client := range clients {
+		t.Run(client.name, func(t *testing.T) {
+			client.pull(t, ref)
+			before := len(calls())
+			must(t, client.run(ref, nil, "args", "x")...)
+			want := "create"
+			if strings.HasPrefix(client.name, "nerdctl") {
+				want = "create delete"
+			}
+			made := calls()[before:]
+			// The container's ID comes last, after the verb's own flags.
+			verbs := regexp.MustCompile(`\b(create|start|delete|kill|state)\b`).FindAllString(made, -1)
+			if got := strings.Join(verbs, " "); got != want {
+				t.Errorf("crun was started for %q, not %q:\n%s", got, want, made)
 			}
 		})
 	}

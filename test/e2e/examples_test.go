@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -38,5 +41,38 @@ func TestPipelineExample(t *testing.T) {
 	must(t, "nerdctl", "wasm", "pull", "-q", greet)
 	if a, b := digestOf(ref), digestOf(greet); a != b || a == "" {
 		t.Errorf("greet.wasm is %q here and %q there", a, b)
+	}
+}
+
+// TestExampleReadmes: given the README of an example, its commands work in the order
+// that they have there, and print what it says. Those that leave servers have tests of
+// their own.
+func TestExampleReadmes(t *testing.T) {
+	for _, name := range []string{"files", "greet", "hello", "pipeline"} {
+		t.Run(name, func(t *testing.T) {
+			all := filepath.Join(t.TempDir(), "examples")
+			if err := os.CopyFS(all, os.DirFS(example("."))); err != nil {
+				t.Fatal(err)
+			}
+			ran := 0
+			for _, block := range blocks(t, example(name+"/README.md"), "console") {
+				for _, c := range shellCommands(strings.Split(block, "\n")) {
+					ran++
+					dir := filepath.Join(all, name)
+					r := command{args: []string{"bash", "-euo", "pipefail", "-c", localized(t, dir, c.line)}, dir: dir}.run(t)
+					if r.code != 0 {
+						t.Fatalf("%s: exit code %d\n%s", c.line, r.code, r.all())
+					}
+					for _, want := range c.prints {
+						if !strings.Contains(r.all(), want) {
+							t.Errorf("%s does not print %q:\n%s", c.line, want, r.all())
+						}
+					}
+				}
+			}
+			if ran < 3 {
+				t.Errorf("only %d commands", ran)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,43 @@ func TestForeignArtifacts(t *testing.T) {
 				t.Errorf("it has %s components", out)
 			}
 		})
+	}
+}
+
+// TestForeignFiles: given an artifact with files whose diff_ids count all layers, as
+// BuildKit's exporters do, the guest has the files, and cp copies them.
+func TestForeignFiles(t *testing.T) {
+	dir := write(t, map[string]string{"etc/note": "from the layer\n", "guest.wasm": string(guest(t, "probe.component"))})
+	must(t, "tar", "-C", dir, "-cf", filepath.Join(dir, "files.tar"), "etc")
+	sum := func(name string) digest.Digest {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest.FromBytes(content)
+	}
+	config := fmt.Sprintf(`{"architecture":"wasm","os":"wasip2","config":{"Entrypoint":["guest"]},"rootfs":{"type":"layers","diff_ids":[%q,%q]}}`,
+		sum("guest.wasm"), sum("files.tar"))
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ref := registry() + "/foreign/" + unique("files") + ":latest"
+	push := command{dir: dir, args: []string{
+		"oras", "push", "--no-tty", "--config", "config.json:application/vnd.oci.image.config.v1+json", ref,
+		"guest.wasm:" + componentType, "files.tar:application/vnd.oci.image.layer.v1.tar",
+	}}
+	if r := push.run(t); r.code != 0 {
+		t.Fatal(r.all())
+	}
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	defer try(t, "nerdctl", "rmi", "-f", ref)
+	to := filepath.Join(dir, "copied")
+	must(t, "nerdctl", "wasm", "cp", ref+":/etc/note", to)
+	if content, err := os.ReadFile(to); err != nil || string(content) != "from the layer\n" {
+		t.Errorf("the note is %q, %v", content, err)
+	}
+	if out := must(t, append(wasmRun(ref), "read", "/etc/note")...); out != "from the layer" {
+		t.Errorf("the guest reads %q", out)
 	}
 }
 

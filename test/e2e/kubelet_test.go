@@ -2,83 +2,113 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestKubelet: given a node whose containerd does not know the shim, the
-// installer's pod puts it there, and then a kubelet runs guests as it runs
-// native containers.
+// TestKubelet: given a cluster whose node does not have the shim, the documented
+// commands install it, and then Kubernetes runs guests as it runs native
+// containers, until the documented commands take it away.
 func TestKubelet(t *testing.T) {
 	onlyBy(t, "test-kubelet")
 	installer, web, two := installerImage(t), publish(t, "http"), publishTwo(t)
-	bin := t.TempDir()
-	t.Setenv("WASMFILE_ENGINE", "") // The one that is installed is to be used.
-	c := startCluster(t, bin, withoutHandler)
-	c.install(t, bin, installer)
-	for name, test := range map[string]func(*testing.T){
-		"the documented pod":     func(t *testing.T) { c.documentedPod(t, web) },
-		"configuration":          func(t *testing.T) { c.configuration(t, two) },
-		"pods that end":          func(t *testing.T) { c.podsThatEnd(t, two) },
-		"restarts":               func(t *testing.T) { c.restarts(t, two) },
-		"a probe that fails":     func(t *testing.T) { c.failingProbe(t, web) },
-		"an end that takes time": func(t *testing.T) { c.gracefulEnd(t, web) },
+	c := startCluster(t)
+	before := c.install(t, installer)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"the documented pod", func(t *testing.T) { c.documentedPod(t, web) }},
+		{"configuration", func(t *testing.T) { c.configuration(t, two) }},
+		{"pods that end", func(t *testing.T) { c.podsThatEnd(t, two) }},
+		{"restarts", func(t *testing.T) { c.restarts(t, two) }},
+		{"a probe that fails", func(t *testing.T) { c.failingProbe(t, web) }},
+		{"an end that takes time", func(t *testing.T) { c.gracefulEnd(t, web) }},
+		{"a deployment", func(t *testing.T) { c.deployment(t, web, publishGuest(t, "web")) }},
+		{"jobs", func(t *testing.T) { c.jobs(t, two) }},
+		{"files and exports", func(t *testing.T) { c.filesAndExports(t, publishWithFiles(t)) }},
+		{"standard input", func(t *testing.T) { c.standardInput(t, two) }},
+		{"a node that is drained", func(t *testing.T) { c.drained(t, publishGuest(t, "web")) }},
+		{"uninstalled", func(t *testing.T) { c.uninstall(t, before) }},
 	} {
-		t.Run(name, test)
+		t.Run(test.name, test.run)
 	}
 }
 
-// withoutHandler is a configuration of containerd without the runtime handler.
-func withoutHandler(config string) string {
-	before, _, _ := strings.Cut(config, "  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.wasmfile]\n")
-	_, after, _ := strings.Cut(config, "\n\n[plugins.'io.containerd.transfer.v1.local']")
-	return before + "\n[plugins.'io.containerd.transfer.v1.local']" + after
-}
-
-// install runs the pod of the installer's DaemonSet on the node, for this
-// containerd, which is started again once the installer has ended it.
-func (c *cluster) install(t *testing.T, bin, image string) {
+// documented runs a block of commands of the documentation, in the repository, for
+// this cluster.
+func (c *cluster) documented(t *testing.T, heading string, variables ...string) {
 	t.Helper()
-	var set struct{ Spec struct{ Template object } }
-	decode(t, readFile(t, "../../deploy/kubernetes/installer.yaml"), &set)
-	pod := set.Spec.Template
-	pod["apiVersion"], pod["kind"], pod["metadata"] = "v1", "Pod", object{"name": "installer"}
-	spec := pod["spec"].(object)
-	containerd := c.containerd.process
-	spec["initContainers"].([]any)[0].(object)["env"] = []object{
-		{"name": "BIN_DIR", "value": bin},
-		{"name": "CONFIG", "value": filepath.Join(c.containerd.dir, "config.toml")},
-		{"name": "RESTART", "value": fmt.Sprintf("kill %d", containerd.Process.Pid)},
+	_, section, found := strings.Cut(readFile(t, "../../docs/kubernetes.md"), "\n## "+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	shell := regexp.MustCompile("(?s)\n```shell\n(.*?)\n```\n").FindAllStringSubmatch(section, -1)
+	if !found || len(shell) == 0 {
+		t.Fatalf("no commands are below %q", heading)
 	}
-	spec["containers"].([]any)[0].(object)["image"] = registry() + "/library/pause:wasmfile"
-	manifest := c.onNode(t, encode(t, pod), map[string]string{"REGISTRY/wasmfile/installer:VERSION": image})
-	must(t, c.kubectl("label", "node", c.node, "wasmfile.github.io/shim=true")...)
-	c.run(t, "installer", manifest)
-	ended := make(chan error, 1)
-	go func() { ended <- containerd.Wait() }()
-	select {
-	case <-ended:
-	case <-time.After(90 * time.Second):
-		t.Fatalf("the installer did not end containerd: %s", must(t, c.kubectl("describe", "pod", "installer")...))
+	// The last block: those before build the image.
+	commands := strings.ReplaceAll(shell[len(shell)-1][1], "NODE", c.name)
+	r := command{args: []string{"sh", "-euxc", commands}, dir: "../..", env: append(variables, "KUBECONFIG="+c.kubeconfig)}.run(t)
+	if r.code != 0 {
+		for _, about := range [][]string{{"describe", "pods"}, {"logs", "--selector", "app=wasmfile-installer", "--container", "install"}} {
+			t.Logf("%s", try(t, c.kubectl(append(about, "--namespace", "kube-system")...)...).all())
+		}
+		t.Fatalf("%s: exit code %d\n%s", commands, r.code, r.all())
 	}
-	c.containerd.start()
-	c.ready(t, "installer")
-	if out := must(t, c.kubectl("logs", "installer", "-c", "install")...); out != "install: done" {
+}
+
+// install installs the shim on the node, and returns the configuration of containerd
+// before.
+func (c *cluster) install(t *testing.T, image string) (before string) {
+	t.Helper()
+	before = readFile(t, c.node.file(containerdConfig))
+	c.documented(t, "Install on all nodes", "INSTALLER="+image)
+	if out := must(t, c.kubectl("--namespace", "kube-system", "logs", "daemonset/wasmfile-installer", "-c", "install")...); out != "install: done" {
 		t.Errorf("the installer says %q", out)
 	}
-	c.apply(t, readFile(t, "../../deploy/kubernetes/runtimeclass.yaml"))
+	return before
+}
+
+// containerdConfig is where containerd's configuration is on a node.
+const containerdConfig = "/etc/containerd/config.toml"
+
+// uninstall: given the documented commands, nothing is left on the node of what the
+// installer put there, containerd's configuration is as before, and nothing is left in
+// the cluster.
+func (c *cluster) uninstall(t *testing.T, before string) {
+	c.documented(t, "Uninstall")
+	if after := readFile(t, c.node.file(containerdConfig)); after != before {
+		t.Errorf("the configuration is\n%s", after)
+	}
+	for _, path := range []string{"/usr/local/bin/containerd-shim-wasmfile-v1", "/usr/local/bin/wasmfile-traces", "/usr/local/bin/wasmtime"} {
+		if _, err := os.Stat(c.node.file(path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+	eventually(t, 60*time.Second, "the end of the installer's pod", func() bool {
+		return must(t, c.kubectl("get", "pods,daemonsets,runtimeclasses", "--all-namespaces", "--output", "name")...) == ""
+	})
+	if labels := c.field("node/"+c.name, "{.metadata.labels}"); strings.Contains(labels, "wasmfile") {
+		t.Errorf("the node has the labels %s", labels)
+	}
+	handlers := must(t, c.node.crictl("info", "--output", "json")...)
+	if strings.Contains(handlers, "wasmfile.v1") {
+		t.Errorf("containerd has the handler: %s", handlers)
+	}
 }
 
 // documentedPod: given the pod of the documentation, its guest answers to the
 // kubelet's probes and to the sidecar, and has its limits.
 func (c *cluster) documentedPod(t *testing.T, web string) {
 	pod := blocks(t, "../../docs/kubernetes.md", "yaml")[0]
-	c.run(t, "web", c.onNode(t, pod, map[string]string{"registry.example/http": web, "image: busybox": "image: " + busybox()}))
+	c.run(t, "web", replaced(t, pod, map[string]string{"registry.example/http": web, "image: busybox": "image: " + busybox()}))
 	c.ready(t, "web")
 	if status, body := get("http://" + c.field("pod/web", "{.status.podIP}") + ":8080/outside"); status != http.StatusOK || !strings.Contains(body, "/outside") {
 		t.Errorf("it answers %d %q", status, body)
@@ -99,7 +129,7 @@ func (c *cluster) documentedPod(t *testing.T, web string) {
 				}
 			}
 		}
-		raw := must(t, c.kubectl("get", "--raw", "/api/v1/nodes/"+c.node+"/proxy/stats/summary")...)
+		raw := must(t, c.kubectl("get", "--raw", "/api/v1/nodes/"+c.name+"/proxy/stats/summary")...)
 		if err := json.Unmarshal([]byte(raw), &summary); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +148,7 @@ func (c *cluster) documentedPod(t *testing.T, web string) {
 // containers share, a guest has them as variables and files, with the right to
 // write of each, and sees a change while it runs.
 func (c *cluster) configuration(t *testing.T, guest string) {
-	manifest := c.onNode(t, readFile(t, "testdata/kubernetes/app.yaml"), map[string]string{"GUEST": guest, "NATIVE": busybox()})
+	manifest := replaced(t, readFile(t, "testdata/kubernetes/app.yaml"), map[string]string{"GUEST": guest, "NATIVE": busybox()})
 	c.run(t, "app", manifest)
 	c.ready(t, "app")
 	exec := func(args ...string) result {
@@ -151,7 +181,7 @@ func (c *cluster) configuration(t *testing.T, guest string) {
 	if r := try(t, c.kubectl("exec", "app", "-c", "guest", "--", "b")...); r.code != 7 {
 		t.Errorf("the other component ends with %d: %s", r.code, r.all())
 	}
-	c.apply(t, strings.Replace(manifest, `"blue"`, `"green"`, 1))
+	c.apply(t, replaced(t, manifest, map[string]string{"colour: blue": "colour: green"}))
 	eventually(t, 90*time.Second, "the change", func() bool {
 		return must(t, c.kubectl("logs", "app", "-c", "guest")...) == "blue\ngreen"
 	})
@@ -172,7 +202,7 @@ func (c *cluster) podsThatEnd(t *testing.T, guest string) {
 		e.container["image"], e.container["resources"] = guest, object{"limits": object{"memory": "64Mi"}}
 		pod := c.guestPod(name, e.container)
 		pod["spec"].(object)["restartPolicy"] = "Never"
-		c.run(t, name, c.onNode(t, encode(t, pod), nil))
+		c.run(t, name, encode(t, pod))
 		var ended string
 		eventually(t, 60*time.Second, name+" to end", func() bool {
 			const state = ".status.containerStatuses[0].state.terminated"
@@ -191,7 +221,7 @@ func (c *cluster) podsThatEnd(t *testing.T, guest string) {
 // restarts: given a guest that fails, the kubelet starts it again, and again
 // later.
 func (c *cluster) restarts(t *testing.T, guest string) {
-	c.run(t, "restarts", c.onNode(t, encode(t, c.guestPod("restarts", object{"image": guest, "command": []string{"b"}})), nil))
+	c.run(t, "restarts", encode(t, c.guestPod("restarts", object{"image": guest, "command": []string{"b"}})))
 	eventually(t, 90*time.Second, "two restarts", func() bool {
 		const status = ".status.containerStatuses[0]"
 		got := c.field("pod/restarts", "{"+status+".restartCount} {"+status+".lastState.terminated.exitCode}")
@@ -202,9 +232,9 @@ func (c *cluster) restarts(t *testing.T, guest string) {
 // failingProbe: given a served component whose liveness cannot be told, the
 // kubelet asks it to end, which it does, and starts it again.
 func (c *cluster) failingProbe(t *testing.T, web string) {
-	c.run(t, "unwell", c.onNode(t, encode(t, c.guestPod("unwell", object{"image": web, "livenessProbe": object{
+	c.run(t, "unwell", encode(t, c.guestPod("unwell", object{"image": web, "livenessProbe": object{
 		"httpGet": object{"path": "/", "port": 9999}, "periodSeconds": 1, "failureThreshold": 2,
-	}})), nil))
+	}})))
 	eventually(t, 90*time.Second, "a restart", func() bool {
 		const status = ".status.containerStatuses[0]"
 		got := c.field("pod/unwell", "{"+status+".restartCount} {"+status+".lastState.terminated.exitCode}")
@@ -215,7 +245,7 @@ func (c *cluster) failingProbe(t *testing.T, web string) {
 // gracefulEnd: given a served component, its pod ends long before the kubelet
 // would kill it, and nothing of it is left.
 func (c *cluster) gracefulEnd(t *testing.T, web string) {
-	c.run(t, "ends", c.onNode(t, encode(t, c.guestPod("ends", object{"image": web})), nil))
+	c.run(t, "ends", encode(t, c.guestPod("ends", object{"image": web})))
 	c.ready(t, "ends")
 	uid := c.field("pod/ends", "{.metadata.uid}")
 	container := strings.TrimPrefix(c.field("pod/ends", "{.status.containerStatuses[0].containerID}"), "containerd://")
@@ -224,7 +254,7 @@ func (c *cluster) gracefulEnd(t *testing.T, web string) {
 	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("of a minute it takes %s", took)
 	}
-	eventually(t, 60*time.Second, "nothing left", func() bool { return len(traces(t, []string{uid, container})) == 0 })
+	eventually(t, 60*time.Second, "nothing left", func() bool { return len(c.node.traces(uid, container)) == 0 })
 }
 
 // guestPod is a pod of one container.
@@ -236,11 +266,12 @@ func (c *cluster) guestPod(name string, container object) object {
 	}
 }
 
-// pid is the process of a pod's container.
+// pid is the process of a pod's container, as a path below /proc.
 func (c *cluster) pid(t *testing.T, pod, container string) string {
 	t.Helper()
 	id := strings.TrimPrefix(c.field("pod/"+pod, `{.status.containerStatuses[?(@.name=="`+container+`")].containerID}`), "containerd://")
-	return must(t, append(c.containerd.crictl(), "inspect", "-o", "go-template", "--template", "{{.info.pid}}", id)...)
+	inside := must(t, c.node.crictl("inspect", "-o", "go-template", "--template", "{{.info.pid}}", id)...)
+	return filepath.Join(strconv.Itoa(c.node.pid), "root", "proc", inside)
 }
 
 func readFile(t *testing.T, path string) string {

@@ -70,11 +70,17 @@ func (p *pod) do(args ...string) string {
 // configuration.
 func (p *pod) start(name, ref string, more object) (id string) {
 	p.t.Helper()
-	config := object{"metadata": object{"name": name}, "image": object{"image": ref}, "log_path": name + ".log", "linux": object{}}
-	maps.Copy(config, more)
-	id = p.do("create", "--no-pull", p.id, p.write(name+".json", config), p.file)
+	id = must(p.t, p.create(name, ref, more)...)
 	p.do("start", id)
 	return id
+}
+
+// create is a command line that makes a container of an image that is there.
+func (p *pod) create(name, ref string, more object) []string {
+	p.t.Helper()
+	config := object{"metadata": object{"name": name}, "image": object{"image": ref}, "log_path": name + ".log", "linux": object{}}
+	maps.Copy(config, more)
+	return append(p.crictl[:len(p.crictl):len(p.crictl)], "create", "--no-pull", p.id, p.write(name+".json", config), p.file)
 }
 
 // status is a field of a container's status.

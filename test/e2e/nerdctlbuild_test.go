@@ -73,6 +73,33 @@ func TestNerdctlWasmBuildWarns(t *testing.T) {
 	}
 }
 
+// TestNerdctlWasmBuildCheck: given a Wasmfile with and without findings, or with an error,
+// --check prints what buildx prints, with the same exit code.
+func TestNerdctlWasmBuildCheck(t *testing.T) {
+	dir, components := t.TempDir(), filepath.Join(lintCases, "components")
+	for name, text := range map[string]string{
+		"nothing":              "FROM scratch\nCOMPONENT command.wasm\n",
+		"a finding":            "FROM scratch\nCOMPONENT command.wasm library1.wasm\nENTRYPOINT [\"command\"]\n",
+		"two":                  "FROM scratch\ncomponent command.wasm library1.wasm\nENTRYPOINT [\"command\"]\n",
+		"an error":             "FROM scratch\nCOMPONENT command.wasm\nENTRYPOINT command\n",
+		"a finding, and error": "FROM scratch\ncomponent command.wasm\nENTRYPOINT command\n",
+		"no Wasmfile":          "FROM scratch\nCOMPONENT\n",
+	} {
+		file := filepath.Join(dir, "Wasmfile")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want := build{dir: components, file: file, flags: []string{"--check"}}.run(t)
+		r := try(t, "nerdctl", "wasm", "build", "--check", "--progress", "plain", "-f", file, components)
+		if r.stdout != want.stdout || r.code != want.code {
+			t.Errorf("%s: exit code %d\n%s\nand of buildx %d\n%s", name, r.code, r.all(), want.code, want.all())
+		}
+		if _, message, failed := strings.Cut(want.stderr, "ERROR: "); failed && !strings.HasSuffix(strings.TrimSpace(r.stderr), strings.TrimSpace(message)) {
+			t.Errorf("%s: buildx says\n%s\nand the plugin\n%s", name, want.stderr, r.stderr)
+		}
+	}
+}
+
 // TestNerdctlWasmBuildWithoutBuilder: given no buildkitd, the error says what
 // to do.
 func TestNerdctlWasmBuildWithoutBuilder(t *testing.T) {

@@ -126,27 +126,74 @@ func TestPodVolumes(t *testing.T) {
 }
 
 // TestPodOfArtifactWithFiles: given an artifact that has files besides its
-// component, the CRI does not unpack them, which the documentation says, and a pod
-// has them once it was pulled into Kubernetes' namespace by what does.
+// component, a CRI that pulls by the transfer service does not unpack them, which
+// the documentation says, and a pod has them once they were unpacked by what does:
+// a pull into Kubernetes' namespace, or a volume of the same image.
 func TestPodOfArtifactWithFiles(t *testing.T) {
-	for _, pull := range [][]string{
-		{"nerdctl", "--namespace", "k8s.io", "wasm", "pull", "-q"},
-		{"ctr", "--namespace", "k8s.io", "images", "pull", "--local", "--plain-http", "--platform", "wasip2/wasm"},
+	unpack := map[string]func(ref string) object{"a volume of the image": func(ref string) object {
+		return object{"mounts": []object{{"container_path": "/image", "image": object{"image": ref}, "readonly": true}}}
+	}}
+	for name, pull := range map[string][]string{
+		"nerdctl wasm pull": {"nerdctl", "--namespace", "k8s.io", "wasm", "pull", "-q"},
+		"ctr images pull":   {"ctr", "--namespace", "k8s.io", "images", "pull", "--local", "--plain-http", "--platform", "wasip2/wasm"},
 	} {
-		ref := publishDir(t, unique("files"), write(t, map[string]string{
-			"guest.wasm": string(guest(t, "probe.component")), "motd": unique("hello"),
-			"Wasmfile": "FROM scratch\nCOPY motd /srv/motd\nCOMPONENT guest.wasm\nENTRYPOINT [\"guest\"]\n",
-		}))
-		p := newPod(t)
-		p.do("pull", ref)
-		config := p.write("files.json", object{
-			"metadata": object{"name": "files"}, "image": object{"image": ref}, "args": []string{"read", "/srv/motd"}, "log_path": "files.log", "linux": object{},
+		unpack[name] = func(ref string) object {
+			must(t, append(pull, ref)...)
+			return nil
+		}
+	}
+	for name, unpack := range unpack {
+		t.Run(name, func(t *testing.T) {
+			ref := publishWithFiles(t)
+			p := newPod(t)
+			p.do("pull", ref)
+			fails(t, []string{"parent snapshot", "does not exist"}, p.create("files", ref, readsMotd(nil))...)
+			p.readsMotd(p.start("files", ref, readsMotd(unpack(ref))))
 		})
-		create := []string{"crictl", "create", "--no-pull", p.id, config, p.file}
-		fails(t, []string{"parent snapshot", "does not exist"}, create...)
-		must(t, append(pull, ref)...)
-		id := must(t, create...)
-		p.do("start", id)
-		eventually(t, 20*time.Second, "the file", func() bool { return strings.HasPrefix(p.do("logs", id), "hello") })
+	}
+}
+
+// TestPodOfArtifactWithFilesPulledByTheCRI: given a CRI that pulls by itself, and
+// not by the transfer service, a pod has the files of an artifact, and one whose
+// component is a file for no platform of a machine starts.
+func TestPodOfArtifactWithFilesPulledByTheCRI(t *testing.T) {
+	const section = "[plugins.'io.containerd.cri.v1.images']\n"
+	c := startContainerd(t, "", func(config string) string {
+		return strings.Replace(config, section, section+"  use_local_image_pull = true\n", 1)
+	})
+	ref, file := publishWithFiles(t), pushClassic(t, "probe.module", "wasi/wasm")
+	p := newPod(t, c.crictl()...)
+	p.do("pull", ref)
+	p.readsMotd(p.start("files", ref, readsMotd(nil)))
+	p.do("pull", file)
+	id := p.start("file", file, object{"args": []string{"echo", "from a file"}})
+	p.ends(id)
+	if out := p.do("logs", id); out != "from a file" {
+		t.Errorf("the guest prints %q", out)
+	}
+}
+
+// publishWithFiles publishes an artifact of the probe, a component with an export
+// and files that no other image has, and so nobody has unpacked.
+func publishWithFiles(t *testing.T) string {
+	t.Helper()
+	return publishDir(t, unique("files"), write(t, map[string]string{
+		"guest.wasm": string(guest(t, "probe.component")), "add.wasm": string(guest(t, "add")), "motd": unique("hello"),
+		"Wasmfile": "FROM scratch\nCOPY motd /srv/motd\nCOMPONENT guest.wasm add.wasm\nENTRYPOINT [\"guest\"]\n",
+	}))
+}
+
+// readsMotd is the configuration of a container that prints a file of its image.
+func readsMotd(more object) object {
+	config := object{"args": []string{"read", "/srv/motd"}}
+	maps.Copy(config, more)
+	return config
+}
+
+func (p *pod) readsMotd(id string) {
+	p.t.Helper()
+	p.ends(id)
+	if out := p.do("logs", id); !strings.HasPrefix(out, "hello") {
+		p.t.Errorf("the guest prints %q", out)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 )
 
 // pulled publishes a component and pulls it into a new namespace, which the
@@ -31,6 +37,14 @@ func pulled(t *testing.T, component []byte, pullFlags ...string) (ref, namespace
 	must(t, wasm(append(append([]string{"pull", "-q"}, pullFlags...), ref)...)...)
 	return ref, namespace, wasm, func() int {
 		return len(strings.Fields(must(t, "ctr", "-n", namespace, "content", "ls", "-q")))
+	}
+}
+
+// exits7 runs a container of the guest exit, which is compiled in a moment.
+func exits7(t *testing.T, args ...string) {
+	t.Helper()
+	if r := try(t, args...); r.code != 7 {
+		t.Errorf("exit code %d, not 7: %s", r.code, r.all())
 	}
 }
 
@@ -64,7 +78,7 @@ func TestPrecompile(t *testing.T) {
 		then []string
 	}{{"pull --precompile", []string{"--precompile"}, nil}, {"precompile", nil, []string{"precompile"}}} {
 		t.Run(c.name, func(t *testing.T) {
-			ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "probe.component")), c.pull...)
+			ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "exit")), c.pull...)
 			defer removeNamespace(t, namespace)
 			if c.then != nil {
 				if out := must(t, wasm(append(c.then, ref)...)...); !strings.Contains(out, "guest.wasm: ") || !strings.Contains(out, "bytes of code") {
@@ -73,9 +87,7 @@ func TestPrecompile(t *testing.T) {
 			}
 			_, label, code := codeOf(t, namespace)
 			before := blobs()
-			if out := must(t, wasm("run", "--rm", "-q", ref, "args", "x")...); out != "x" {
-				t.Errorf("the guest says %q", out)
-			}
+			exits7(t, wasm("run", "--rm", "-q", "--net", "none", ref)...)
 			if _, after, same := codeOf(t, namespace); after != label || same != code || blobs() != before {
 				t.Errorf("%d blobs before, %d after; the code %s of %s was %s of %s", before, blobs(), same, after, code, label)
 			}
@@ -103,24 +115,24 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 	cases := map[string]func(t *testing.T, namespace string){
 		"changed": func(t *testing.T, namespace string) {
 			_, _, code := codeOf(t, namespace)
-			content, err := os.ReadFile(blob(code))
+			kept, err := os.ReadFile(blob(code))
 			if err != nil {
 				t.Fatal(err)
 			}
-			content[len(content)/2] ^= 0xff
-			replace(t, blob(code), content)
+			kept[len(kept)/2] ^= 0xff
+			replace(t, blob(code), kept)
 		},
 		"cut short": func(t *testing.T, namespace string) {
 			_, _, code := codeOf(t, namespace)
-			content, err := os.ReadFile(blob(code))
+			kept, err := os.ReadFile(blob(code))
 			if err != nil {
 				t.Fatal(err)
 			}
-			replace(t, blob(code), content[:len(content)/3])
+			replace(t, blob(code), kept[:len(kept)/3])
 		},
 		"of another component": func(t *testing.T, namespace string) {
 			component, label, _ := codeOf(t, namespace)
-			_, other, _, _ := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
+			_, other, _, _ := pulled(t, neverSeen(guest(t, "trap")), "--precompile")
 			defer removeNamespace(t, other)
 			_, _, foreign := codeOf(t, other)
 			c := command{args: []string{"ctr", "-n", namespace, "content", "ingest", "foreign"}, stdin: open(t, blob(foreign))}
@@ -131,7 +143,7 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 		},
 		"of another component with its seal": func(t *testing.T, namespace string) {
 			component, label, _ := codeOf(t, namespace)
-			_, other, _, _ := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
+			_, other, _, _ := pulled(t, neverSeen(guest(t, "trap")), "--precompile")
 			defer removeNamespace(t, other)
 			_, _, foreign := codeOf(t, other)
 			seal := regexp.MustCompile(`io\.github\.wasmfile\.code\.seal\.[^,\s]+`).FindString(must(t, "ctr", "-n", other, "content", "ls"))
@@ -144,16 +156,35 @@ func TestOnlyOwnCodeRuns(t *testing.T) {
 			}
 			must(t, "ctr", "-n", namespace, "content", "label", component, label+"="+foreign, seal)
 		},
+		"half written before the host lost power": func(t *testing.T, namespace string) {
+			_, _, code := codeOf(t, namespace)
+			must(t, "ctr", "-n", namespace, "content", "rm", code)
+			if err := os.Remove(blob(code)); err != nil { // which other namespaces may have too
+				t.Fatal(err)
+			}
+			daemon, err := containerd.New(os.Getenv("CONTAINERD_ADDRESS"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer daemon.Close()
+			ctx := namespaces.WithNamespace(t.Context(), namespace)
+			writer, err := daemon.ContentStore().Writer(ctx, content.WithRef("wasmfile-code-"+strings.TrimPrefix(code, "sha256:")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = writer.Write(make([]byte, 4096))
+			if err = errors.Join(err, writer.Close()); err != nil {
+				t.Fatal(err)
+			}
+		},
 	}
 	for name, damage := range cases {
 		t.Run(name, func(t *testing.T) {
-			ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "probe.component")), "--precompile")
+			ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
 			defer removeNamespace(t, namespace)
 			_, _, code := codeOf(t, namespace)
 			damage(t, namespace)
-			if out := must(t, wasm("run", "--rm", "-q", ref, "args", "x")...); out != "x" {
-				t.Errorf("the guest says %q", out)
-			}
+			exits7(t, wasm("run", "--rm", "-q", "--net", "none", ref)...)
 			if _, _, again := codeOf(t, namespace); again != code {
 				t.Errorf("the code is %s, it was %s", again, code)
 			}
@@ -186,7 +217,7 @@ func replace(t *testing.T, path string, content []byte) {
 // TestEngineUpdate: given an engine that was replaced, its code takes the place
 // of the old one's, which is collected.
 func TestEngineUpdate(t *testing.T) {
-	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "probe.component")), "--precompile")
+	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
 	defer removeNamespace(t, namespace)
 	_, label, _ := codeOf(t, namespace)
 	before := blobs()
@@ -205,7 +236,7 @@ func TestEngineUpdate(t *testing.T) {
 	if _, after, _ := codeOf(t, namespace); after == label {
 		t.Errorf("the code is still %s", after)
 	}
-	must(t, wasm("run", "--rm", "-q", ref, "args", "x")...)
+	exits7(t, wasm("run", "--rm", "-q", "--net", "none", ref)...)
 	if _, again, _ := codeOf(t, namespace); again != label {
 		t.Errorf("the first engine's code is %s, it was %s", again, label)
 	}
@@ -218,7 +249,7 @@ func TestEngineUpdate(t *testing.T) {
 // kept side by side, and each runs.
 func TestFlagsHaveCodeOfTheirOwn(t *testing.T) {
 	configureShim(t, "[engine-config.metered.wasm]\nfuel = 1000000000\n")
-	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "probe.component")), "--precompile")
+	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "exit")), "--precompile")
 	defer removeNamespace(t, namespace)
 	before := blobs()
 	metered := []string{"--annotation", "io.github.wasmfile.engine-config=metered"}
@@ -227,8 +258,8 @@ func TestFlagsHaveCodeOfTheirOwn(t *testing.T) {
 		t.Errorf("%d blobs after the second configuration, %d before", blobs(), before)
 	}
 	for range 2 {
-		must(t, wasm("run", "--rm", "-q", ref, "args", "x")...)
-		must(t, wasm(append(append([]string{"run", "--rm", "-q"}, metered...), ref, "args", "x")...)...)
+		exits7(t, wasm("run", "--rm", "-q", "--net", "none", ref)...)
+		exits7(t, wasm(append(append([]string{"run", "--rm", "-q", "--net", "none"}, metered...), ref)...)...)
 	}
 	if blobs() != before+1 {
 		t.Errorf("%d blobs after running both, %d before", blobs(), before)
@@ -248,7 +279,7 @@ func digestOf(t *testing.T, ref string) string {
 // TestStartsShareOneCompilation: given a component that is being compiled,
 // containers that need it wait, and then run.
 func TestStartsShareOneCompilation(t *testing.T) {
-	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "probe.component")))
+	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "exit")))
 	defer removeNamespace(t, namespace)
 	component := digestOf(t, ref)
 	locks := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/containerd/io.containerd.wasmfile.v1/locks")
@@ -267,7 +298,7 @@ func TestStartsShareOneCompilation(t *testing.T) {
 	var running sync.WaitGroup
 	results := make(chan result, 3)
 	for range cap(results) {
-		running.Go(func() { results <- try(t, wasm("run", "--rm", "-q", "--net", "none", ref, "args", "x")...) })
+		running.Go(func() { results <- try(t, wasm("run", "--rm", "-q", "--net", "none", ref)...) })
 	}
 	time.Sleep(3 * time.Second)
 	if len(results) > 0 || blobs() != before {
@@ -279,7 +310,7 @@ func TestStartsShareOneCompilation(t *testing.T) {
 	running.Wait()
 	close(results)
 	for r := range results {
-		if r.stdout != "x\n" || r.code != 0 {
+		if r.code != 7 {
 			t.Errorf("exit code %d, %q", r.code, r.all())
 		}
 	}
@@ -292,10 +323,13 @@ func TestStartsShareOneCompilation(t *testing.T) {
 // it sees itself, its input and its output, and no more.
 func TestCompilerIsConfined(t *testing.T) {
 	spy := spyEngine(t, t.TempDir())
-	ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "probe.component")))
+	ref, namespace, wasm, _ := pulled(t, neverSeen(guest(t, "exit")))
 	defer removeNamespace(t, namespace)
 	c := command{args: wasm("precompile", ref), env: []string{"WASMFILE_ENGINE=" + spy, "SECRET=x"}}
-	isConfined(t, c.run(t))
+	user := isConfined(t, c.run(t))
+	if again := isConfined(t, c.run(t)); user < 1<<16 || again == user {
+		t.Errorf("its user is %d, and then %d", user, again)
+	}
 }
 
 // spyEngine builds the engine that looks around.
@@ -310,8 +344,9 @@ func spyEngine(t *testing.T, dir string) string {
 	return spy
 }
 
-// isConfined checks what that engine says when it was to compile.
-func isConfined(t *testing.T, r result) {
+// isConfined checks what that engine says when it was to compile, and returns as
+// which user.
+func isConfined(t *testing.T, r result) (user int) {
 	t.Helper()
 	if r.code == 0 {
 		t.Fatal("it compiled")
@@ -323,14 +358,18 @@ func isConfined(t *testing.T, r result) {
 		}
 		said = append(said, strings.TrimSpace(line))
 	}
+	if _, err := fmt.Sscanf(said[0], "user %d group", &user); err != nil {
+		t.Fatalf("%v: %q", err, said)
+	}
 	want := []string{
-		"user 65534 group 65534", "environment [HOME=/]", "process 1",
+		fmt.Sprintf("user %d group %[1]d", user), "environment [HOME=/]", "process 1",
 		"sees /", "sees /component.wasm", "sees /engine", "sees /engine/component.cwasm", "sees /engine/engine.json", "sees /engine/lib",
 		"sees /engine/wasmtime", "sees /out", "wrote in /out", "arguments compile -C cache=n /component.wasm -o /out/component.cwasm",
 	}
 	if got := strings.Join(said, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the compiler says\n%s\nnot\n%s", got, strings.Join(want, "\n"))
 	}
+	return user
 }
 
 // TestCompileBomb: given a component whose compilation takes more than is

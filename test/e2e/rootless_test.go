@@ -223,7 +223,9 @@ func rootlessCompiler(t *testing.T, u *rootlessUser) {
 	ref := probe(t, "component")
 	must(t, u.wasm("pull", "-q", ref)...)
 	spy := spyEngine(t, u.path("bin"))
-	isConfined(t, try(t, u.as("env", "WASMFILE_ENGINE="+spy, "SECRET=x", "nerdctl", "wasm", "precompile", ref)...))
+	if user := isConfined(t, try(t, u.as("env", "WASMFILE_ENGINE="+spy, "SECRET=x", "nerdctl", "wasm", "precompile", ref)...)); user != 65534 {
+		t.Errorf("its user is %d", user)
+	}
 	if err := os.Remove(spy); err != nil {
 		t.Fatal(err)
 	}

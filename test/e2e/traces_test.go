@@ -22,6 +22,12 @@ func untimed(args ...string) ([]byte, error) {
 // namespaces, one a line.
 func traces(t *testing.T, names []string) []string {
 	t.Helper()
+	return tracesOf(t, "self", names)
+}
+
+// tracesOf is traces with the mounts that a process sees.
+func tracesOf(t *testing.T, process string, names []string) []string {
+	t.Helper()
 	var found []string
 	note := func(kind, text string) {
 		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(text, name) }) {
@@ -38,7 +44,7 @@ func traces(t *testing.T, names []string) []string {
 			note("process", strings.Join(words, " "))
 		}
 	}
-	mounts, err := os.Open("/proc/self/mounts")
+	mounts, err := os.Open("/proc/" + process + "/mounts")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // withFiles publishes an artifact of the probe and a file, and starts a
@@ -138,7 +140,7 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	component := string(guest(t, "probe.component"))
-	for _, from := range []string{ref, ref + ":guest", ref + ":guest.wasm", ref + ":/guest.wasm"} {
+	for _, from := range []string{ref, ref + ":guest", ref + ":guest.wasm", ref + ":/guest.wasm", ref + ":guest#run", ref + ":" + digest.FromString(component).String()} {
 		if got := copied(from); got != component {
 			t.Errorf("%s has %d bytes, not %d", from, len(got), len(component))
 		}
@@ -152,7 +154,7 @@ func TestCopy(t *testing.T) {
 	}
 	to := filepath.Join(dir, "to")
 	fails(t, []string{"/etc/nothing"}, "nerdctl", "wasm", "cp", ref+":/etc/nothing", to)
-	fails(t, []string{"no other"}, "nerdctl", "wasm", "cp", ref+":other", to)
+	fails(t, []string{`named "other"`}, "nerdctl", "wasm", "cp", ref+":other", to)
 	fails(t, []string{"no container and no artifact"}, "nerdctl", "wasm", "cp", unique("nothing")+":x", to)
 	fails(t, []string{"CONTAINER:PATH"}, "nerdctl", "wasm", "cp", unique("nothing"), to)
 	fails(t, []string{"no container nothing"}, "nerdctl", "wasm", "cp", dir, "nothing:/x")

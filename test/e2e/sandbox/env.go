@@ -39,6 +39,7 @@ func (s *Sandbox) variables() []variable {
 		{"WASMFILE_CONFIG", s.path("etc", "shim.toml")},
 		{"GOLANG_IMAGE", s.Image("golang")},
 		{"BUSYBOX_IMAGE", s.Image("busybox")},
+		{"TOOLCHAINS_IMAGE", s.ToolchainsImage()},
 	}
 }
 

@@ -11,6 +11,9 @@ const kubernetesVersion = "k8s.io/component-base/version.gitVersion=v1.34.4"
 var kubernetesTools = []goTool{
 	{name: "kubelet", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kubelet", version: kubernetesVersion},
 	{name: "kube-apiserver", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: kubernetesVersion},
+	{name: "kube-controller-manager", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", version: kubernetesVersion},
+	{name: "kube-scheduler", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", version: kubernetesVersion},
+	{name: "kube-proxy", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-proxy", version: kubernetesVersion},
 	{name: "kubectl", module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl", version: kubernetesVersion},
 	{name: "etcd", module: "kubernetes", pkg: "go.etcd.io/etcd/server/v3"},
 }

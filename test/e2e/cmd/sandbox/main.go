@@ -23,7 +23,8 @@ const usage = `usage: sandbox VERB
   engine                get the wasmtime executable and print where it is
   runwasi               build the shim for the tests of runwasi's library: minutes
   runwasi-peer          build a shim of runwasi's library for benchmarks: many minutes
-  kubernetes            build a kubelet and what it needs: many minutes
+  toolchains            make the image for the tests of languages: minutes
+  kubernetes            build a Kubernetes cluster of one node: many minutes
   machine FLAG...       run end-to-end tests, with flags as -test.run=TestX, in a
                         machine with systemd and cgroup version 2
   services              start the daemons as services of systemd: what machine does
@@ -70,6 +71,8 @@ func run(ctx context.Context, args []string) error {
 		return s.Runwasi(ctx)
 	case "runwasi-peer":
 		return s.RunwasiPeer(ctx)
+	case "toolchains":
+		return s.Toolchains(ctx)
 	case "kubernetes":
 		return s.Kubernetes(ctx)
 	case "engine":

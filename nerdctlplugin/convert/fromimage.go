@@ -1,11 +1,10 @@
-package images
+package convert
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -16,11 +15,13 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	runtimespec "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/executable"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
@@ -47,55 +48,46 @@ func withLayer(ctx context.Context, src *source.Source, snapshotter string) (*ar
 // storeComponent finds the component in an image's files and stores it as a
 // blob.
 func storeComponent(ctx context.Context, store content.Ingester, root *os.Root, config dockerspec.DockerOCIImage) (ocispec.Descriptor, error) {
-	name, err := findComponent(root, config.Config)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	file, err := root.Open(name)
+	file, name, err := openComponent(root, config.Config)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	defer file.Close()
 	desc, err := source.DescribeFile(file, path.Base(name))
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("component %s: %w", name, err)
 	}
 	parsed, err := wasm.Parse(file, desc.Size)
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("component /%s: %w", name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("component %s: %w", name, err)
 	}
 	desc.Annotations[artifact.AnnotationKind] = string(parsed.Kind)
 	return desc, content.WriteBlob(ctx, store, "wasmfile-"+desc.Digest.String(), io.NewSectionReader(file, 0, desc.Size), desc)
 }
 
-// findComponent returns where the component is that the process starts, else
-// the only file whose name ends with .wasm.
-func findComponent(root *os.Root, config dockerspec.DockerOCIImageConfig) (string, error) {
-	if process := slices.Concat(config.Entrypoint, config.Cmd); len(process) > 0 {
-		arg0, _, _ := strings.Cut(process[0], "#")
-		for _, name := range []string{arg0, path.Join("/", config.WorkingDir, arg0)} {
-			name = strings.TrimPrefix(path.Clean("/"+name), "/")
-			if info, err := root.Stat(name); err == nil && info.Mode().IsRegular() {
-				return name, nil
-			}
-		}
+// openComponent opens the WebAssembly file that the process starts, else the only one that
+// there is, and returns what it is called.
+func openComponent(root *os.Root, config dockerspec.DockerOCIImageConfig) (file *os.File, name string, err error) {
+	process := &runtimespec.Process{Args: slices.Concat(config.Entrypoint, config.Cmd), Env: config.Env, Cwd: config.WorkingDir}
+	file, err = executable.Open(root.Name(), process)
+	if err != nil {
+		return nil, "", err
 	}
-	var found []string
-	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && path.Ext(name) == ".wasm" {
-			found = append(found, name)
-		}
-		return err
-	})
+	if file != nil {
+		name, _, _ = strings.Cut(executable.WithoutInit(process.Args)[0], "#")
+		return file, name, nil
+	}
+	found, err := executable.Files(root)
 	switch {
 	case err != nil:
-		return "", err
-	case len(found) == 1:
-		return found[0], nil
+		return nil, "", err
 	case len(found) == 0:
-		return "", fmt.Errorf("%w: no file's name ends with .wasm, and the entrypoint names none", artifact.ErrNoWasm)
+		return nil, "", fmt.Errorf("%w: none of its files is", artifact.ErrNoWasm)
+	case len(found) > 1:
+		return nil, "", fmt.Errorf("which of %s is to run? the entrypoint names none: say it with ENTRYPOINT", strings.Join(found, ", "))
 	}
-	return "", fmt.Errorf("which of %s is to run? the entrypoint names none: say it with ENTRYPOINT", strings.Join(found, ", "))
+	file, err = root.Open(found[0])
+	return file, found[0], err
 }
 
 // storeArtifact stores the manifest and config of an artifact with the
@@ -123,17 +115,4 @@ func storeArtifact(ctx context.Context, store content.Store, manifest ocispec.Ma
 		return nil, err
 	}
 	return artifact.Read(ctx, unpack.FromStore(store), desc)
-}
-
-// writeManifest stores a manifest with the labels that keep what it refers to.
-func writeManifest(ctx context.Context, store content.Ingester, manifest ocispec.Manifest) (ocispec.Descriptor, error) {
-	return daemon.WriteJSON(ctx, store, ocispec.MediaTypeImageManifest, manifest, manifestReferences(manifest))
-}
-
-func manifestReferences(manifest ocispec.Manifest) map[string]string {
-	refs := map[string]string{"containerd.io/gc.ref.content.config": manifest.Config.Digest.String()}
-	for i, layer := range manifest.Layers {
-		refs[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = layer.Digest.String()
-	}
-	return refs
 }

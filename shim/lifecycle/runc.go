@@ -13,21 +13,16 @@ import (
 )
 
 const (
-	// stateName and fifoName are files in runc's directory of a container:
-	// the first is written by `runc create`, on the second the container's
-	// first process waits for somebody to start it.
+	// stateName is runc's record of a container, in runc's directory of it.
 	stateName = "state.json"
-	fifoName  = "exec.fifo"
 
 	// startPoll is how often, in milliseconds, a process that does not start
 	// is looked at.
 	startPoll = 100
-
-	cgroupMount = "/sys/fs/cgroup/"
 )
 
-// state is the part of runc's record of a container that matters here.
-type state struct {
+// runcContainer is the part of runc's record of a container that matters here.
+type runcContainer struct {
 	ID          string            `json:"id"`
 	Pid         int               `json:"init_process_pid"`
 	CgroupPaths map[string]string `json:"cgroup_paths"`
@@ -48,33 +43,29 @@ type state struct {
 	dir string
 }
 
-// readState reads runc's record of a container.
-func readState(dir, id string) (*state, error) {
+// readRunc reads runc's record of a container.
+func readRunc(dir, id string) (container, error) {
+	c := &runcContainer{dir: dir}
 	encoded, err := os.ReadFile(filepath.Join(dir, stateName))
 	if err != nil {
 		return nil, err
 	}
-	s := &state{dir: dir}
-	if err := json.Unmarshal(encoded, s); err != nil {
+	if err := json.Unmarshal(encoded, c); err != nil {
 		return nil, err
 	}
-	if s.ID != id || s.Pid <= 0 {
+	if c.ID != id || c.Pid <= 0 {
 		return nil, fmt.Errorf("%s is not runc's record of container %s", stateName, id)
 	}
-	return s, nil
-}
-
-// alive reports whether there is a process of the container's number, which
-// may be another's that was given the same.
-func (s *state) alive() bool {
-	return !errors.Is(unix.Kill(s.Pid, 0), unix.ESRCH)
+	return c, nil
 }
 
 // start lets the container's first process, which waits to open the fifo for
-// writing, go on, by reading what it writes there. It reports false when the
-// process is not there any more: runc then says what has happened.
-func (s *state) start() bool {
-	path := filepath.Join(s.dir, fifoName)
+// writing, go on, by reading what it writes there.
+func (c *runcContainer) start() bool {
+	if c.hasHooks("poststart") {
+		return false
+	}
+	path := filepath.Join(c.dir, fifoName)
 	fifo, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return false
@@ -82,7 +73,7 @@ func (s *state) start() bool {
 	defer unix.Close(fifo)
 	for {
 		polled := []unix.PollFd{{Fd: int32(fifo), Events: unix.POLLIN}}
-		alive := s.alive()
+		alive := alive(c.Pid)
 		n, err := unix.Poll(polled, startPoll)
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -100,42 +91,44 @@ func (s *state) start() bool {
 	}
 }
 
-// delete removes what runc made for a container that has ended: its cgroups
-// and its record. It reports false for one that is not gone, or of which more
-// is to be cleaned up than that; what it may have removed then, runc does not
-// miss.
-func (s *state) delete() bool {
-	if !s.ordinary() || s.alive() {
+func (c *runcContainer) delete() bool {
+	if !c.ordinary() || alive(c.Pid) {
 		return false
 	}
-	for _, path := range s.CgroupPaths {
+	for _, path := range c.CgroupPaths {
 		if err := unix.Rmdir(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false
 		}
 	}
-	return os.RemoveAll(s.dir) == nil
+	return os.RemoveAll(c.dir) == nil
 }
 
 // ordinary reports whether cgroups that are directories are all that is left
 // of the container: the first process of a pid namespace of its own takes the
 // others with it, and nobody wants to be told.
-func (s *state) ordinary() bool {
-	if s.Rootless || s.Config.Cgroups.Systemd || s.IntelRdt != "" || s.Config.IntelRdt != nil {
+func (c *runcContainer) ordinary() bool {
+	if c.Rootless || c.Config.Cgroups.Systemd || c.IntelRdt != "" || c.Config.IntelRdt != nil || c.hasHooks("poststop") {
 		return false
 	}
-	for name, hooks := range s.Config.Hooks {
-		if strings.EqualFold(name, "poststop") && string(hooks) != "null" && string(hooks) != "[]" {
-			return false
-		}
-	}
-	for _, path := range s.CgroupPaths {
+	for _, path := range c.CgroupPaths {
 		if !strings.HasPrefix(filepath.Clean(path), cgroupMount) {
 			return false
 		}
 	}
-	for _, n := range s.Config.Namespaces {
+	for _, n := range c.Config.Namespaces {
 		if n.Type == "NEWPID" {
 			return n.Path == ""
+		}
+	}
+	return false
+}
+
+// hasHooks reports whether somebody wants to be told at a point of the
+// container's life.
+func (c *runcContainer) hasHooks(point string) bool {
+	for name, hooks := range c.Config.Hooks {
+		if strings.EqualFold(name, point) && string(hooks) != "null" && string(hooks) != "[]" {
+			return true
 		}
 	}
 	return false

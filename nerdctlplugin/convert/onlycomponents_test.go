@@ -1,4 +1,4 @@
-package images
+package convert
 
 import (
 	"archive/tar"

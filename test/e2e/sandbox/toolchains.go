@@ -1,0 +1,52 @@
+package sandbox
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+)
+
+// debianSuite is the Debian that the image of the languages' toolchains has.
+const debianSuite = "trixie"
+
+// ToolchainsImage is the reference of the image that Toolchains makes.
+func (s *Sandbox) ToolchainsImage() string {
+	return s.Registry() + "/library/toolchains:" + debianSuite
+}
+
+// Toolchains makes an image that the Wasmfiles of languages can be built from, unless
+// the registry has it. It needs Debian's archive and the servers of the languages.
+func (s *Sandbox) Toolchains(ctx context.Context) error {
+	if _, err := s.command(ctx, "crane", "digest", s.ToolchainsImage()); err == nil {
+		return nil
+	}
+	if err := s.install(ctx, []debianPackage{{"debootstrap", "debootstrap"}}); err != nil {
+		return err
+	}
+	return s.timed("make image "+s.ToolchainsImage(), func() error { return s.makeToolchains(ctx) })
+}
+
+func (s *Sandbox) makeToolchains(ctx context.Context) error {
+	scratch, err := os.MkdirTemp(s.path("state"), "image-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	debian := filepath.Join(scratch, "debian")
+	if _, err := s.command(ctx, "debootstrap", "--variant=minbase", "--include=ca-certificates", debianSuite, debian); err != nil {
+		return err
+	}
+	dockerfile, err := dockerfiles.ReadFile("images/toolchains.Dockerfile")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(scratch, "Dockerfile"), dockerfile, 0o644); err != nil {
+		return err
+	}
+	_, err = s.command(ctx, "buildctl", "--addr", "unix://"+s.buildkitSocket(), "build", "--progress", "plain",
+		"--frontend", "dockerfile.v0", "--local", "dockerfile="+scratch,
+		"--opt", "context:debian=local:debian", "--local", "debian="+debian,
+		"--opt", "context:certificates=local:certificates", "--local", "certificates=/etc/ssl/certs",
+		"--output", "type=image,name="+s.ToolchainsImage()+",push=true,compression=gzip,compression-level=1")
+	return err
+}
