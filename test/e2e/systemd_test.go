@@ -96,7 +96,7 @@ func systemdHealth(t *testing.T) {
 			t.Errorf("systemd has no timer for %q:\n%s", check, timers())
 		}
 		eventually(t, 30*time.Second, want, func() bool {
-			return must(t, "nerdctl", "inspect", "--format", "{{.State.Health.Status}}", name) == want
+			return must(t, "nerdctl", "inspect", "--format", "{{with .State.Health}}{{.Status}}{{end}}", name) == want
 		})
 		must(t, "nerdctl", "rm", "-f", name)
 		if strings.Contains(timers(), timer) {
