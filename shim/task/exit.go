@@ -1,6 +1,9 @@
 package task
 
-import "golang.org/x/sys/unix"
+import (
+	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
+	"golang.org/x/sys/unix"
+)
 
 // killedStatus is the exit status of a process that SIGKILL ended.
 const killedStatus = 128 + uint32(unix.SIGKILL)
@@ -43,6 +46,30 @@ func (g *guest) status(actual uint32) uint32 {
 		return 0
 	}
 	return actual
+}
+
+// recordExit writes an exit status over the one that was recorded, while the bundle
+// is the shim's.
+func (g *guest) recordExit(exited uint32) error {
+	g.recording.Lock()
+	defer g.recording.Unlock()
+	if g.left {
+		return nil
+	}
+	recorded, err := runc.ReadExitStatus(g.bundle)
+	if err != nil {
+		return err
+	}
+	recorded.Status = int(exited)
+	return runc.WriteExitStatus(g.bundle, recorded)
+}
+
+// leave leaves the bundle to containerd, which removes it: a file that is written
+// meanwhile would keep the directory.
+func (g *guest) leave() {
+	g.recording.Lock()
+	defer g.recording.Unlock()
+	g.left = true
 }
 
 // drains tells the signals with which people and container engines stop a

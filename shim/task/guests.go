@@ -52,6 +52,10 @@ type guest struct {
 	// run is the span of its life, nil when none is recorded.
 	run *tracing.Span
 
+	recording sync.Mutex
+	// left says that the bundle is containerd's to remove.
+	left bool
+
 	mounting sync.Mutex
 	// code is the machine code that is mounted in the container: from its
 	// file on the host to its file there.

@@ -2,12 +2,9 @@ package task
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"sync"
 
 	eventsapi "github.com/containerd/containerd/api/events"
-	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/runc"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/log"
@@ -85,12 +82,7 @@ func (p *publisher) record(ctx context.Context, g *guest, e *eventsapi.TaskExit)
 	if e.ExitStatus == actual {
 		return
 	}
-	recorded, err := runc.ReadExitStatus(g.bundle)
-	if err == nil {
-		recorded.Status = int(e.ExitStatus)
-		err = runc.WriteExitStatus(g.bundle, recorded)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // The bundle is gone with a container that is deleted by now.
+	if err := g.recordExit(e.ExitStatus); err != nil {
 		log.G(ctx).WithError(err).WithField("container", e.ContainerID).Warn("cannot record the exit status")
 	}
 }

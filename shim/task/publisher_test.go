@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -121,12 +122,14 @@ func TestEventsOfOthers(t *testing.T) {
 }
 
 // TestDeleted: given a guest that is deleted, it is known until its events are on
-// their way, and at the latest after a while: the next one may have its ID.
+// their way, and at the latest after a while: the next one may have its ID. Then its
+// bundle is left to containerd.
 func TestDeleted(t *testing.T) {
 	for name, ends := range map[string]bool{"its end is told": true, "its end is never told": false} {
 		t.Run(name, func(t *testing.T) {
+			g := &guest{bundle: t.TempDir()}
 			living := &guests{}
-			living.add("c", &guest{})
+			living.add("c", g)
 			kept := &keeper{}
 			p := &publisher{Publisher: kept, guests: living}
 			publish(t, p, "delete", "c", "")
@@ -156,6 +159,12 @@ func TestDeleted(t *testing.T) {
 			}
 			if got := kept.kept(); !slices.Equal(got, want) {
 				t.Errorf("published are %q", got)
+			}
+			if err := errors.Join(runc.WriteExitStatus(g.bundle, gorunc.Exit{Timestamp: time.Now(), Pid: 42, Status: 137}), g.recordExit(143)); err != nil {
+				t.Error(err)
+			}
+			if recorded, err := runc.ReadExitStatus(g.bundle); err != nil || recorded.Status != 137 {
+				t.Errorf("the record of a deleted container becomes %+v, %v", recorded, err)
 			}
 		})
 	}

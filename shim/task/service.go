@@ -182,6 +182,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	g.endRun(deleted.ExitStatus, deleted.ExitedAt)
 	// Events of it must not be taken for those of the next container of its ID.
 	g.told.waitDeleted(endWait)
+	g.leave()
 	s.guests.remove(r.ID)
 	return deleted, nil
 }
