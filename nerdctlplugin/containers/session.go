@@ -46,6 +46,7 @@ type session struct {
 }
 
 func (s *session) run(ctx context.Context) (err error) {
+	defer outliveReaders()()
 	undo := context.WithoutCancel(ctx)
 	defer func() {
 		var exit errutil.ExitCodeError
@@ -229,12 +230,19 @@ func (s *session) start(ctx context.Context, task containerd.Task) error {
 	return nil
 }
 
+// outliveReaders has writes to a standard stream that nobody reads fail, until stop is
+// called. They would end this process, and leave a container that prints at once behind.
+func outliveReaders() (stop func()) {
+	signals := make(chan os.Signal, 1) // which nobody receives
+	signal.Notify(signals, syscall.SIGPIPE)
+	return func() { signal.Stop(signals) }
+}
+
 // takeSignals sends signals on to the guest, and only then lets go of the ones
 // that interrupted the setup.
 func (s *session) takeSignals(ctx context.Context, task containerd.Task) (stop func()) {
 	interrupted := ctx.Err() != nil // by a signal since the guest started
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGPIPE) // writes fail instead
 	if s.options.Create.SigProxy {
 		signal.Notify(signals, forwarded...)
 	}
@@ -246,7 +254,7 @@ func (s *session) takeSignals(ctx context.Context, task containerd.Task) (stop f
 	go func() {
 		for received := range signals {
 			number, ok := received.(syscall.Signal)
-			if !ok || number == syscall.SIGPIPE {
+			if !ok {
 				continue
 			}
 			if err := task.Kill(ctx, number); err != nil && !errdefs.IsNotFound(err) {

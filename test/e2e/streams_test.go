@@ -122,6 +122,19 @@ func TestReaderGoesAway(t *testing.T) {
 	})
 }
 
+// TestReaderIsGone: given a reader that is gone when a guest starts to print, nothing is
+// left either, as often as it is tried.
+func TestReaderIsGone(t *testing.T) {
+	name := unique("unread")
+	line := strings.Join(wasmRun("--net", "none", "--name", name, probe(t, "component"), "echo", "unread"), " ")
+	for range 20 {
+		must(t, "sh", "-c", line+" | true")
+		eventually(t, 10*time.Second, "that the container is removed", func() bool {
+			return try(t, "nerdctl", "ps", "-aq", "--filter", "name="+name).stdout == ""
+		})
+	}
+}
+
 // TestStdinClosed: given a standard input that is closed, or ends before the
 // guest starts, the guest sees its end.
 func TestStdinClosed(t *testing.T) {
