@@ -104,10 +104,18 @@ func patience(t *testing.T) time.Duration {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
-	within *= patience(t)
-	for deadline := time.Now().Add(within); !condition(); time.Sleep(50 * time.Millisecond) {
+	if !holds(t, within, condition) {
+		t.Fatalf("%s: not within %s", what, within*patience(t))
+	}
+}
+
+// holds reports whether a condition holds within a time.
+func holds(t *testing.T, within time.Duration, condition func() bool) bool {
+	t.Helper()
+	for deadline := time.Now().Add(within * patience(t)); !condition(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, within)
+			return false
 		}
 	}
+	return true
 }

@@ -131,13 +131,15 @@ func systemdPod(t *testing.T) {
 	})
 	more = limits(32 << 20)
 	more["args"] = []string{"alloc", "200"}
-	large := p.start("large", ref, more)
-	p.ends(large)
-	if code := p.status(large, "exitCode"); code != "137" {
-		t.Errorf("over its memory, it ends with %s", code)
-	}
-	// The event of it may come after that of the end.
-	eventually(t, 10*time.Second, "OOMKilled", func() bool { return p.status(large, "reason") == "OOMKilled" })
+	toldOfKill(t, func(within time.Duration) bool {
+		large := p.start(unique("large"), ref, more)
+		p.ends(large)
+		if code := p.status(large, "exitCode"); code != "137" {
+			t.Errorf("over its memory, it ends with %s", code)
+		}
+		// The event of it may come after that of the end.
+		return holds(t, within, func() bool { return p.status(large, "reason") == "OOMKilled" })
+	})
 	p.do("stop", id)
 	eventually(t, 10*time.Second, "the scope's end", func() bool { return property(t, unit, "ActiveState") == "inactive" })
 }
