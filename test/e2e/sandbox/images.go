@@ -106,6 +106,14 @@ func (s *Sandbox) makeImage(ctx context.Context, name, goroot string) error {
 	if err := os.Link(s.tool(dockerfileFrontend), filepath.Join(frontend, dockerfileFrontend)); err != nil {
 		return err
 	}
+	return s.buildImage(ctx, scratch, name, map[string]string{"busybox": busybox, "go": goroot, "frontend": frontend},
+		"--opt", "build-arg:SOURCE_DATE_EPOCH=0",
+		"--output", "type=image,name="+s.Image(name)+",push=true,rewrite-timestamp=true,compression=gzip,compression-level=1,force-compression=true")
+}
+
+// buildImage builds images/NAME.Dockerfile, which it puts into the directory scratch,
+// with directories as contexts, by their names, and further flags of buildctl.
+func (s *Sandbox) buildImage(ctx context.Context, scratch, name string, contexts map[string]string, flags ...string) error {
 	dockerfile, err := dockerfiles.ReadFile("images/" + name + ".Dockerfile")
 	if err != nil {
 		return err
@@ -113,13 +121,11 @@ func (s *Sandbox) makeImage(ctx context.Context, name, goroot string) error {
 	if err := os.WriteFile(filepath.Join(scratch, "Dockerfile"), dockerfile, 0o644); err != nil {
 		return err
 	}
-	_, err = s.command(ctx, "buildctl", "--addr", "unix://"+s.buildkitSocket(), "build", "--progress", "plain",
-		"--frontend", "dockerfile.v0", "--local", "dockerfile="+scratch,
-		"--opt", "context:busybox=local:busybox", "--local", "busybox="+busybox,
-		"--opt", "context:go=local:go", "--local", "go="+goroot,
-		"--opt", "context:frontend=local:frontend", "--local", "frontend="+frontend,
-		"--opt", "build-arg:SOURCE_DATE_EPOCH=0",
-		"--output", "type=image,name="+s.Image(name)+",push=true,rewrite-timestamp=true,compression=gzip,compression-level=1,force-compression=true")
+	args := []string{"--addr", "unix://" + s.buildkitSocket(), "build", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", "dockerfile=" + scratch}
+	for name, dir := range contexts {
+		args = append(args, "--opt", "context:"+name+"=local:"+name, "--local", name+"="+dir)
+	}
+	_, err = s.command(ctx, "buildctl", append(args, flags...)...)
 	return err
 }
 

@@ -36,17 +36,6 @@ func (s *Sandbox) makeToolchains(ctx context.Context) error {
 	if _, err := s.command(ctx, "debootstrap", "--variant=minbase", "--include=ca-certificates", debianSuite, debian); err != nil {
 		return err
 	}
-	dockerfile, err := dockerfiles.ReadFile("images/toolchains.Dockerfile")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(scratch, "Dockerfile"), dockerfile, 0o644); err != nil {
-		return err
-	}
-	_, err = s.command(ctx, "buildctl", "--addr", "unix://"+s.buildkitSocket(), "build", "--progress", "plain",
-		"--frontend", "dockerfile.v0", "--local", "dockerfile="+scratch,
-		"--opt", "context:debian=local:debian", "--local", "debian="+debian,
-		"--opt", "context:certificates=local:certificates", "--local", "certificates=/etc/ssl/certs",
+	return s.buildImage(ctx, scratch, "toolchains", map[string]string{"debian": debian, "certificates": "/etc/ssl/certs"},
 		"--output", "type=image,name="+s.ToolchainsImage()+",push=true,compression=gzip,compression-level=1")
-	return err
 }
