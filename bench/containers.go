@@ -75,7 +75,8 @@ func (b bench) ctr(what, ref, runtime string, args ...string) starter {
 }
 
 // ratesOf compares an artifact with an echo of a native image, and where there
-// is a shim of runwasi's library with that, by ctr and by a client that stays.
+// is a shim of runwasi's library with that, by ctr and by a client that stays, and
+// a shim that runs nothing with each of them.
 func (b bench) ratesOf(c connected, hello, native string) (rates []result, err error) {
 	type image struct {
 		what, ref, runtime string
@@ -90,6 +91,12 @@ func (b bench) ratesOf(c connected, hello, native string) (rates []result, err e
 	if err != nil {
 		return nil, err
 	}
+	none, err := serveNothing(b.ctx, b.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, none.Close()) }()
+	most := image{"nothing", hello, none.runtime, nil}
 	files := []adminFile{
 		{},
 		{", in a shared shim", "[shim]\nshare = \"namespace\"\n"},
@@ -100,6 +107,10 @@ func (b bench) ratesOf(c connected, hello, native string) (rates []result, err e
 		func(i image) (starter, error) { return c.starter(b.ctx, i.what, i.ref, i.runtime, i.args...) },
 	} {
 		ours, err := through(ours)
+		if err != nil {
+			return nil, err
+		}
+		most, err := through(most)
 		if err != nil {
 			return nil, err
 		}
@@ -115,6 +126,11 @@ func (b bench) ratesOf(c connected, hello, native string) (rates []result, err e
 				}
 				rates = append(rates, results...)
 			}
+			results, err := b.rates(most, peer)
+			if err != nil {
+				return nil, err
+			}
+			rates = append(rates, results...)
 		}
 	}
 	return rates, nil
