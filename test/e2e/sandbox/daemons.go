@@ -7,7 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 )
+
+// tmpfsMagic is what statfs(2) says of file systems in memory.
+const tmpfsMagic = 0x01021994
 
 func (s *Sandbox) containerdSocket() string { return filepath.Join(s.run, "containerd.sock") }
 func (s *Sandbox) buildkitSocket() string   { return filepath.Join(s.run, "buildkitd.sock") }
@@ -71,6 +76,9 @@ func (s *Sandbox) registryAnswers(ctx context.Context) error {
 }
 
 func (s *Sandbox) startDaemons(ctx context.Context) error {
+	if err := s.keepRunInMemory(); err != nil {
+		return err
+	}
 	if err := s.choosePort(); err != nil {
 		return err
 	}
@@ -81,6 +89,23 @@ func (s *Sandbox) startDaemons(ctx context.Context) error {
 		if err := s.start(ctx, d); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// keepRunInMemory has sockets and bundles in memory and executes nothing there, as
+// it is below /run where systemd mounts it. Daemons that run keep what they have.
+func (s *Sandbox) keepRunInMemory() error {
+	var found syscall.Statfs_t
+	if err := syscall.Statfs(s.path("run"), &found); err != nil {
+		return &os.PathError{Op: "statfs", Path: s.path("run"), Err: err}
+	}
+	running := slices.ContainsFunc(s.daemons(), func(d daemon) bool { _, ok := s.running(d); return ok })
+	if running || found.Type == tmpfsMagic {
+		return nil
+	}
+	if err := syscall.Mount("tmpfs", s.path("run"), "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "mode=0711"); err != nil {
+		return &os.PathError{Op: "mount", Path: s.path("run"), Err: err}
 	}
 	return nil
 }
