@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -20,7 +21,7 @@ func main() {
 	report := flag.String("o", filepath.Join("docs", "performance.md"), "the file to write; with -only, nothing is written")
 	only := flag.String("only", "", "measure only these, comma-separated: builds, pulls, runs, containers, requests, scale")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *rounds, *report, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -2,14 +2,19 @@ package e2e
 
 import (
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -161,6 +166,16 @@ func removeNamespace(t *testing.T, namespace string) {
 	}
 	try(t, "ctr", "-n", namespace, "content", "prune", "references")
 	try(t, "ctr", "namespaces", "rm", namespace)
+	// The cgroup that its containers' were in, which nobody else removes.
+	for _, controller := range cgroupControllers(t) {
+		var err error
+		if !holds(t, 10*time.Second, func() bool {
+			err = os.Remove(filepath.Join(controller, namespace))
+			return err == nil || errors.Is(err, fs.ErrNotExist)
+		}) {
+			t.Errorf("a container's cgroup is left: %v", err)
+		}
+	}
 }
 
 // servedBlob answers with these bytes whatever is asked for.

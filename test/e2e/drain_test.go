@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,9 +18,28 @@ import (
 
 // outcome is what a client gets for one request on a connection of its own: the
 // status and the body, "refused", or the error.
-func outcome(url string) string {
+func outcome(url string) string { return tracedOutcome(context.Background(), url) }
+
+// inFlight is outcome, of a request that has been sent when it returns.
+func inFlight(url string) <-chan string {
+	sent, answered := make(chan struct{}), make(chan string, 1)
+	trace := httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
+	go func() { answered <- tracedOutcome(httptrace.WithClientTrace(context.Background(), &trace), url) }()
+	select {
+	case <-sent:
+	case answer := <-answered: // It could not be sent.
+		answered <- answer
+	}
+	return answered
+}
+
+func tracedOutcome(ctx context.Context, url string) string {
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(url)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	response, err := client.Do(request)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "refused"
 	}
@@ -71,9 +92,7 @@ func TestServerDrains(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer open.Close()
-			answered := make(chan string, 1)
-			go func() { answered <- outcome("http://" + address + "/slow") }()
-			time.Sleep(300 * time.Millisecond)
+			answered := inFlight("http://" + address + "/slow")
 			must(t, "nerdctl", "kill", "--signal", "TERM", name)
 			for range 3 {
 				if got := outcome("http://" + address); got != "refused" {

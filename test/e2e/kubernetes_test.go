@@ -41,11 +41,22 @@ func newPodOf(t *testing.T, linux object, crictl []string) *pod {
 	p.log = filepath.Join(p.dir, "log")
 	p.file = p.write("pod.json", object{
 		"metadata": object{"name": name, "namespace": "default", "uid": name}, "log_directory": p.log,
-		"hostname": name, "linux": linux,
+		"linux": linux,
 	})
 	p.id = p.do("runp", "--runtime", "wasmfile", p.file)
 	t.Cleanup(func() { removePod(t, p) })
 	return p
+}
+
+// podNetwork and nodeNetwork are the CRI's numbers of whose network a pod has.
+const (
+	podNetwork  = 0
+	nodeNetwork = 2
+)
+
+// inNetwork are the settings of Linux's of a pod that has one of the networks.
+func inNetwork(network int) object {
+	return object{"security_context": object{"namespace_options": object{"network": network}}}
 }
 
 func (p *pod) write(name string, content object) string {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // otherClients are ways to start a container of an image that do not go through
@@ -104,7 +103,7 @@ func TestAttachToGuestOfAnotherClient(t *testing.T) {
 	first.types("\x10\x11")
 	first.ends(0)
 	term := onTerminal(t, "nerdctl", "wasm", "attach", name)
-	time.Sleep(time.Second) // attach says nothing when it is there
+	term.becomesRaw()
 	term.types("one\n")
 	term.shows("one\r\none\r\n")
 	term.types("\x03")

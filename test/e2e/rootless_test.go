@@ -199,9 +199,7 @@ func rootlessDrain(t *testing.T, u *rootlessUser) {
 	eventually(t, 30*time.Second, "an answer", func() bool { return outcome("http://127.0.0.1:"+port) == "200 1" })
 	connect := []string{"nsenter", "--net", "--target", must(t, u.as("nerdctl", "inspect", "--format", "{{.State.Pid}}", name)...), "bash", "-c", ": < /dev/tcp/127.0.0.1/8080"}
 	must(t, connect...)
-	answered := make(chan string, 1)
-	go func() { answered <- outcome("http://127.0.0.1:" + port + "/slow") }()
-	time.Sleep(300 * time.Millisecond)
+	answered := inFlight("http://127.0.0.1:" + port + "/slow")
 	must(t, u.as("nerdctl", "kill", "--signal", "TERM", name)...)
 	fails(t, []string{"Connection refused"}, connect...)
 	if got := <-answered; got != "200 waited" {

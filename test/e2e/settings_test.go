@@ -105,10 +105,11 @@ func TestRefusedAnnotations(t *testing.T) {
 		"memory=1":               "64KiB",
 		"http.timeout=never":     "1ms",
 	} {
+		of := ref
 		if strings.HasPrefix(asked, "http.") {
-			ref = publishGuest(t, "web")
+			of = publishGuest(t, "web")
 		}
-		fails(t, []string{"io.github.wasmfile." + strings.SplitN(asked, "=", 2)[0], want}, inPlugin(ref, asked)...)
+		fails(t, []string{"io.github.wasmfile." + strings.SplitN(asked, "=", 2)[0], want}, inPlugin(of, asked)...)
 	}
 }
 

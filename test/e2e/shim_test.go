@@ -47,24 +47,16 @@ func TestCompiledCodeLivesAndDiesWithTheComponent(t *testing.T) {
 // TestPod: given the CRI and the runtime handler wasmfile, a pod runs a Wasm
 // container, and leaves its output in the log.
 func TestPod(t *testing.T) {
-	ref, name := probe(t, "component"), unique("pod")
-	dir := write(t, map[string]string{
-		"pod.json":       `{"metadata":{"name":"` + name + `","namespace":"default","uid":"` + name + `"},"log_directory":"/tmp/` + name + `","linux":{"security_context":{"namespace_options":{"network":2}}}}`,
-		"container.json": `{"metadata":{"name":"guest"},"image":{"image":"` + ref + `"},"args":["args","from","a","pod"],"log_path":"guest.log","linux":{}}`,
-	})
+	ref := probe(t, "component")
 	must(t, "crictl", "pull", ref)
-	pod := must(t, "crictl", "runp", "--runtime", "wasmfile", dir+"/pod.json")
-	defer try(t, "crictl", "rmp", "-f", pod)
-	container := must(t, "crictl", "create", "--no-pull", pod, dir+"/container.json", dir+"/pod.json")
-	must(t, "crictl", "start", container)
-	eventually(t, commandTimeout/10, "the container's end", func() bool {
-		return strings.Contains(must(t, "crictl", "inspect", "-o", "go-template", "--template", "{{.status.state}}", container), "EXITED")
-	})
-	if out := must(t, "crictl", "logs", container); out != "from\na\npod" {
+	p := newPodOf(t, inNetwork(nodeNetwork), []string{"crictl"})
+	id := p.start("guest", ref, object{"args": []string{"args", "from", "a", "pod"}})
+	p.ends(id)
+	if out := p.do("logs", id); out != "from\na\npod" {
 		t.Errorf("the log is %q", out)
 	}
-	if out := must(t, "crictl", "inspect", "-o", "go-template", "--template", "{{.status.exitCode}}", container); out != "0" {
-		t.Errorf("exit code %s", out)
+	if code := p.status(id, "exitCode"); code != "0" {
+		t.Errorf("exit code %s", code)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 )
@@ -146,22 +145,12 @@ func datagram(address string) bool {
 func TestPodNetwork(t *testing.T) {
 	ref := publishGuest(t, "net")
 	must(t, "crictl", "pull", ref)
-	for network, want := range map[string]string{"0": "0", "2": "134"} { // POD and NODE
-		name := unique("pod")
-		dir := write(t, map[string]string{
-			"pod.json":       `{"metadata":{"name":"` + name + `","namespace":"default","uid":"` + name + `"},"log_directory":"/tmp/` + name + `","linux":{"security_context":{"namespace_options":{"network":` + network + `}}}}`,
-			"container.json": `{"metadata":{"name":"guest"},"image":{"image":"` + ref + `"},"args":["name","0"],"log_path":"guest.log","linux":{}}`,
-		})
-		pod := must(t, "crictl", "runp", "--runtime", "wasmfile", dir+"/pod.json")
-		defer try(t, "crictl", "rmp", "-f", pod)
-		container := must(t, "crictl", "create", "--no-pull", pod, dir+"/container.json", dir+"/pod.json")
-		must(t, "crictl", "start", container)
-		state := func(field string) string {
-			return must(t, "crictl", "inspect", "-o", "go-template", "--template", "{{.status."+field+"}}", container)
-		}
-		eventually(t, 30*time.Second, "the container's end", func() bool { return strings.Contains(state("state"), "EXITED") })
-		if code := state("exitCode"); code != want {
-			t.Errorf("with network %s, exit code %s, not %s: %s", network, code, want, try(t, "crictl", "logs", container).all())
+	for network, want := range map[int]string{podNetwork: "0", nodeNetwork: "134"} {
+		p := newPodOf(t, inNetwork(network), []string{"crictl"})
+		id := p.start("guest", ref, object{"args": []string{"name", "0"}})
+		p.ends(id)
+		if code := p.status(id, "exitCode"); code != want {
+			t.Errorf("with network %d, exit code %s, not %s: %s", network, code, want, try(t, "crictl", "logs", id).all())
 		}
 	}
 }

@@ -114,11 +114,27 @@ func (term *terminal) ends(code int) {
 
 func (term *terminal) isCooked() {
 	term.t.Helper()
+	const cooked = syscall.ICANON | syscall.ECHO | syscall.ISIG
+	if flags := term.flags(); flags&cooked != cooked {
+		term.t.Errorf("the terminal is raw: flags %#x", flags)
+	}
+}
+
+// becomesRaw waits for a command that says nothing when it is there: what is typed
+// from then on is for it, even if it reads later, and this terminal does not echo it.
+func (term *terminal) becomesRaw() {
+	term.t.Helper()
+	eventually(term.t, 30*time.Second, "that the terminal is raw", func() bool {
+		return term.flags()&(syscall.ICANON|syscall.ECHO|syscall.ISIG) == 0
+	})
+}
+
+// flags are the local ones of termios(3).
+func (term *terminal) flags() uint32 {
+	term.t.Helper()
 	var state syscall.Termios
 	ioctl(term.t, term.slave, syscall.TCGETS, unsafe.Pointer(&state))
-	if state.Lflag&syscall.ICANON == 0 || state.Lflag&syscall.ECHO == 0 || state.Lflag&syscall.ISIG == 0 {
-		term.t.Errorf("the terminal is raw: flags %#x", state.Lflag)
-	}
+	return state.Lflag
 }
 
 func terminalRun(flags ...string) []string {
@@ -169,13 +185,13 @@ func TestTerminalDetach(t *testing.T) {
 		t.Fatalf("it is %s", out)
 	}
 	back := onTerminal(t, "nerdctl", "wasm", "attach", name)
-	time.Sleep(time.Second) // attach says nothing when it is there
+	back.becomesRaw()
 	back.types("two\n")
 	back.shows("two\r\ntwo\r\n")
 	back.types("\x10\x11")
 	back.ends(0)
 	again := onTerminal(t, "nerdctl", "wasm", "attach", name)
-	time.Sleep(time.Second)
+	again.becomesRaw()
 	again.types("three\n")
 	again.shows("three\r\nthree\r\n")
 	again.types("\x03")

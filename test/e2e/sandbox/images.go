@@ -50,21 +50,25 @@ func (s *Sandbox) makeImages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		made := s.path("state", "image-"+image.name+".key")
-		if have, err := os.ReadFile(made); err == nil && string(have) == key {
-			if _, err := s.command(ctx, "crane", "digest", s.Image(image.name)); err == nil {
-				continue
-			}
-		}
-		err = s.timed("make image "+s.Image(image.name), func() error { return s.makeImage(ctx, image.name, goroot) })
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(made, []byte(key), 0o644); err != nil {
+		if err := s.ensureImage(ctx, image.name, s.Image(image.name), key, func() error { return s.makeImage(ctx, image.name, goroot) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ensureImage has an image made unless the registry has it, made from what has that key.
+func (s *Sandbox) ensureImage(ctx context.Context, name, ref, key string, build func() error) error {
+	made := s.path("state", "image-"+name+".key")
+	if have, err := os.ReadFile(made); err == nil && string(have) == key {
+		if _, err := s.command(ctx, "crane", "digest", ref); err == nil {
+			return nil
+		}
+	}
+	if err := s.timed("make image "+ref, build); err != nil {
+		return err
+	}
+	return os.WriteFile(made, []byte(key), 0o644)
 }
 
 // imageKey changes when what an image is made from does.

@@ -134,7 +134,8 @@ func (s *Sandbox) fork(_ context.Context, d daemon) (pid int, err error) {
 	defer log.Close()
 	cmd := exec.Command(d.args[0], d.args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.root
-	cmd.Env = s.environ()
+	// What daemons leave in it goes with the sandbox: BuildKit leaves directories.
+	cmd.Env = append(s.environ(), "TMPDIR="+s.temporary())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return 0, err

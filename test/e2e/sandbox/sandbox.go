@@ -19,9 +19,9 @@ import (
 )
 
 // maxSocketDir is how long the directory of the sockets may be: a Unix
-// socket's path has at most 107 bytes, and buildkitd's and containerd's names
-// need some of them.
-const maxSocketDir = 64
+// socket's path has at most 107 bytes, and the longest name needs 47 of them:
+// /tmp/.buildkit-ssh-sock1234567890/ssh_auth_sock.
+const maxSocketDir = 60
 
 // Sandbox is one set of daemons, running or not.
 type Sandbox struct {
@@ -86,6 +86,9 @@ func goEnv(name string) (string, error) {
 func (s *Sandbox) path(elements ...string) string {
 	return filepath.Join(append([]string{s.root}, elements...)...)
 }
+
+// temporary is where daemons put temporary files, and sockets too.
+func (s *Sandbox) temporary() string { return filepath.Join(s.run, "tmp") }
 
 // tool is the path of a built tool.
 func (s *Sandbox) tool(name string) string { return s.path("tools", "bin", name) }
@@ -164,10 +167,7 @@ func (s *Sandbox) makeDirectories() error {
 			return err
 		}
 	}
-	if s.run == s.path("run") {
-		return os.MkdirAll(s.run, 0o711)
-	}
-	if err := os.MkdirAll(s.path("run"), 0o711); err != nil {
+	if err := os.MkdirAll(s.path("run", "tmp"), 0o711); err != nil || s.run == s.path("run") {
 		return err
 	}
 	if target, err := os.Readlink(s.run); err == nil && target == s.path("run") {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // open opens a sandbox below a directory, with a port chosen.
@@ -140,6 +141,26 @@ func TestProcessIsKnownByItsStart(t *testing.T) {
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("sleep was not ended by a signal")
+	}
+}
+
+func TestDaemonsKeepTemporaryFilesInTheSandbox(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), strings.Repeat("long/", 20)))
+	if err := s.makeDirectories(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(s.run) })
+	d := daemon{name: "temporary", args: []string{"sh", "-c", "echo $(mktemp) > made && mv made done"}}
+	if _, err := s.fork(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	var made []byte
+	for deadline := time.Now().Add(10 * time.Second); made == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		made, _ = os.ReadFile(s.path("done")) // It is not there yet.
+	}
+	file := filepath.Base(strings.TrimSpace(string(made)))
+	if !exists(s.path("run", "tmp", file)) || file == "." {
+		t.Errorf("the temporary file is %q", made)
 	}
 }
 

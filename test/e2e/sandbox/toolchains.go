@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -17,16 +19,18 @@ func (s *Sandbox) ToolchainsImage() string {
 // Toolchains makes an image that the Wasmfiles of languages can be built from, unless
 // the registry has it. It needs Debian's archive and the servers of the languages.
 func (s *Sandbox) Toolchains(ctx context.Context) error {
-	if _, err := s.command(ctx, "crane", "digest", s.ToolchainsImage()); err == nil {
-		return nil
-	}
-	if err := s.install(ctx, []debianPackage{{"debootstrap", "debootstrap"}}); err != nil {
+	dockerfile, err := dockerfiles.ReadFile("images/toolchains.Dockerfile")
+	if err != nil {
 		return err
 	}
-	return s.timed("make image "+s.ToolchainsImage(), func() error { return s.makeToolchains(ctx) })
+	key := fmt.Sprintf("%s %x", debianSuite, sha256.Sum256(dockerfile))
+	return s.ensureImage(ctx, "toolchains", s.ToolchainsImage(), key, func() error { return s.makeToolchains(ctx) })
 }
 
 func (s *Sandbox) makeToolchains(ctx context.Context) error {
+	if err := s.install(ctx, []debianPackage{{"debootstrap", "debootstrap"}}); err != nil {
+		return err
+	}
 	scratch, err := os.MkdirTemp(s.path("state"), "image-")
 	if err != nil {
 		return err

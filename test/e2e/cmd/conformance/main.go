@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/wasmfile/wasmfile/test/e2e/conformance"
 )
@@ -20,7 +21,7 @@ func main() {
 	runtime := flag.String("runtime", "io.containerd.wasmfile.v1", "the shim, by containerd's name for it")
 	handler := flag.String("handler", "wasmfile", "the shim, by the name of its handler in containerd's CRI configuration")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	suite := conformance.Suite{
 		Runtime: *runtime, Handler: *handler, Log: os.Stderr,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/wasmfile/wasmfile/test/e2e/sandbox"
 )
@@ -33,7 +34,7 @@ const usage = `usage: sandbox VERB
 SANDBOX_DIR says where it is, .sandbox in the repository when unset`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sandbox:", err)

@@ -15,12 +15,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/wasmfile/wasmfile/test/e2e/guests"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := build(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "build-guests:", err)
