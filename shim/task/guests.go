@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
 	"github.com/wasmfile/wasmfile/shim/tracing"
 )
@@ -24,6 +25,8 @@ import (
 // has not ended when its time is over is killed, and its exit status says so.
 type guest struct {
 	bundle string
+	// engine is mounted in the container.
+	engine *engine.Engine
 	serves bool
 	// addr is where a server listens.
 	addr netip.AddrPort

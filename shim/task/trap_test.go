@@ -12,6 +12,8 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/fifo"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/engine"
 )
 
 const overflow = `Error: failed to run main module ` + "`/engine/component.cwasm`" + `
@@ -159,7 +161,7 @@ func TestClientStopsReading(t *testing.T) {
 		_ = said.Close()
 	}()
 	living := &guests{}
-	living.add("c", &guest{traps: report})
+	living.add("c", &guest{engine: &engine.Engine{}, traps: report})
 	if _, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"}); err != nil {
 		t.Fatal(err)
 	}
