@@ -11,6 +11,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/bundle"
 	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
@@ -34,6 +35,8 @@ type guest struct {
 	drain time.Duration
 	// component is what the guest is called.
 	component string
+	// network is what it may have of it.
+	network policy.Network
 	// digest is the component's.
 	digest digest.Digest
 	traps  *trapReport

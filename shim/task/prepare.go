@@ -85,7 +85,7 @@ func makeGuest(ctx context.Context, r *taskapi.CreateTaskRequest, cache *codecac
 	}
 	return &guest{
 		bundle: r.Bundle, engine: chosen.engine, serves: chosen.serves(), addr: chosen.command.Server.Addr, drain: chosen.settings.Drain,
-		component: chosen.name, digest: chosen.digest,
+		component: chosen.name, network: chosen.settings.Network, digest: chosen.digest,
 		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }

@@ -84,7 +84,7 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 		}
 	}()
 	if !g.serves { // Of a server, a trap ends one request, and the engine says so itself.
-		if g.traps, err = reportTraps(ctx, r, g.component); err != nil {
+		if g.traps, err = reportTraps(ctx, r, g.component, g.network); err != nil {
 			return nil, rpcError(err)
 		}
 	}
