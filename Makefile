@@ -39,6 +39,16 @@ install: build ## Install binaries, link, completions and manual pages below $(D
 	go run -ldflags '$(LDFLAGS)' ./nerdctlplugin/cmd/manpages $(DESTDIR)$(PREFIX)/share/man/man1
 	@echo "for \`nerdctl wasm\`, put $(PREFIX)/lib/wasmfile before the real nerdctl in PATH"
 
+.PHONY: uninstall
+uninstall: ## Remove what install has put below $(DESTDIR)$(PREFIX)
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/nerdctl-wasm bin/containerd-shim-wasmfile-v1 bin/wasmfile-traces bin/wasmfile-frontend \
+		lib/wasmfile/nerdctl \
+		share/bash-completion/completions/nerdctl-wasm \
+		share/zsh/site-functions/_nerdctl-wasm \
+		share/fish/vendor_completions.d/nerdctl-wasm.fish \
+		share/man/man1/nerdctl-wasm.1 share/man/man1/nerdctl-wasm-*.1
+	if [ -d $(DESTDIR)$(PREFIX)/lib/wasmfile ]; then rmdir $(DESTDIR)$(PREFIX)/lib/wasmfile; fi
+
 .PHONY: image
 image: build sandbox-daemons ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
 	@$(IN_SANDBOX) buildctl --addr "$$BUILDKIT_HOST" build --progress=plain \

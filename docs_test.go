@@ -280,7 +280,7 @@ var foreignMessages = []string{
 	`unknown subcommand "wasm" for "nerdctl"`, `binary not installed "containerd-shim-wasmfile-v1"`,
 	`exec: "greet": executable file not found in $PATH`, "The requested image's platform (wasip2/wasm) does not match",
 	"does not provide the specified platform (wasip2/wasm)",
-	"does not exist", "wasi:http", "wasi:sockets", "nerdctl logs",
+	"does not exist", "wasi:http", "nerdctl logs",
 }
 
 // TestTroubleshooting: given a message in docs/troubleshooting.md that is one of this

@@ -81,6 +81,7 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 		Files:            files,
 		Config:           spec.Config,
 		Annotations:      spec.Annotations,
+		Name:             spec.Name,
 		IndexAnnotations: report.describe,
 		RootFS:           rootFS,
 		Compression:      spec.Compression,

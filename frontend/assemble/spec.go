@@ -55,6 +55,8 @@ type Spec struct {
 	Compression artifact.Compression `json:"compression,omitzero"`
 	// Annotations are the manifest's.
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Name is artifact.Source.Name.
+	Name string `json:"name,omitempty"`
 	// Epoch is the SOURCE_DATE_EPOCH in seconds, nil when there is none.
 	Epoch *int64 `json:"epoch,omitempty"`
 }

@@ -76,7 +76,7 @@ func (b *build) spec(converted *dockerfile2llb.Result) assemble.Spec {
 	if converted.BaseImage == nil {
 		config.Config.Env = slices.DeleteFunc(slices.Clone(config.Config.Env), func(v string) bool { return v == nativePath })
 	}
-	spec := assemble.Spec{Form: b.format.form, Compression: b.format.compression}
+	spec := assemble.Spec{Form: b.format.form, Compression: b.format.compression, Name: b.format.name}
 	config.Config.Labels, spec.Annotations = wasmfile.SplitLabels(config.Config.Labels)
 	spec.Config = config
 	if converted.Epoch != nil {

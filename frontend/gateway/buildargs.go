@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/distribution/reference"
+
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
@@ -17,12 +19,16 @@ const (
 	// argCompression and argCompressionLevel are for the filesystem layer.
 	argCompression      = "WASMFILE_COMPRESSION"
 	argCompressionLevel = "WASMFILE_COMPRESSION_LEVEL"
+	// argName is the name that the layout gives to the artifact.
+	argName = "WASMFILE_NAME"
 )
 
 // format is what a build's artifact is like. The zero value is the default.
 type format struct {
 	form        artifact.Form
 	compression artifact.Compression
+	// name is assemble.Spec.Name.
+	name string
 }
 
 // readFormat reads the build arguments and the directive, and checks that the
@@ -42,6 +48,9 @@ func (b *build) readFormat() (format, error) {
 	if f.compression, err = f.compression.WithLevel(args[argCompressionLevel]); err != nil {
 		return f, fmt.Errorf("build argument %s: %w", argCompressionLevel, err)
 	}
+	if f.name, err = parseName(args[argName]); err != nil {
+		return f, fmt.Errorf("build argument %s: %w", argName, err)
+	}
 	switch f.form {
 	case artifact.FormCNCF:
 		return f, b.checkCNCF()
@@ -49,6 +58,21 @@ func (b *build) readFormat() (format, error) {
 		f.form = "" // the default has one name: it is part of a cache key
 		return f, nil
 	}
+}
+
+// parseName completes a name as Docker does. One that is empty stays so.
+func parseName(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	parsed, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", fmt.Errorf("%q is not a name such as registry.example/name:tag: %w", name, err)
+	}
+	if _, ok := parsed.(reference.Digested); ok {
+		return "", fmt.Errorf("%q has a digest, which is what the build makes: give a tag instead", name)
+	}
+	return reference.TagNameOnly(parsed).String(), nil
 }
 
 func (b *build) checkCNCF() error {
@@ -74,6 +98,8 @@ func (b *build) checkImageArgs() error {
 	switch {
 	case args[argForm] != "":
 		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: leave one of them out", argForm)
+	case args[argName] != "":
+		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: say -t instead", argName)
 	case args[argCompression] != "" || args[argCompressionLevel] != "":
 		return errors.New("build arguments " + argCompression + " and " + argCompressionLevel + " are for an artifact, and --platform asks for an image: say --output type=image,compression=zstd,compression-level=3 instead")
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -19,9 +20,15 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
-// layoutTag is the reference name in a layout's index. Tools that name an
-// image inside of a layout (oras, imagetools) look for it.
-const layoutTag = "latest"
+const (
+	// layoutTag is the reference name in the index of a layout without a name. Tools
+	// that name an image inside of a layout (oras, imagetools) look for it.
+	layoutTag = "latest"
+
+	// annotationImageName is that of containerd for the whole name of an image in a
+	// layout, which its importer, and so `docker load`, prefers to the reference name.
+	annotationImageName = "io.containerd.image.name"
+)
 
 // Component is a Wasm file that becomes a layer.
 type Component struct {
@@ -62,6 +69,9 @@ type Source struct {
 	Config dockerspec.DockerOCIImage
 	// Annotations are the manifest's.
 	Annotations map[string]string
+	// Name is what the layout's index calls the artifact, a normalized reference
+	// with a tag: nothing of the artifact itself. Empty for none.
+	Name string
 	// IndexAnnotations returns, for the manifest's layers, the annotations of
 	// the layout's index.json, which is not part of the artifact; nil for none.
 	IndexAnnotations func(layers []ocispec.Descriptor) (map[string]string, error)
@@ -224,7 +234,7 @@ func (w layoutWriter) finish(parts manifestParts, src Source) (ocispec.Descripto
 	}
 	entry := manifest
 	entry.Platform = &parts.platform
-	entry.Annotations = map[string]string{ocispec.AnnotationRefName: layoutTag}
+	entry.Annotations = nameAnnotations(src.Name)
 	for name, content := range map[string]any{
 		ocispec.ImageLayoutFile: ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion},
 		ocispec.ImageIndexFile: ocispec.Index{
@@ -243,6 +253,14 @@ func (w layoutWriter) finish(parts manifestParts, src Source) (ocispec.Descripto
 		}
 	}
 	return manifest, w.setTimes()
+}
+
+// nameAnnotations are those that BuildKit's exporter for layouts writes, too.
+func nameAnnotations(name string) map[string]string {
+	if name == "" {
+		return map[string]string{ocispec.AnnotationRefName: layoutTag}
+	}
+	return map[string]string{annotationImageName: name, ocispec.AnnotationRefName: name[strings.LastIndexByte(name, ':')+1:]}
 }
 
 // setTimes gives every file and directory the epoch, because BuildKit's tar

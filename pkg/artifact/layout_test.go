@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -205,6 +207,36 @@ func TestWriteLayoutWithoutFiles(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", ".*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+// TestLayoutName: given a name, the index has it as BuildKit's exporter writes it, and the
+// artifact is the same.
+func TestLayoutName(t *testing.T) {
+	var digests []digest.Digest
+	for name, want := range map[string]map[string]string{
+		"": {"org.opencontainers.image.ref.name": "latest"},
+		"localhost:5000/greet:1.2": {
+			"org.opencontainers.image.ref.name": "1.2", "io.containerd.image.name": "localhost:5000/greet:1.2",
+		},
+	} {
+		dir, src := t.TempDir(), source(t)
+		src.Name = name
+		if _, err := artifact.WriteLayout(dir, src); err != nil {
+			t.Fatal(err)
+		}
+		var index ocispec.Index
+		content, err := os.ReadFile(filepath.Join(dir, "index.json"))
+		if err := errors.Join(err, json.Unmarshal(content, &index)); err != nil {
+			t.Fatal(err)
+		}
+		if got := index.Manifests[0].Annotations; !maps.Equal(got, want) {
+			t.Errorf("the name %q is written as %v", name, got)
+		}
+		digests = append(digests, index.Manifests[0].Digest)
+	}
+	if digests[0] != digests[1] {
+		t.Error("a name changes the artifact")
 	}
 }
 

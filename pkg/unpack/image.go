@@ -198,7 +198,7 @@ func wantedLayers(a *artifact.Artifact, components []string) (wanted, omitted []
 		return a.Manifest.Layers, nil, nil
 	}
 	if a.Form == artifact.FormImage {
-		return nil, nil, fmt.Errorf("component %s: the components of this image are files in its layers, which are fetched together: leave out the component", components[0])
+		return nil, nil, fmt.Errorf("component %s: the components of this image are files in its layers, which hold files together: pull all of it, without --component", components[0])
 	}
 	chosen := make(map[string]bool)
 	for _, component := range components {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/wasmfile/wasmfile/shim/filelock"
 )
 
 const (
 	enginesDir  = "engines"
-	byFileDir   = "by-file"
+	newPrefix   = ".new-"
 	libraryDir  = "lib"
 	recordName  = "engine.json"
 	programName = executableName
@@ -36,32 +37,32 @@ type Engine struct {
 	Interpreter string `json:"interpreter,omitempty"`
 	// Dir is the directory on the host.
 	Dir string `json:"-"`
+
+	// use is a shared lock of the directory, which keeps it.
+	use *os.File
 }
 
 // Install returns the engine that was made of an executable, making it below
 // state first when there is none or when the executable has changed. codeName
-// is the empty file that it gets for code to be mounted on.
+// is the empty file that it gets for code to be mounted on. The engine stays
+// until it is given to Release, or this process ends.
 func Install(ctx context.Context, state, executable, codeName string, run Runner) (*Engine, error) {
 	info, err := os.Stat(executable)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	known := filepath.Join(state, enginesDir, byFileDir, identity(executable, info))
-	if digest, err := os.Readlink(known); err == nil {
-		if e, err := open(filepath.Join(state, enginesDir, filepath.Base(digest))); err == nil {
+	parent := filepath.Join(state, enginesDir)
+	source := origin{Path: executable, Identity: identity(executable, info)}
+	if known, err := readOrigin(source.file(parent)); err == nil && known.Identity == source.Identity {
+		if e, err := open(filepath.Join(parent, filepath.Base(known.Engine))); err == nil {
 			return e, nil
 		}
 	}
-	e, err := install(ctx, state, executable, codeName, run)
+	e, err := install(ctx, parent, source, codeName, run)
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", executable, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(known), 0o711); err != nil {
-		return nil, fmt.Errorf("remember the engine: %w", err)
-	}
-	if err := replaceLink(filepath.Join("..", e.Digest), known); err != nil {
-		return nil, fmt.Errorf("remember the engine: %w", err)
-	}
+	collect(parent)
 	return e, nil
 }
 
@@ -76,49 +77,69 @@ func identity(path string, info os.FileInfo) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// open returns the engine in a directory, which keeps it.
 func open(dir string) (*Engine, error) {
-	encoded, err := os.ReadFile(filepath.Join(dir, recordName))
+	use, err := filelock.Share(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
-	e := &Engine{Dir: dir}
+	e := &Engine{Dir: dir, use: use}
+	encoded, err := os.ReadFile(filepath.Join(dir, recordName))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open engine: %w", err), use.Close())
+	}
 	if err := json.Unmarshal(encoded, e); err != nil || e.Digest != filepath.Base(dir) {
-		return nil, fmt.Errorf("engine in %s is damaged: remove the directory", dir)
+		return nil, errors.Join(fmt.Errorf("engine in %s is damaged: remove the directory", dir), use.Close())
 	}
 	return e, nil
 }
 
-func install(ctx context.Context, state, executable, codeName string, run Runner) (_ *Engine, err error) {
-	needed, err := findLibraries(executable)
+func install(ctx context.Context, parent string, source origin, codeName string, run Runner) (_ *Engine, err error) {
+	needed, err := findLibraries(source.Path)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{}
-	if e.Version, err = version(ctx, executable, run); err != nil {
+	if e.Version, err = version(ctx, source.Path, run); err != nil {
 		return nil, err
 	}
-	parent := filepath.Join(state, enginesDir)
-	work, remove, err := makeWork(parent, ".new-")
+	work, remove, err := makeWork(parent, newPrefix)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	tmp := filepath.Join(work, "engine")
-	if err := e.populate(tmp, executable, needed, codeName); err != nil {
+	if err := e.populate(tmp, source.Path, needed, codeName); err != nil {
 		return nil, err
 	}
-	e.Dir = filepath.Join(parent, e.Digest)
-	if err := os.Rename(tmp, e.Dir); err == nil {
+	if e, err = e.publish(tmp, filepath.Join(parent, e.Digest)); err != nil {
+		return nil, err
+	}
+	source.Engine = e.Digest
+	if err := source.write(parent, work); err != nil {
+		return nil, errors.Join(fmt.Errorf("remember the engine: %w", err), e.use.Close())
+	}
+	return e, nil
+}
+
+// publish moves an engine's directory to where it belongs, and returns the engine
+// that is there then: another shim may have been first.
+func (e *Engine) publish(tmp, dir string) (_ *Engine, err error) {
+	if e.use, err = filelock.Share(tmp); err != nil {
+		return nil, err
+	}
+	e.Dir = dir
+	if err := os.Rename(tmp, dir); err == nil {
 		return e, nil
 	}
-	// Another shim was first, or what is there is damaged.
-	if found, err := open(e.Dir); err == nil {
-		return found, nil
+	if found, err := open(dir); err == nil {
+		return found, e.use.Close()
 	}
-	if err := os.RemoveAll(e.Dir); err != nil {
-		return nil, err
+	// What is there is damaged.
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(tmp, dir)); err != nil {
+		return nil, errors.Join(err, e.use.Close())
 	}
-	return e, os.Rename(tmp, e.Dir)
+	return e, nil
 }
 
 // populate makes an engine's directory, with the executable and what it needs,
@@ -174,17 +195,4 @@ func copyFile(target, source string) (sum []byte, err error) {
 	// The record of the engine, which is written later, must not outlive its files
 	// when the host loses power.
 	return h.Sum(nil), errors.Join(out.Chmod(0o755), out.Sync())
-}
-
-// replaceLink makes a link, in place of one that is there. Others may be doing the
-// same, in this process and in others.
-func replaceLink(target, path string) error {
-	tmp := path + "." + rand.Text()
-	if err := os.Symlink(target, tmp); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return nil
 }

@@ -64,14 +64,14 @@ func TestInstall(t *testing.T) {
 	if out, err := exec.Command(first.program(first.Dir)[0], append(first.program(first.Dir)[1:], "--version")...).Output(); err != nil || !strings.HasPrefix(string(out), "wasmtime 49") {
 		t.Errorf("the installed engine says %q, %v", out, err)
 	}
-	if again := install(); *again != *first || runs != 1 {
+	if again := install(); again.Digest != first.Digest || runs != 1 {
 		t.Errorf("the second time gives %+v, after %d runs of the executable", again, runs)
 	}
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(executable, later, later); err != nil {
 		t.Fatal(err)
 	}
-	if touched := install(); *touched != *first || runs != 2 {
+	if touched := install(); touched.Digest != first.Digest || runs != 2 {
 		t.Errorf("a touched executable gives %+v, after %d runs of the executable", touched, runs)
 	}
 	f, err := os.OpenFile(executable, os.O_APPEND|os.O_WRONLY, 0)
@@ -125,7 +125,7 @@ func TestInstallRepairs(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, err := Install(t.Context(), state, self, "code", runDirectly)
-	if err != nil || *second != *first {
+	if err != nil || second.Digest != first.Digest || second.Version != first.Version {
 		t.Errorf("a damaged engine was replaced by %+v, %v", second, err)
 	}
 }
@@ -214,6 +214,6 @@ func TestInstallAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	if left, err := filepath.Glob(filepath.Join(state, enginesDir, byFileDir, "*")); err != nil || len(left) != 1 {
-		t.Errorf("the links are %v, %v", left, err)
+		t.Errorf("what is known of executables is %v, %v", left, err)
 	}
 }

@@ -13,25 +13,44 @@ import (
 // Wait takes the lock of a path when nobody else has it. The file is made if there
 // is none, and stays unless it is given to Remove.
 func Wait(path string) (*os.File, error) {
-	return take(path, syscall.LOCK_EX)
+	return take(path, makes, syscall.LOCK_EX)
 }
 
 // Try is Wait, but returns nil when somebody has the lock.
 func Try(path string) (*os.File, error) {
-	f, err := take(path, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, nil
-	}
-	return f, err
+	return try(path, makes)
+}
+
+// Share takes the lock of a file or directory that is there together with others who
+// share it, when nobody has it alone.
+func Share(path string) (*os.File, error) {
+	return take(path, os.O_RDONLY, syscall.LOCK_SH)
+}
+
+// TryAlone is Try for a file or directory that is there, and returns nil also when
+// somebody shares its lock.
+func TryAlone(path string) (*os.File, error) {
+	return try(path, os.O_RDONLY)
 }
 
 // Remove lets others have a lock, and removes its file. Those who wait for it make
 // another one.
 func Remove(f *os.File) error { return errors.Join(os.Remove(f.Name()), f.Close()) }
 
-func take(path string, how int) (*os.File, error) {
+// makes opens a file that is made if there is none.
+const makes = os.O_RDWR | os.O_CREATE
+
+func try(path string, open int) (*os.File, error) {
+	f, err := take(path, open, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, nil
+	}
+	return f, err
+}
+
+func take(path string, open, how int) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		f, err := os.OpenFile(path, open|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, err
 		}

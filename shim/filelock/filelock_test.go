@@ -65,6 +65,40 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// Given a directory whose lock some share, nobody has it alone until the last of them
+// lets it go; one that is not there is an error.
+func TestShare(t *testing.T) {
+	dir := t.TempDir()
+	var shared [2]*os.File
+	for i := range shared {
+		f, err := Share(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared[i] = f
+	}
+	for _, f := range shared {
+		if alone, err := TryAlone(dir); err != nil || alone != nil {
+			t.Errorf("one has alone what another shares, or %v", err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone, err := TryAlone(dir)
+	if err != nil || alone == nil {
+		t.Fatalf("a free lock is not taken: %v", err)
+	}
+	if err := Remove(alone); err != nil {
+		t.Fatal(err)
+	}
+	for name, take := range map[string]func(string) (*os.File, error){"Share": Share, "TryAlone": TryAlone} {
+		if _, err := take(dir); !os.IsNotExist(err) {
+			t.Errorf("%s of what is not there gives %v", name, err)
+		}
+	}
+}
+
 // A link in the place of a lock is not followed: the directory may be shared.
 func TestLinkIsNoLock(t *testing.T) {
 	dir := t.TempDir()

@@ -141,6 +141,7 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	defer cache.Engine.Release()
 	return compileAll(ctx, cache, found, allowed, o, stdout)
 }
 

@@ -20,7 +20,9 @@ import (
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 // maxProcessSize is the most bytes that the process of an Exec may have.
@@ -118,7 +120,13 @@ func (p *preparer) prepareExec(ctx context.Context, process *specs.Process, g *g
 		return nil, err
 	}
 	spec.Process = process
-	chosen, err := p.choose(ctx, dirs, blobs, spec, wasm)
+	allowed, err := policy.Load()
+	if err != nil {
+		return nil, err
+	}
+	// The engine that is in the container, which may not be the host's any more.
+	cache := &codecache.Cache{Blobs: blobs, Engine: g.engine, State: dirs.state, Limits: allowed.Compile, Run: runReaped}
+	chosen, err := choose(ctx, g.bundle, cache, allowed, spec, wasm)
 	if err != nil {
 		return nil, err
 	}

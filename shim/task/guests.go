@@ -9,7 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/engine"
 	"github.com/wasmfile/wasmfile/shim/image"
+	"github.com/wasmfile/wasmfile/shim/policy"
 	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
@@ -24,6 +26,8 @@ import (
 // has not ended when its time is over is killed, and its exit status says so.
 type guest struct {
 	bundle string
+	// engine is mounted in the container.
+	engine *engine.Engine
 	serves bool
 	// addr is where a server listens.
 	addr netip.AddrPort
@@ -31,6 +35,8 @@ type guest struct {
 	drain time.Duration
 	// component is what the guest is called.
 	component string
+	// network is what it may have of it.
+	network policy.Network
 	// digest is the component's.
 	digest digest.Digest
 	traps  *trapReport

@@ -10,6 +10,8 @@ import (
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/engine"
 )
 
 // TestOutputIsDelivered: given a client that reads late, its process has ended
@@ -69,7 +71,7 @@ func TestOutputsAreForgotten(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := &guest{}
+	g := &guest{engine: &engine.Engine{}}
 	g.watchOutput("", path)
 	g.watchOutput("added", path)
 	readers := []int{g.output("").pipes[0].reader, g.output("added").pipes[0].reader}

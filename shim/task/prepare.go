@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/shim/bundle"
+	"github.com/wasmfile/wasmfile/shim/codecache"
 	"github.com/wasmfile/wasmfile/shim/image"
 	"github.com/wasmfile/wasmfile/shim/policy"
 	"github.com/wasmfile/wasmfile/shim/tracing"
@@ -53,7 +54,26 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	describeImage(tracing.FromContext(ctx), found.Name, found.Manifest.String())
-	chosen, err := p.choose(ctx, dirs, blobs, spec, found)
+	allowed, err := policy.Load()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := codecache.Open(ctx, blobs, dirs.state, allowed.Compile, runReaped)
+	if err != nil {
+		return nil, err
+	}
+	g, err := makeGuest(ctx, r, cache, allowed, spec, found)
+	if err != nil {
+		cache.Engine.Release()
+		return nil, err
+	}
+	g.files = files
+	return g, nil
+}
+
+// makeGuest chooses the program of a container, and rewrites its bundle.
+func makeGuest(ctx context.Context, r *taskapi.CreateTaskRequest, cache *codecache.Cache, allowed *policy.Policy, spec *specs.Spec, found *image.Wasm) (*guest, error) {
+	chosen, err := choose(ctx, r.Bundle, cache, allowed, spec, found)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +84,9 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 		return nil, err
 	}
 	return &guest{
-		bundle: r.Bundle, serves: chosen.serves(), addr: chosen.command.Server.Addr, drain: chosen.settings.Drain,
-		component: chosen.name, digest: chosen.digest,
-		wasm: found, files: files, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
+		bundle: r.Bundle, engine: chosen.engine, serves: chosen.serves(), addr: chosen.command.Server.Addr, drain: chosen.settings.Drain,
+		component: chosen.name, network: chosen.settings.Network, digest: chosen.digest,
+		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }
 

@@ -37,12 +37,8 @@ type program struct {
 func (p *program) serves() bool { return p.command.Server.Addr.IsValid() }
 
 // choose chooses the component that the container's process names, decides
-// what it gets, and has it compiled for that.
-func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spec *specs.Spec, found *image.Wasm) (*program, error) {
-	allowed, err := policy.Load()
-	if err != nil {
-		return nil, err
-	}
+// what it gets, and has it compiled for that, with an engine that the caller keeps.
+func choose(ctx context.Context, bundleDir string, cache *codecache.Cache, allowed *policy.Policy, spec *specs.Spec, found *image.Wasm) (*program, error) {
 	var arg0 string
 	args := executable.WithoutInit(spec.Process.Args)
 	if len(args) > 0 {
@@ -53,11 +49,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 		return nil, err
 	}
 	describeComponent(tracing.FromContext(ctx), artifact.Name(entry.Layer), entry.Layer.Digest.String())
-	cache, err := codecache.Open(ctx, b, d.state, allowed.Compile, runReaped)
-	if err != nil {
-		return nil, err
-	}
-	component, err := cache.Inspect(ctx, entry.Layer, d.bundle)
+	component, err := cache.Inspect(ctx, entry.Layer, bundleDir)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +68,7 @@ func (p *preparer) choose(ctx context.Context, d directories, b image.Blobs, spe
 	if err := chosen.command.Check(); err != nil {
 		return nil, err
 	}
-	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), d.bundle)
+	chosen.code, err = cache.Code(ctx, component, chosen.settings.Engine.CodeFlags(), bundleDir)
 	return chosen, err
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/containerd/v2/core/events"
 	gorunc "github.com/containerd/go-runc"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/engine"
 )
 
 // keeper is a publisher that keeps what is published: of which container, what, and
@@ -127,7 +129,7 @@ func TestEventsOfOthers(t *testing.T) {
 func TestDeleted(t *testing.T) {
 	for name, ends := range map[string]bool{"its end is told": true, "its end is never told": false} {
 		t.Run(name, func(t *testing.T) {
-			g := &guest{bundle: t.TempDir()}
+			g := &guest{bundle: t.TempDir(), engine: &engine.Engine{}}
 			living := &guests{}
 			living.add("c", g)
 			kept := &keeper{}

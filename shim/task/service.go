@@ -80,10 +80,11 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	defer func() {
 		if err != nil {
 			g.forgetOutput("")
+			g.engine.Release()
 		}
 	}()
 	if !g.serves { // Of a server, a trap ends one request, and the engine says so itself.
-		if g.traps, err = reportTraps(ctx, r, g.component); err != nil {
+		if g.traps, err = reportTraps(ctx, r, g.component, g.network); err != nil {
 			return nil, rpcError(err)
 		}
 	}
@@ -183,6 +184,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	// Events of it must not be taken for those of the next container of its ID.
 	g.told.waitDeleted(endWait)
 	g.leave()
+	g.engine.Release()
 	s.guests.remove(r.ID)
 	return deleted, nil
 }

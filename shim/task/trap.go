@@ -15,6 +15,8 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/fifo"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 const (
@@ -37,7 +39,9 @@ const (
 type trapReport struct {
 	// component is the name by which the line calls the guest.
 	component string
-	newline   string
+	// network is what the guest may have of it.
+	network policy.Network
+	newline string
 
 	// client is the path of the stream that the client made, own the one that
 	// the engine writes to in its place.
@@ -54,7 +58,7 @@ type trapReport struct {
 // reportTraps changes a request so that its guest's traps are reported. It
 // returns nil where the client does not read a named pipe, such as a logging
 // program that runc starts: it gets what the engine says.
-func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component string) (_ *trapReport, err error) {
+func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component string, network policy.Network) (_ *trapReport, err error) {
 	stream, newline := &r.Stderr, "\n"
 	if r.Terminal {
 		stream, newline = &r.Stdout, "\r\n"
@@ -62,7 +66,7 @@ func reportTraps(ctx context.Context, r *taskapi.CreateTaskRequest, component st
 	if ok, err := fifo.IsFifo(*stream); err != nil || !ok || r.Stdout == r.Stderr {
 		return nil, nil //nolint:nilerr // Not a pipe, or not there: runc says best what is wrong.
 	}
-	t := &trapReport{component: component, newline: newline, client: *stream, own: filepath.Join(r.Bundle, streamName), status: make(chan uint32, 1), done: make(chan struct{})}
+	t := &trapReport{component: component, network: network, newline: newline, client: *stream, own: filepath.Join(r.Bundle, streamName), status: make(chan uint32, 1), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close())
@@ -111,7 +115,7 @@ func (t *trapReport) copy() {
 	}
 	select {
 	case status := <-t.status:
-		if line := describeEnd(t.tail, t.component); status != 0 && line != "" {
+		if line := describeEnd(t.tail, t.component, t.network); status != 0 && line != "" {
 			_, _ = io.WriteString(t.to, line+t.newline)
 		}
 	case <-time.After(endWait):
@@ -179,17 +183,17 @@ const (
 
 // describeEnd makes one line of what the engine says of a guest that trapped, or
 // that it could not start. It is empty when the engine says nothing of either.
-func describeEnd(said []byte, component string) string {
+func describeEnd(said []byte, component string, network policy.Network) string {
 	if line := describeTrap(said, component); line != "" {
 		return line
 	}
-	return describeFailure(strings.ReplaceAll(string(said), "\r", ""), component)
+	return describeFailure(strings.ReplaceAll(string(said), "\r", ""), component, network)
 }
 
 // describeFailure makes one line of the causes for which the engine could not
 // start a guest, until an empty line, but for the one that only names the file of
-// the code.
-func describeFailure(said, component string) string {
+// the code. Where the guest was not given what it imports, the line says how to.
+func describeFailure(said, component string, network policy.Network) string {
 	begin := strings.LastIndex(said, failureHeader)
 	if begin < 0 {
 		return ""
@@ -205,6 +209,9 @@ func describeFailure(said, component string) string {
 		if !strings.HasPrefix(line, "failed to instantiate ") {
 			causes = append(causes, line)
 		}
+	}
+	if network < policy.NetworkHTTP && len(causes) > 0 && strings.Contains(causes[0], "imports instance `wasi:http/") {
+		causes = append(causes, "it may make no requests: `--annotation "+policy.Prefix+"network=http` lets it, and `=allow` lets it use sockets too")
 	}
 	return fmt.Sprintf("wasmfile: component %s cannot be started: %s", component, strings.Join(causes, ": "))
 }

@@ -12,6 +12,9 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/fifo"
 	"golang.org/x/sys/unix"
+
+	"github.com/wasmfile/wasmfile/shim/engine"
+	"github.com/wasmfile/wasmfile/shim/policy"
 )
 
 const overflow = `Error: failed to run main module ` + "`/engine/component.cwasm`" + `
@@ -41,8 +44,21 @@ func TestDescribeEnd(t *testing.T) {
 		"    1: error while executing at wasm backtrace:\n    0:     0x2b - Main!<wasm function 0>\n    2: wasm trap: wasm `unreachable` instruction executed\n": "wasmfile: component app trapped in Main!<wasm function 0> at 0x2b: wasm `unreachable` instruction executed",
 	}
 	for said, want := range cases {
-		if got := describeEnd([]byte(said), "app"); got != want {
+		if got := describeEnd([]byte(said), "app", policy.NetworkDeny); got != want {
 			t.Errorf("%q becomes %q, not %q", said, got, want)
+		}
+	}
+}
+
+// TestDescribeMissingHTTP: given a component that makes requests and was not allowed to,
+// the line says what allows it, and does not where something else is the matter.
+func TestDescribeMissingHTTP(t *testing.T) {
+	const said = "Error: failed to run main module `/engine/component.cwasm`\n\nCaused by:\n" +
+		"    0: component imports instance `wasi:http/types@0.3.0`, but a matching implementation was not found in the linker\n    1: resource implementation is missing\n\n"
+	for network, want := range map[policy.Network]bool{policy.NetworkDeny: true, policy.NetworkHTTP: false, policy.NetworkAllow: false} {
+		line := describeEnd([]byte(said), "app", network)
+		if got := strings.Contains(line, "--annotation io.github.wasmfile.network=http"); got != want || !strings.Contains(line, "resource implementation is missing") {
+			t.Errorf("with network %v it is %q", network, line)
 		}
 	}
 }
@@ -67,7 +83,7 @@ func TestReportTraps(t *testing.T) {
 		if c.terminal {
 			r.Stdout, r.Stderr = client, ""
 		}
-		report, err := reportTraps(ctx, r, "app")
+		report, err := reportTraps(ctx, r, "app", policy.NetworkDeny)
 		if err != nil || report == nil || r.Stderr == client || r.Stdout == client {
 			t.Fatalf("report %v, error %v, request %v", report, err, r)
 		}
@@ -99,7 +115,7 @@ func TestNothingToReport(t *testing.T) {
 	}
 	for _, stream := range []string{"", "binary:///usr/bin/logger?x", file, "/nothing/here"} {
 		r := &taskapi.CreateTaskRequest{Bundle: t.TempDir(), Stderr: stream, Stdout: "other"}
-		report, err := reportTraps(t.Context(), r, "app")
+		report, err := reportTraps(t.Context(), r, "app", policy.NetworkDeny)
 		if report != nil || err != nil || r.Stderr != stream {
 			t.Errorf("%q gives %v, %v", stream, report, err)
 		}
@@ -118,7 +134,7 @@ func TestNobodyReads(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	refused := make(chan error)
 	go func() {
-		_, err := reportTraps(ctx, &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client}, "app")
+		_, err := reportTraps(ctx, &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client}, "app", policy.NetworkDeny)
 		refused <- err
 	}()
 	cancel()
@@ -146,7 +162,7 @@ func TestClientStopsReading(t *testing.T) {
 	}
 	defer reader.Close()
 	r := &taskapi.CreateTaskRequest{Bundle: dir, Stderr: client}
-	report, err := reportTraps(t.Context(), r, "app")
+	report, err := reportTraps(t.Context(), r, "app", policy.NetworkDeny)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +175,7 @@ func TestClientStopsReading(t *testing.T) {
 		_ = said.Close()
 	}()
 	living := &guests{}
-	living.add("c", &guest{traps: report})
+	living.add("c", &guest{engine: &engine.Engine{}, traps: report})
 	if _, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"}); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,31 @@ func TestDigestSurvivesTransport(t *testing.T) {
 	})
 }
 
+// TestNamedLayout: given a layout that says what it is called, Docker and the plugin load
+// it under that name, with the digest that it has without, and run it, files and all.
+func TestNamedLayout(t *testing.T) {
+	name := unique("named") + ":1"
+	b := build{dir: write(t, map[string]string{
+		"guest.wasm": string(guest(t, "probe.component")), "file": "read",
+		"Wasmfile": "FROM scratch\nCOMPONENT guest.wasm\nCOPY file /file\nENTRYPOINT [\"guest\"]\n",
+	})}
+	want := layoutDigest(t, b.layout(t))
+	b.flags = []string{"--build-arg", "WASMFILE_NAME=" + name}
+	file := b.tar(t)
+	must(t, "docker", "load", "-i", file)
+	defer try(t, "docker", "rmi", "-f", name)
+	if got := must(t, "docker", "image", "inspect", "--format", "{{.Id}}", name); got != want {
+		t.Errorf("Docker has loaded %s, not %s", got, want)
+	}
+	if out := must(t, "docker", "run", "--rm", "--runtime", runtimeName, "--platform", "wasip2/wasm", name, "read", "/file"); out != "read" {
+		t.Errorf("the file has %q", out)
+	}
+	if out := must(t, "nerdctl", "wasm", "load", "-i", file); !strings.Contains(out, name+"@"+want) {
+		t.Errorf("the plugin has loaded %s", out)
+	}
+	must(t, "nerdctl", "rmi", name)
+}
+
 // TestImageExportersAreRefused: given an artifact build, every exporter that
 // can only write images fails with what to use instead.
 func TestImageExportersAreRefused(t *testing.T) {

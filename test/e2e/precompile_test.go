@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // pulled publishes a component and pulls it into a new namespace, which the
@@ -243,6 +245,70 @@ func TestEngineUpdate(t *testing.T) {
 	if blobs() != before {
 		t.Errorf("%d blobs, there were %d", blobs(), before)
 	}
+}
+
+// TestEngineIsCollected: given an engine that is replaced while a container runs, that
+// one stays with its own, for exec too, which is removed with the container.
+func TestEngineIsCollected(t *testing.T) {
+	ref, namespace, wasm, _ := pulled(t, guest(t, "probe.module"), "--precompile")
+	defer removeNamespace(t, namespace)
+	executable := os.Getenv("WASMFILE_ENGINE")
+	content, err := os.ReadFile(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaceEngine := func(content []byte) {
+		t.Helper()
+		next := executable + ".next"
+		if err := errors.Join(os.WriteFile(next, content, 0o755), os.Rename(next, executable)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer replaceEngine(content)
+	start := func() (id, engine string) {
+		t.Helper()
+		id = must(t, wasm("run", "-d", "-q", "--net", "none", ref, "sleep", "300")...)
+		return id, engineOf(t, namespace, id)
+	}
+	first, old := start()
+	defer try(t, "nerdctl", "--namespace", namespace, "rm", "-f", first)
+	replaceEngine(append(content, 0))
+	_, label, _ := codeOf(t, namespace)
+	if out := must(t, "nerdctl", "--namespace", namespace, "exec", first, "guest", "args", "a"); out != "a" {
+		t.Errorf("exec prints %q", out)
+	}
+	if _, after, _ := codeOf(t, namespace); after != label {
+		t.Errorf("code of another engine than the container's was made for exec: %s, not %s", after, label)
+	}
+	second, current := start()
+	defer try(t, "nerdctl", "--namespace", namespace, "rm", "-f", second)
+	if _, err := os.Stat(old); err != nil || current == old {
+		t.Errorf("the engines are %s and %s, %v", old, current, err)
+	}
+	must(t, "nerdctl", "--namespace", namespace, "rm", "-f", first)
+	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the engine %s is left: %v", old, err)
+	}
+	if _, err := os.Stat(filepath.Join(current, "wasmtime")); err != nil {
+		t.Error(err)
+	}
+}
+
+// engineOf is the directory of the host that is the engine of a container.
+func engineOf(t *testing.T, namespace, id string) string {
+	t.Helper()
+	var config specs.Spec
+	file := filepath.Join(os.Getenv("SANDBOX_DIR"), "run/containerd/io.containerd.runtime.v2.task", namespace, id, "config.json")
+	if err := json.Unmarshal([]byte(readFile(t, file)), &config); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range config.Mounts {
+		if m.Destination == "/engine" {
+			return m.Source
+		}
+	}
+	t.Fatalf("%s has no engine", id)
+	return ""
 }
 
 // TestFlagsHaveCodeOfTheirOwn: given two engine configurations, their code is

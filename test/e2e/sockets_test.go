@@ -88,7 +88,7 @@ func TestRequestsOfNewestWASI(t *testing.T) {
 		}
 	}
 	for _, denied := range []string{"", "network=deny"} {
-		fails(t, []string{"wasi:http/"}, onHost(ref, denied, other.Listener.Addr().String())...)
+		fails(t, []string{"wasi:http/", "--annotation io.github.wasmfile.network=http"}, onHost(ref, denied, other.Listener.Addr().String())...)
 	}
 }
 
