@@ -205,7 +205,8 @@ func (o outcome) text(withoutLines bool) string {
 		fmt.Fprintf(&out, "crash %v\n", o.crash)
 	}
 	if o.err != nil {
-		fmt.Fprintf(&out, "error %v\n", o.err)
+		// BuildKit's frontend cannot send an error that is not UTF-8.
+		fmt.Fprintf(&out, "error %s\n", strings.ToValidUTF8(o.err.Error(), "\uFFFD"))
 	}
 	for _, source := range errdefs.Sources(o.err) {
 		if !withoutLines {

@@ -94,6 +94,8 @@ const notes = `
   instruction crashes BuildKit's frontend; this one lists the targets.
 - Errors of ` + "`--call`" + ` name their lines here; BuildKit's do not. Their text is
   the same.
+- An error that quotes what is not UTF-8 cannot be sent by BuildKit's frontend, which
+  only says that it ended; here, what cannot be sent is replaced. UTF-16 is refused.
 - Part of what BuildKit answers is random: which of several errors, which of
   several near words is suggested, the order of warnings and arguments from one
   line. Both are then asked until an answer of one is an answer of the other.

@@ -54,7 +54,7 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	}
 	b := &build{frontend: f, client: contexts, opts: contexts.opts, ui: ui, source: source}
 	result, err := b.run(ctx)
-	return result, b.locate(err)
+	return result, transportable(b.locate(err))
 }
 
 func (b *build) run(ctx context.Context) (*client.Result, error) {
@@ -137,6 +137,9 @@ var defaultPlatform = ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
 
 func isWasm(p ocispec.Platform) bool { return p.Architecture == "wasm" }
 
+// wasmSystems are the OS of the platforms that runtimes of Wasm images know.
+var wasmSystems = []string{"wasi", "wasip1", "wasip2", "wasip3"}
+
 // platform is the first Wasm platform to build for, and whether one was asked
 // for: that asks for an image.
 func (b *build) platform() (platform ocispec.Platform, image bool) {
@@ -156,8 +159,11 @@ func (b *build) checkPlatforms(image bool) error {
 	}
 	var others []string
 	for _, p := range requested {
-		if !isWasm(p) {
+		switch {
+		case !isWasm(p):
 			others = append(others, platforms.Format(p))
+		case !slices.Contains(wasmSystems, p.OS):
+			return fmt.Errorf("--platform %s: no runtime knows this Wasm platform: use one of %s, each with /wasm", platforms.Format(p), strings.Join(wasmSystems, ", "))
 		}
 	}
 	switch {

@@ -62,6 +62,7 @@ func TestPlatforms(t *testing.T) {
 		{"wasi/wasm: an image", []ocispec.Platform{platform("wasi", "wasm")}, "wasi", true, ""},
 		{"wasip1/wasm: an image", []ocispec.Platform{platform("wasip1", "wasm")}, "wasip1", true, ""},
 		{"two for Wasm: an index", []ocispec.Platform{platform("wasip1", "wasm"), platform("wasip2", "wasm")}, "wasip1", true, ""},
+		{"a Wasm platform that is none", []ocispec.Platform{platform("wasip9", "wasm")}, "", false, "wasip9/wasm: no runtime"},
 		{"Wasm and another", []ocispec.Platform{platform("wasi", "wasm"), host}, "", false, "for Wasm platforms only, not for linux/amd64"},
 	}
 	for _, c := range cases {

@@ -6,13 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 )
 
 // locate gives an error the lines of the user's text that it is about, and
@@ -32,6 +36,15 @@ func (b *build) locate(err error) error {
 		err = errdefs.WithSource(err, &errdefs.Source{Info: b.sourceInfo(), Ranges: toPB(ranges)})
 	}
 	return err
+}
+
+// transportable is an error that gRPC can carry, which takes UTF-8 only: a message that
+// quotes other text would never arrive.
+func transportable(err error) error {
+	if err == nil || utf8.ValidString(err.Error()) {
+		return err
+	}
+	return wasmfile.WithMessage(err, strings.ToValidUTF8(err.Error(), string(utf8.RuneError)))
 }
 
 func (b *build) sourceInfo() *pb.SourceInfo {

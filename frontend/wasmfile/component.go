@@ -90,6 +90,12 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
 		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
 	}
+	if strings.HasPrefix(arguments, `["`) && c.sources[0] == strings.Fields(arguments)[0] {
+		return c, fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
+	}
+	if last := len(c.sources) - 1; last > 0 && isRoot(c.sources[last]) {
+		return c, fmt.Errorf("COMPONENT has no destination, and %q would be one more source, the whole of it: leave it out; a last word without a slash is the component's name", c.sources[last])
+	}
 	if last := len(c.sources) - 1; !given["name"] && c.isWasm() && last > 0 && looksLikeName(c.sources[last]) {
 		given["name"], c.name, c.sources = true, c.sources[last], c.sources[:last]
 	}
@@ -181,6 +187,10 @@ func looksLikeName(word string) bool {
 	unquoted := strings.Trim(word, `"'`)
 	return !strings.ContainsAny(unquoted, `/\*?[`) && !strings.HasSuffix(unquoted, ".wasm")
 }
+
+// isRoot reports whether a path is that of the whole context or stage, as the
+// destination of a COPY often is.
+func isRoot(path string) bool { return strings.Trim(path, "./") == "" && strings.Contains(path, "/") }
 
 // isFlag reports whether a word that is to be a file is one of the flags.
 func isFlag(word string) bool {

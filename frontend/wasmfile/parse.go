@@ -75,10 +75,13 @@ func lineRanges(start, end int) []parser.Range {
 // Parse reads a Wasmfile. Errors that belong to a line are, or wrap, a
 // parser.LocationError and speak of the instructions that the user wrote. What
 // is wrong with a text that has neither COMPONENT nor ANNOTATION is left to
-// BuildKit to say, as in any Dockerfile.
+// BuildKit to say, as in any Dockerfile, but for UTF-16.
 func Parse(text []byte, opts Options) (*File, error) {
 	if len(text) == 0 {
 		return &File{}, nil
+	}
+	if isUTF16(text) {
+		return nil, errors.New("the text is UTF-16: save it as UTF-8")
 	}
 	f, err := readExtensions(text)
 	if err != nil {
@@ -119,6 +122,12 @@ func Parse(text []byte, opts Options) (*File, error) {
 	f.findKeywords(stages)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
 	return f, err
+}
+
+// isUTF16 reports whether a text is what some editors and shells of Windows write. Its
+// lines would be unknown instructions that no message can quote.
+func isUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 }
 
 // findExtensions parses the instructions that are not a Dockerfile's.

@@ -145,7 +145,7 @@ func TestTranslationsTravel(t *testing.T) {
 	}
 	original := grpcerrors.FromGRPC(status.Error(codes.NotFound, `failed to compute cache key: failed to calculate checksum of ref x::y: "/a.wasm": not found`))
 	st, _ := status.FromError(grpcerrors.ToGRPC(t.Context(), f.Translate(original, f.Components[0].Location)))
-	if want := `"a.wasm" is not in the build context; is it in .dockerignore?`; st.Message() != want || st.Code() != codes.NotFound {
+	if want := `"a.wasm" is not in the build context; is it in .dockerignore, or a link out of it?`; st.Message() != want || st.Code() != codes.NotFound {
 		t.Errorf("%s: %s", st.Code(), st.Message())
 	}
 }

@@ -1,6 +1,7 @@
 package wasmfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -130,15 +131,19 @@ func (c *componentArguments) origin() string {
 // notFound says of a source that it does not exist.
 func (c *componentArguments) notFound(message string) string {
 	source, _ := MissingSource(message)
+	reason := fmt.Sprintf("%q is not in %s", source, cmp.Or(c.from, "the build context"))
 	switch {
 	case c.context != "":
-		return fmt.Sprintf("%q is not in %s, which has %s", source, c.from, Enumerate(c.available))
+		reason += ", which has " + Enumerate(c.available)
 	case c.fromComponents:
-		return fmt.Sprintf("%q is not in %s, whose components are not among its files: a stage has them too that is FROM %s", source, c.from, c.from)
-	case c.from != "":
-		return fmt.Sprintf("%q is not in %s", source, c.from)
+		reason += ", whose components are not among its files: a stage has them too that is FROM " + c.from
+	case c.from == "":
+		reason += "; is it in .dockerignore, or a link out of it?"
 	}
-	return fmt.Sprintf("%q is not in the build context; is it in .dockerignore?", source)
+	if last := len(c.sources) - 1; last > 0 && strings.TrimLeft(c.sources[last], "/") == source {
+		reason += " (COMPONENT has no destination, and a name has no slash)"
+	}
+	return reason
 }
 
 // maxEnumerated is the most names that a message has.

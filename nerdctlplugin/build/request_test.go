@@ -100,7 +100,7 @@ func TestNoBuilder(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	t.Setenv("BUILDKIT_HOST", "")
-	if got := addresses(Request{Namespace: "ns"}); len(got) != 3 || !strings.HasSuffix(got[0], "/buildkit-ns/buildkitd.sock") {
+	if got := addresses("", "ns"); len(got) != 3 || !strings.HasSuffix(got[0], "/buildkit-ns/buildkitd.sock") {
 		t.Errorf("it looks at %v", got)
 	}
 }

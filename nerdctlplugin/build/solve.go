@@ -7,10 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"time"
 
-	"github.com/containerd/nerdctl/v2/pkg/rootlessutil"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	gatewayclient "github.com/moby/buildkit/frontend/gateway/client"
@@ -22,14 +19,8 @@ import (
 	"github.com/wasmfile/wasmfile/frontend/gateway"
 )
 
-const (
-	// assemblerMount is the local source that carries this executable into
-	// the builder.
-	assemblerMount = "wasmfile-assembler"
-
-	// connectTimeout bounds the first question to a builder.
-	connectTimeout = 10 * time.Second
-)
+// assemblerMount is the local source that carries this executable into the builder.
+const assemblerMount = "wasmfile-assembler"
 
 // StepCommand is the argument with which this executable has to run a step of a build,
 // whose name follows: see gateway.Assembler.
@@ -39,28 +30,14 @@ const StepCommand = "internal"
 // is wanted.
 var errNotArtifact = errors.New("the target has no COMPONENT, so it is an ordinary image")
 
-// noBuilderError says that there is no BuildKit daemon.
-type noBuilderError struct {
-	// tried are the addresses.
-	tried []string
-	// err is the error of the last one.
-	err error
-}
-
-func (e *noBuilderError) Error() string {
-	return fmt.Sprintf("no BuildKit daemon at %v: %v", e.tried, e.err)
-}
-
-func (e *noBuilderError) Unwrap() error { return e.err }
-
 // solve builds, and returns the metadata that the frontend gave to the result.
 func solve(ctx context.Context, r Request) (metadata map[string][]byte, err error) {
-	builder, workers, err := connect(ctx, r)
+	builder, err := connect(ctx, r.Address, r.Namespace)
 	if err != nil {
 		return nil, err
 	}
 	defer builder.Close()
-	if err := checkArchitecture(workers); err != nil {
+	if err := checkArchitecture(builder.workers); err != nil {
 		return nil, err
 	}
 	opt, done, err := r.solveOptions()
@@ -115,51 +92,6 @@ func (r *Request) follow(ctx context.Context, build func(context.Context, chan *
 	err = group.Wait()
 	printWarnings(r.Stderr, progressui.DisplayMode(r.Progress), warnings)
 	return err
-}
-
-// connect finds a BuildKit daemon that answers.
-func connect(ctx context.Context, r Request) (*client.Client, []*client.WorkerInfo, error) {
-	failure := &noBuilderError{}
-	for _, address := range addresses(r) {
-		failure.tried = append(failure.tried, address)
-		builder, err := client.New(ctx, address)
-		if err != nil {
-			failure.err = err
-			continue
-		}
-		answer, cancel := context.WithTimeout(ctx, connectTimeout)
-		workers, err := builder.ListWorkers(answer)
-		cancel()
-		if err == nil {
-			return builder, workers, nil
-		}
-		failure.err = errors.Join(err, builder.Close())
-	}
-	return nil, nil, failure
-}
-
-// addresses are where BuildKit may listen: the one that was given, or the
-// places that nerdctl looks at.
-func addresses(r Request) []string {
-	if r.Address != "" {
-		return []string{r.Address}
-	}
-	if address := os.Getenv("BUILDKIT_HOST"); address != "" {
-		return []string{address}
-	}
-	dir := "/run"
-	// In the namespaces of a rootless containerd this process is root, too.
-	if rootlessutil.IsRootless() {
-		var err error
-		if dir, err = rootlessutil.XDGRuntimeDir(); err != nil {
-			dir = fmt.Sprintf("/run/user/%d", os.Geteuid())
-		}
-	}
-	var found []string
-	for _, name := range []string{"buildkit-" + r.Namespace, "buildkit-default", "buildkit"} {
-		found = append(found, "unix://"+filepath.Join(dir, name, "buildkitd.sock"))
-	}
-	return slices.Compact(found)
 }
 
 // checkArchitecture makes sure that the builder can run this executable.

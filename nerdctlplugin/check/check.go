@@ -62,6 +62,8 @@ type Options struct {
 	CNIPath string
 	// Nerdctl finds the real nerdctl; its error says how to get one.
 	Nerdctl func() (string, error)
+	// Builder finds the BuildKit daemon; its error says where it was looked for.
+	Builder func(context.Context) (address, version string, err error)
 }
 
 // Daemon is what a running containerd says of itself.
@@ -79,7 +81,7 @@ func Run(ctx context.Context, o Options) Report {
 	env := environmentOf(o.Daemon)
 	report := Report{OK: true, Rootless: o.Rootless != nil}
 	checks := []func(context.Context, Options, environment) Result{
-		mode, containerd, snapshotter, shim, engine, engineFeatures, runc, cgroups, cni, nerdctl,
+		mode, containerd, snapshotter, shim, engine, engineFeatures, runc, cgroups, cni, nerdctl, buildkitd,
 	}
 	if o.Rootless != nil {
 		checks = slices.Insert(checks, 1, rootlesskit, userNamespaces, newIDMap, subordinateIDs, tunDevice, slirp4netns)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -30,6 +31,7 @@ func TestRun(t *testing.T) {
 		"wasmtime":                    "wasmtime 49.0.3 (abc)\n -S cli[=y|n]\n -S http[=y|n]\n -S inherit-network[=y|n]\n -S allow-ip-name-lookup[=y|n]",
 		"runc":                        "runc version 1.5.2\nspec: 1.3.0",
 		"nerdctl":                     "nerdctl version 2.3.5",
+		"buildkitd":                   "",
 		"bridge":                      "", "host-local": "", "loopback": "", "portmap": "", "firewall": "", "tuning": "",
 	}
 	without := func(names ...string) map[string]string {
@@ -52,7 +54,7 @@ func TestRun(t *testing.T) {
 		is       map[string]Status
 		says     map[string]string
 	}{
-		"everything": {whole, daemon, true, map[string]Status{"mode": OK, "containerd": OK, "snapshotter": OK, "shim": OK, "engine": OK, "engine's features": OK, "runc": OK, "CNI": OK, "nerdctl": OK}, map[string]string{"shim": "1.2.3", "engine": "49.0.3", "runc": "1.5.2"}},
+		"everything": {whole, daemon, true, map[string]Status{"mode": OK, "buildkitd": OK, "containerd": OK, "snapshotter": OK, "shim": OK, "engine": OK, "engine's features": OK, "runc": OK, "CNI": OK, "nerdctl": OK}, map[string]string{"shim": "1.2.3", "engine": "49.0.3", "runc": "1.5.2", "buildkitd": "0.34.2"}},
 		"no daemon":  {whole, nil, false, map[string]Status{"containerd": Missing, "snapshotter": Warning, "shim": OK}, map[string]string{"containerd": "systemctl start containerd"}},
 		"no shim":    {without("containerd-shim-wasmfile-v1"), daemon, false, map[string]Status{"shim": Missing}, map[string]string{"shim": "make install"}},
 		"no engine":  {without("wasmtime"), daemon, false, map[string]Status{"engine": Missing, "engine's features": Warning}, map[string]string{"engine": "https://wasmtime.dev"}},
@@ -60,6 +62,7 @@ func TestRun(t *testing.T) {
 		"no runc":    {without("runc"), daemon, false, map[string]Status{"runc": Missing}, map[string]string{"runc": "apt-get install runc"}},
 		"no bridge":  {without("bridge"), daemon, true, map[string]Status{"CNI": Warning}, map[string]string{"CNI": "lacks bridge"}},
 		"no nerdctl": {without("nerdctl"), daemon, true, map[string]Status{"nerdctl": Warning}, map[string]string{"nerdctl": "releases"}},
+		"no builder": {without("buildkitd"), daemon, true, map[string]Status{"buildkitd": Warning}, map[string]string{"buildkitd": "start buildkitd"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := programs(t, c.programs)
@@ -71,6 +74,11 @@ func TestRun(t *testing.T) {
 					path := filepath.Join(dir, "nerdctl")
 					_, err := os.Stat(path)
 					return path, err
+				},
+				Builder: func(context.Context) (string, string, error) {
+					path := filepath.Join(dir, "buildkitd")
+					_, err := os.Stat(path)
+					return path, "0.34.2", err
 				},
 			})
 			if report.OK != c.ok {
@@ -113,7 +121,7 @@ func TestRunRootless(t *testing.T) {
 		"everything": {
 			all, nil, false,
 			map[string]Status{"mode": OK, "rootlesskit": OK, "newuidmap, newgidmap": OK, "subordinate IDs": OK, "TUN device": OK, "slirp4netns": OK, "containerd": Missing},
-			map[string]string{"mode": "ada (1234)", "rootlesskit": "3.0.1", "slirp4netns": "1.2.0", "containerd": "containerd-rootless.sh"},
+			map[string]string{"mode": "ada (1234)", "rootlesskit": "3.0.1", "slirp4netns": "1.2.0", "containerd": "containerd-rootless.sh", "buildkitd": "install-buildkit-containerd"},
 		},
 		"a user by number": {all, map[string]string{"etc/subuid": "1234:1:65536\n"}, false, map[string]Status{"subordinate IDs": OK}, nil},
 		"two ranges":       {all, map[string]string{"etc/subgid": "ada:1:40000\nada:50000:40000\n"}, false, map[string]Status{"subordinate IDs": OK}, nil},
@@ -147,6 +155,7 @@ func TestRunRootless(t *testing.T) {
 			report := Run(t.Context(), Options{
 				Rootless:    &Rootless{User: "ada", UID: 1234, Inside: c.inside, Root: root},
 				DaemonError: errors.New("no rootless containerd"), Nerdctl: func() (string, error) { return "", errors.New("none") },
+				Builder: func(context.Context) (string, string, error) { return "", "", errors.New("none") },
 			})
 			if !report.Rootless {
 				t.Errorf("the report is %+v", report)

@@ -25,6 +25,8 @@ import (
 type PrintOptions struct {
 	// Global are nerdctl's global options.
 	Global types.GlobalCommandOptions
+	// Builder is Options.Builder.
+	Builder func(context.Context) (address, version string, err error)
 	// JSON prints a Report.
 	JSON bool
 	// Stdout is where it is written.
@@ -37,7 +39,7 @@ type PrintOptions struct {
 func Print(ctx context.Context, o PrintOptions) error {
 	options := Options{
 		Address: o.Global.Address, Snapshotter: o.Global.Snapshotter, CNIPath: o.Global.CNIPath, CgroupManager: o.Global.CgroupManager,
-		Nerdctl: dispatch.Nerdctl,
+		Nerdctl: dispatch.Nerdctl, Builder: o.Builder,
 	}
 	if rootless.Is() {
 		options.Rootless = containerdUser()

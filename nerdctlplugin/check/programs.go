@@ -190,6 +190,20 @@ func nerdctl(ctx context.Context, o Options, s environment) Result {
 	return r
 }
 
+func buildkitd(ctx context.Context, o Options, _ environment) Result {
+	r := Result{Name: "buildkitd", Status: Warning, Fix: "start buildkitd, or name its address as BUILDKIT_HOST: `nerdctl wasm build` needs it"}
+	if o.Rootless != nil {
+		r.Fix = "containerd-rootless-setuptool.sh install-buildkit-containerd, or name its address as BUILDKIT_HOST: `nerdctl wasm build` needs it"
+	}
+	address, version, err := o.Builder(ctx)
+	if err != nil {
+		r.Detail = err.Error()
+		return r
+	}
+	r.Status, r.Version, r.Detail = OK, version, address
+	return r
+}
+
 // labelled is the word after a label at the beginning of a line.
 func labelled(text, label string) string {
 	for _, line := range strings.Split(text, "\n") {

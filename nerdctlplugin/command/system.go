@@ -1,8 +1,11 @@
 package command
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/build"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/check"
 )
 
@@ -30,6 +33,7 @@ what some containers need.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
+			o.Builder = func(ctx context.Context) (string, string, error) { return build.FindBuilder(ctx, o.Global.Namespace) }
 			return check.Print(ctx, o)
 		},
 	}

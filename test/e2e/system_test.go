@@ -25,7 +25,7 @@ func TestSystemCheck(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if !report.OK || !found["engine"] || !found["shim"] || !found["containerd"] {
+	if !report.OK || !found["engine"] || !found["shim"] || !found["containerd"] || !found["buildkitd"] {
 		t.Errorf("the report is %+v", report)
 	}
 	fails(t, []string{"missing", "containerd", "systemctl start containerd"}, "nerdctl", "--address", "/nowhere.sock", "wasm", "system", "check")
