@@ -10,7 +10,10 @@ export SANDBOX_DIR ?= $(CURDIR)/.sandbox
 BIN      := bin
 VERSIONS := github.com/wasmfile/wasmfile/pkg/version
 LDFLAGS  := -s -w -X $(VERSIONS).Version=$(VERSION) -X $(VERSIONS).Commit=$(COMMIT)
-GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+# Without gRPC's tracing pages, nothing is left that may call methods by name, and the
+# linker leaves out those that nobody calls: a fifth of an executable.
+GO_TAGS  := grpcnotrace
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -tags $(GO_TAGS) -ldflags '$(LDFLAGS)'
 SANDBOX  := go -C test/e2e run ./cmd/sandbox
 IN_SANDBOX = eval "$$($(SANDBOX) env)" &&
 

@@ -16,6 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
 // Dirs are the directories that the step works on. The zero value is those of
@@ -75,7 +76,7 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 	if _, err := os.Lstat(rootFS); errors.Is(err, fs.ErrNotExist) {
 		rootFS = ""
 	}
-	manifest, err := artifact.WriteLayout(dirs.Output, artifact.Source{
+	manifest, err := layoutwriter.Write(dirs.Output, layoutwriter.Source{
 		Form:             spec.Form,
 		Components:       components,
 		Files:            files,
@@ -101,7 +102,7 @@ func assemble(dirs Dirs, spec Spec, log io.Writer) error {
 }
 
 // summarize writes what people want to know of an artifact.
-func summarize(log io.Writer, dir string, components []artifact.Component, manifest ocispec.Descriptor) error {
+func summarize(log io.Writer, dir string, components []layoutwriter.Component, manifest ocispec.Descriptor) error {
 	content, err := os.ReadFile(filepath.Join(dir, ocispec.ImageBlobsDir, manifest.Digest.Algorithm().String(), manifest.Digest.Encoded()))
 	if err != nil {
 		return fmt.Errorf("read back the manifest: %w", err)

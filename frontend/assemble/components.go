@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -173,11 +174,11 @@ func checkUnique(all []source) error {
 
 // parse tells components from other files, and returns a Problem for one that
 // should be WebAssembly and is not. Reports are of the components.
-func parse(all []source) (components []artifact.Component, reports []ComponentReport, files []artifact.File, err error) {
+func parse(all []source) (components []layoutwriter.Component, reports []ComponentReport, files []layoutwriter.File, err error) {
 	names := 0
 	for _, s := range all {
 		if !s.isWasm() {
-			files = append(files, artifact.File{Name: s.name, Path: s.path, MediaType: s.MediaType})
+			files = append(files, layoutwriter.File{Name: s.name, Path: s.path, MediaType: s.MediaType})
 			continue
 		}
 		report, err := Describe(s.name, s.path, s.ordinal)
@@ -195,7 +196,7 @@ func parse(all []source) (components []artifact.Component, reports []ComponentRe
 			return nil, nil, nil, componentProblem(fmt.Sprintf("the names of the imports and exports of %d components have %d bytes, the limit is %d: make the artifact of fewer components",
 				len(components)+1, names, artifact.MaxDocumentSize), s.ordinal)
 		}
-		components = append(components, artifact.Component{Name: s.name, Path: s.path, Info: report.Info, MediaType: s.MediaType})
+		components = append(components, layoutwriter.Component{Name: s.name, Path: s.path, Info: report.Info, MediaType: s.MediaType})
 		reports = append(reports, report)
 	}
 	if len(components) == 0 {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // chooseProcess makes sure that the process which the config starts is a
 // component, or a function that it exports: ENTRYPOINT, or else CMD, has to
 // name it. A single component becomes the entrypoint when there is none.
-func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []artifact.Component) error {
+func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []layoutwriter.Component) error {
 	args, names := slices.Concat(config.Entrypoint, config.Cmd), namesOf(components)
 	i := -1
 	if len(args) > 0 {
@@ -38,9 +39,9 @@ func chooseProcess(config *dockerspec.DockerOCIImageConfig, components []artifac
 // component's file in the root of the image, where an artifact has its name. It
 // returns a Problem where an artifact would have one.
 func StartFile(config *dockerspec.DockerOCIImageConfig, reports []ComponentReport) *Problem {
-	components := make([]artifact.Component, 0, len(reports))
+	components := make([]layoutwriter.Component, 0, len(reports))
 	for _, r := range reports {
-		components = append(components, artifact.Component{Name: r.Name, Info: r.Info})
+		components = append(components, layoutwriter.Component{Name: r.Name, Info: r.Info})
 	}
 	if problem := problemIn(chooseProcess(config, components)); problem != nil {
 		return problem
@@ -81,7 +82,7 @@ func checkCNCF(spec Spec, components []ComponentReport) error {
 	return processProblem(fmt.Sprintf("form cncf holds no process to start, and %q is more than the component's name %q: leave it out, or use form oci", args, name))
 }
 
-func namesOf(components []artifact.Component) []string {
+func namesOf(components []layoutwriter.Component) []string {
 	names := make([]string, 0, len(components))
 	for _, c := range components {
 		names = append(names, c.Name)
@@ -109,7 +110,7 @@ func noComponent(arg string, names []string) string {
 // checkFunction checks the export that a process's first argument names after
 // "#". The engine finds a function of the component itself or of an instance
 // that it exports, by its own name.
-func checkFunction(arg string, component artifact.Component) error {
+func checkFunction(arg string, component layoutwriter.Component) error {
 	_, function, named := strings.Cut(arg, "#")
 	if !named {
 		return nil
@@ -130,7 +131,7 @@ func checkFunction(arg string, component artifact.Component) error {
 	return processProblem(noFunction(function, component))
 }
 
-func noFunction(function string, component artifact.Component) string {
+func noFunction(function string, component layoutwriter.Component) string {
 	if len(component.Info.Functions) == 0 {
 		return fmt.Sprintf("component %s exports no function %q, and no other", component.Name, function)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
 // Where things are in the container of the step.
@@ -52,7 +53,7 @@ type Spec struct {
 	// Form is the artifact's; FormOCI when empty.
 	Form artifact.Form `json:"form,omitempty"`
 	// Compression is that of the filesystem layer.
-	Compression artifact.Compression `json:"compression,omitzero"`
+	Compression layoutwriter.Compression `json:"compression,omitzero"`
 	// Annotations are the manifest's.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Name is artifact.Source.Name.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
 // The build arguments that say what kind of artifact is made. An empty one is
@@ -26,7 +27,7 @@ const (
 // format is what a build's artifact is like. The zero value is the default.
 type format struct {
 	form        artifact.Form
-	compression artifact.Compression
+	compression layoutwriter.Compression
 	// name is assemble.Spec.Name.
 	name string
 }
@@ -42,7 +43,7 @@ func (b *build) readFormat() (format, error) {
 			return f, fmt.Errorf("build argument %s: %w", argForm, err)
 		}
 	}
-	if f.compression, err = artifact.ParseCompression(args[argCompression]); err != nil {
+	if f.compression, err = layoutwriter.ParseCompression(args[argCompression]); err != nil {
 		return f, fmt.Errorf("build argument %s: %w", argCompression, err)
 	}
 	if f.compression, err = f.compression.WithLevel(args[argCompressionLevel]); err != nil {

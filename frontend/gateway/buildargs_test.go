@@ -11,6 +11,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
 func TestFormat(t *testing.T) {
@@ -19,7 +20,7 @@ func TestFormat(t *testing.T) {
 		name, text string
 		args       map[string]string
 		form       artifact.Form
-		algorithm  artifact.Algorithm
+		algorithm  layoutwriter.Algorithm
 		says       string
 	}{
 		{"the default", plain, nil, "", "", ""},
@@ -28,7 +29,7 @@ func TestFormat(t *testing.T) {
 		{"a form", plain, map[string]string{argForm: "cncf"}, artifact.FormCNCF, "", ""},
 		{"a directive", cncf, nil, artifact.FormCNCF, "", ""},
 		{"an argument wins over it", cncf, map[string]string{argForm: "oci"}, "", "", ""},
-		{"a compression", plain, map[string]string{argCompression: "zstd", argCompressionLevel: "9"}, "", artifact.Zstd, ""},
+		{"a compression", plain, map[string]string{argCompression: "zstd", argCompressionLevel: "9"}, "", layoutwriter.Zstd, ""},
 		{"a name with a digest", plain, map[string]string{argName: "greet@sha256:233bffbe80a1fa5d3a1337f70bf2808bdf1b34304eeef8a21b1c1b7033e1e51c"}, "", "", "WASMFILE_NAME: "},
 		{"a name that is none", plain, map[string]string{argName: "Greet"}, "", "", `WASMFILE_NAME: "Greet" is not a name`},
 		{"an unknown form", plain, map[string]string{argForm: "docker"}, "", "", `WASMFILE_FORM: there is no form "docker"`},

@@ -21,6 +21,7 @@ import (
 	"github.com/wasmfile/wasmfile/frontend/assemble"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
 var host = ocispec.Platform{OS: "linux", Architecture: "amd64"}
@@ -148,10 +149,10 @@ func TestSpec(t *testing.T) {
 	converted.Image.Config.Entrypoint = []string{"/of/the/base"}
 	converted.Image.Config.Cmd = []string{"own"}
 	converted.Image.Config.Labels = map[string]string{"org.opencontainers.image.url": "u"}
-	b.format = format{form: artifact.FormCNCF, compression: artifact.Compression{Algorithm: artifact.Zstd}}
+	b.format = format{form: artifact.FormCNCF, compression: layoutwriter.Compression{Algorithm: layoutwriter.Zstd}}
 	spec := b.spec(converted)
 	switch {
-	case spec.Form != artifact.FormCNCF, spec.Compression.Algorithm != artifact.Zstd:
+	case spec.Form != artifact.FormCNCF, spec.Compression.Algorithm != layoutwriter.Zstd:
 		t.Error("the format is lost")
 	case spec.Epoch == nil || *spec.Epoch != now.Unix():
 		t.Errorf("spec %+v", spec)

@@ -17,6 +17,7 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/output"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
@@ -37,7 +38,7 @@ func toForm(ctx context.Context, client *containerd.Client, src *source.Source, 
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	made := artifact.Source{Form: form, Components: components, Annotations: a.Manifest.Annotations, Config: a.Config}
+	made := layoutwriter.Source{Form: form, Components: components, Annotations: a.Manifest.Annotations, Config: a.Config}
 	if a.Config.Created != nil {
 		made.Epoch = *a.Config.Created
 	}
@@ -51,7 +52,7 @@ func toForm(ctx context.Context, client *containerd.Client, src *source.Source, 
 		made.Config.Config.Entrypoint = []string{components[0].Name}
 	}
 	out := filepath.Join(dir, "layout")
-	if _, err := artifact.WriteLayout(out, made); err != nil {
+	if _, err := layoutwriter.Write(out, made); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	opened, err := layout.Open(out)
@@ -67,8 +68,8 @@ func toForm(ctx context.Context, client *containerd.Client, src *source.Source, 
 }
 
 // writeComponents writes each component to a file.
-func writeComponents(ctx context.Context, src *source.Source, dir string) ([]artifact.Component, error) {
-	var components []artifact.Component
+func writeComponents(ctx context.Context, src *source.Source, dir string) ([]layoutwriter.Component, error) {
+	var components []layoutwriter.Component
 	for i, layer := range src.Artifact.WasmLayers() {
 		info, err := unpack.Parse(ctx, src.Content, layer)
 		if err != nil {
@@ -80,7 +81,7 @@ func writeComponents(ctx context.Context, src *source.Source, dir string) ([]art
 		}); err != nil {
 			return nil, err
 		}
-		components = append(components, artifact.Component{Name: fileName(layer), Path: file, Info: info})
+		components = append(components, layoutwriter.Component{Name: fileName(layer), Path: file, Info: info})
 	}
 	return components, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
-	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -78,8 +78,8 @@ func LayoutOfFile(path string) (_ *layout.Layout, done func() error, err error) 
 	name := filepath.Base(path)
 	var config dockerspec.DockerOCIImage
 	config.Config.Entrypoint = []string{name}
-	if _, err := artifact.WriteLayout(dir, artifact.Source{
-		Components: []artifact.Component{{Name: name, Path: path, Info: info}},
+	if _, err := layoutwriter.Write(dir, layoutwriter.Source{
+		Components: []layoutwriter.Component{{Name: name, Path: path, Info: info}},
 		Config:     config,
 	}); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)

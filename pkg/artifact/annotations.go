@@ -92,7 +92,7 @@ func LayersFromAnnotations(annotations map[string]string) ([]ocispec.Descriptor,
 		if err := json.Unmarshal([]byte(encoded), &layers); err != nil {
 			return nil, fmt.Errorf("%w: annotation %s: %w", ErrInvalid, AnnotationLayers, err)
 		}
-		return layers, checkLayers(layers)
+		return layers, CheckLayers(layers)
 	}
 	var layers []ocispec.Descriptor
 	for _, mediaType := range wasmLayerTypes {
@@ -108,5 +108,5 @@ func LayersFromAnnotations(annotations map[string]string) ([]ocispec.Descriptor,
 			layers = append(layers, ocispec.Descriptor{MediaType: mediaType, Digest: d})
 		}
 	}
-	return layers, checkLayers(layers)
+	return layers, CheckLayers(layers)
 }

@@ -43,12 +43,12 @@ func checkManifest(m ocispec.Manifest) error {
 	if err := checkDescriptor(m.Config); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	return checkLayers(m.Layers)
+	return CheckLayers(m.Layers)
 }
 
-// checkLayers holds for a manifest's layers and for a list of layers that
-// came by annotation.
-func checkLayers(layers []ocispec.Descriptor) error {
+// CheckLayers returns an error that matches ErrInvalid or ErrTooLarge for a list of
+// layers that no manifest and no annotation may have.
+func CheckLayers(layers []ocispec.Descriptor) error {
 	if len(layers) > MaxLayers {
 		return fmt.Errorf("%w: %d layers, the limit is %d", ErrTooLarge, len(layers), MaxLayers)
 	}

@@ -3,7 +3,7 @@
 // blobs and whose filesystem layers are ordinary tar layers.
 //
 // It knows media types, annotations, limits, how to read and check an
-// artifact that comes from anywhere, how to choose the layer that a process
-// starts, and how to write an artifact as an OCI image layout. It knows
-// nothing of containerd, registries or BuildKit.
+// artifact that comes from anywhere, and how to choose the layer that a process
+// starts. It knows nothing of containerd, registries or BuildKit. Package
+// layoutwriter writes artifacts.
 package artifact

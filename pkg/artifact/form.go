@@ -20,7 +20,7 @@ const (
 
 	// FormImage is an image for a platform of Wasm whose components are files:
 	// all its layers are of the filesystem. It is what BuildKit makes for
-	// `--platform wasi/wasm`. It is read, and not written by WriteLayout.
+	// `--platform wasi/wasm`. It is read and never written.
 	FormImage Form = "image"
 )
 

@@ -9,8 +9,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// wasmArchitecture is what every Wasm platform has as its architecture.
-const wasmArchitecture = "wasm"
+// WasmArchitecture is what every Wasm platform has as its architecture.
+const WasmArchitecture = "wasm"
 
 // preferredSystems are the operating systems that Wasm artifacts name, the
 // preferred one first.
@@ -19,7 +19,7 @@ var preferredSystems = []string{"wasip2", "wasip1", "wasip3", "wasi"}
 // WasmRank orders platforms by how well they suit Wasm: 0 is best. It reports
 // whether the platform is one for Wasm at all.
 func WasmRank(p *ocispec.Platform) (rank int, ok bool) {
-	if p == nil || p.Architecture != wasmArchitecture {
+	if p == nil || p.Architecture != WasmArchitecture {
 		return len(preferredSystems) + 1, false
 	}
 	if i := slices.Index(preferredSystems, p.OS); i >= 0 {
@@ -32,7 +32,7 @@ func WasmRank(p *ocispec.Platform) (rank int, ok bool) {
 func WasmPlatforms() []ocispec.Platform {
 	platforms := make([]ocispec.Platform, 0, len(preferredSystems))
 	for _, os := range preferredSystems {
-		platforms = append(platforms, ocispec.Platform{OS: os, Architecture: wasmArchitecture})
+		platforms = append(platforms, ocispec.Platform{OS: os, Architecture: WasmArchitecture})
 	}
 	return platforms
 }

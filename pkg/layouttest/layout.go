@@ -8,7 +8,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -23,7 +23,7 @@ func Write(t *testing.T, dir, content string) ocispec.Descriptor {
 	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := artifact.WriteLayout(dir, artifact.Source{Components: []artifact.Component{
+	manifest, err := layoutwriter.Write(dir, layoutwriter.Source{Components: []layoutwriter.Component{
 		{Name: "empty.wasm", Path: file, Info: &wasm.Info{Kind: wasm.KindModule}},
 	}})
 	if err != nil {

@@ -1,4 +1,4 @@
-package artifact
+package layoutwriter
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -17,7 +18,7 @@ import (
 // whose layers these are.
 func imageConfig(src Source, layers []ocispec.Descriptor) (dockerspec.DockerOCIImage, error) {
 	config := src.Config
-	config.Platform = ocispec.Platform{Architecture: "wasm", OS: operatingSystem(src.Components)}
+	config.Platform = ocispec.Platform{Architecture: artifact.WasmArchitecture, OS: operatingSystem(src.Components)}
 	config.History = nil
 	config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{}}
 	config.Created = nil
@@ -29,15 +30,15 @@ func imageConfig(src Source, layers []ocispec.Descriptor) (dockerspec.DockerOCII
 	if config.Config.Labels == nil {
 		config.Config.Labels = make(map[string]string)
 	}
-	maps.DeleteFunc(config.Config.Labels, func(key, _ string) bool { return strings.HasPrefix(key, LabelComponentPrefix) })
+	maps.DeleteFunc(config.Config.Labels, func(key, _ string) bool { return strings.HasPrefix(key, artifact.LabelComponentPrefix) })
 	setLabel := func(key string, value any) error {
 		encoded, err := json.Marshal(value)
 		config.Config.Labels[key] = string(encoded)
 		return err
 	}
-	err := setLabel(AnnotationLayers, layers)
+	err := setLabel(artifact.AnnotationLayers, layers)
 	for _, c := range src.Components {
-		err = errors.Join(err, setLabel(LabelComponentPrefix+c.Name, ComponentInterface{
+		err = errors.Join(err, setLabel(artifact.LabelComponentPrefix+c.Name, artifact.ComponentInterface{
 			Imports: append([]string{}, c.Info.Imports...),
 			Exports: append([]string{}, c.Info.Exports...),
 		}))

@@ -1,4 +1,4 @@
-package artifact
+package layoutwriter
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // Algorithm is a way to compress a filesystem layer, by the name that
@@ -108,7 +110,7 @@ func (c Compression) writer(out io.Writer) (io.WriteCloser, error) {
 	case Uncompressed:
 		return plainWriter{out}, nil
 	}
-	return nil, fmt.Errorf("%w: no compression %q", ErrInvalid, c.Algorithm)
+	return nil, fmt.Errorf("%w: no compression %q", artifact.ErrInvalid, c.Algorithm)
 }
 
 // plainWriter is a writer without a compressor to close.

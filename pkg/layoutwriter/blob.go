@@ -1,4 +1,4 @@
-package artifact
+package layoutwriter
 
 import (
 	"crypto/sha256"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // hashBuffer is how many bytes of a file are read at a time to hash it: what
@@ -38,8 +40,8 @@ func encodeDocument(what string, content any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", what, err)
 	}
-	if len(encoded) > MaxDocumentSize {
-		return nil, fmt.Errorf("%w: the %s has %d bytes, the limit is %d", ErrTooLarge, what, len(encoded), MaxDocumentSize)
+	if len(encoded) > artifact.MaxDocumentSize {
+		return nil, fmt.Errorf("%w: the %s has %d bytes, the limit is %d", artifact.ErrTooLarge, what, len(encoded), artifact.MaxDocumentSize)
 	}
 	return encoded, nil
 }

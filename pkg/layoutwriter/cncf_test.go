@@ -1,4 +1,4 @@
-package artifact_test
+package layoutwriter_test
 
 import (
 	"encoding/json"
@@ -14,11 +14,12 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
 // cncfSource has one component and nothing that the form has no place for.
-func cncfSource(t *testing.T, info wasm.Info) artifact.Source {
+func cncfSource(t *testing.T, info wasm.Info) layoutwriter.Source {
 	t.Helper()
 	src := source(t)
 	src.Form = artifact.FormCNCF
@@ -30,7 +31,7 @@ func cncfSource(t *testing.T, info wasm.Info) artifact.Source {
 }
 
 // documents are the manifest and the config of a layout, as they are written.
-func documents(t *testing.T, src artifact.Source) (manifest, config map[string]any, a *artifact.Artifact) {
+func documents(t *testing.T, src layoutwriter.Source) (manifest, config map[string]any, a *artifact.Artifact) {
 	t.Helper()
 	dir, a := written(t, src)
 	for _, d := range []struct {
@@ -138,18 +139,18 @@ func TestCNCFConfigsAreUnique(t *testing.T) {
 // TestCNCFHoldsNothingElse: given something that the form has no place for, an
 // error.
 func TestCNCFHoldsNothingElse(t *testing.T) {
-	for says, add := range map[string]func(*artifact.Source){
-		"one component":       func(s *artifact.Source) { s.Components = source(t).Components },
-		"files, such as /etc": func(s *artifact.Source) { s.RootFS = source(t).RootFS },
-		"label":               func(s *artifact.Source) { s.Config.Config.Labels = map[string]string{"who": "test"} },
-		"process":             func(s *artifact.Source) { s.Config.Config.Cmd = []string{"--help"} },
-		"config":              func(s *artifact.Source) { s.Config.Config.Env = []string{"A=1"} },
-		"image's config":      func(s *artifact.Source) { s.Config.Config.User = "1000" },
-		"an image's config":   func(s *artifact.Source) { s.Config.Config.ExposedPorts = map[string]struct{}{"80/tcp": {}} },
+	for says, add := range map[string]func(*layoutwriter.Source){
+		"one component":       func(s *layoutwriter.Source) { s.Components = source(t).Components },
+		"files, such as /etc": func(s *layoutwriter.Source) { s.RootFS = source(t).RootFS },
+		"label":               func(s *layoutwriter.Source) { s.Config.Config.Labels = map[string]string{"who": "test"} },
+		"process":             func(s *layoutwriter.Source) { s.Config.Config.Cmd = []string{"--help"} },
+		"config":              func(s *layoutwriter.Source) { s.Config.Config.Env = []string{"A=1"} },
+		"image's config":      func(s *layoutwriter.Source) { s.Config.Config.User = "1000" },
+		"an image's config":   func(s *layoutwriter.Source) { s.Config.Config.ExposedPorts = map[string]struct{}{"80/tcp": {}} },
 	} {
 		src := cncfSource(t, cncfComponent)
 		add(&src)
-		if _, err := artifact.WriteLayout(t.TempDir(), src); !errors.Is(err, artifact.ErrInvalid) || !strings.Contains(fmt.Sprint(err), says) {
+		if _, err := layoutwriter.Write(t.TempDir(), src); !errors.Is(err, artifact.ErrInvalid) || !strings.Contains(fmt.Sprint(err), says) {
 			t.Errorf("no error that says %q: %v", says, err)
 		}
 	}
@@ -171,7 +172,7 @@ func TestFormsKeepDigests(t *testing.T) {
 	}
 	src := cncfSource(t, cncfComponent)
 	src.Form = artifact.FormBare
-	if _, err := artifact.WriteLayout(t.TempDir(), src); !errors.Is(err, artifact.ErrInvalid) {
+	if _, err := layoutwriter.Write(t.TempDir(), src); !errors.Is(err, artifact.ErrInvalid) {
 		t.Errorf("form %s is written: %v", src.Form, err)
 	}
 }

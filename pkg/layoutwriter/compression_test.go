@@ -1,4 +1,4 @@
-package artifact_test
+package layoutwriter_test
 
 import (
 	"compress/gzip"
@@ -13,11 +13,12 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 )
 
-func compression(t *testing.T, name, level string) artifact.Compression {
+func compression(t *testing.T, name, level string) layoutwriter.Compression {
 	t.Helper()
-	c, err := artifact.ParseCompression(name)
+	c, err := layoutwriter.ParseCompression(name)
 	if err == nil {
 		c, err = c.WithLevel(level)
 	}
@@ -65,7 +66,7 @@ func TestCompressions(t *testing.T) {
 }
 
 // checkComponentDigests holds each component's layer against its file.
-func checkComponentDigests(t *testing.T, src artifact.Source, a *artifact.Artifact) {
+func checkComponentDigests(t *testing.T, src layoutwriter.Source, a *artifact.Artifact) {
 	t.Helper()
 	for i, layer := range a.WasmLayers() {
 		content, err := os.ReadFile(src.Components[i].Path)
@@ -116,7 +117,7 @@ func TestCompressionErrors(t *testing.T) {
 		{"uncompressed", "1", "has no levels"},
 	}
 	for _, c := range cases {
-		compression, err := artifact.ParseCompression(c.name)
+		compression, err := layoutwriter.ParseCompression(c.name)
 		if err == nil {
 			_, err = compression.WithLevel(c.level)
 		}
@@ -131,7 +132,7 @@ func TestCompressionErrors(t *testing.T) {
 func TestUnknownCompressionLeavesNothing(t *testing.T) {
 	src, dir := source(t), t.TempDir()
 	src.Compression.Algorithm = "lz4"
-	if _, err := artifact.WriteLayout(dir, src); err == nil {
+	if _, err := layoutwriter.Write(dir, src); err == nil {
 		t.Fatal("no error")
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", ".*")); err != nil || len(left) != 0 {

@@ -1,4 +1,4 @@
-package artifact_test
+package layoutwriter_test
 
 import (
 	"archive/tar"
@@ -19,6 +19,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
+	"github.com/wasmfile/wasmfile/pkg/layoutwriter"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -40,7 +41,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 }
 
 // source has two components and a filesystem with what tar can go wrong with.
-func source(t *testing.T) artifact.Source {
+func source(t *testing.T) layoutwriter.Source {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
@@ -57,8 +58,8 @@ func source(t *testing.T) artifact.Source {
 	); err != nil {
 		t.Fatal(err)
 	}
-	return artifact.Source{
-		Components: []artifact.Component{
+	return layoutwriter.Source{
+		Components: []layoutwriter.Component{
 			{Name: "a.wasm", Path: filepath.Join(dir, "a"), Info: &wasm.Info{Kind: wasm.KindComponent, WASI: 2, Imports: []string{"wasi:cli/stdout@0.2.3"}}},
 			{Name: "b.wasm", Path: filepath.Join(dir, "b"), Info: &wasm.Info{Kind: wasm.KindModule, WASI: 1, Exports: []string{"_start"}}},
 		},
@@ -71,10 +72,10 @@ func source(t *testing.T) artifact.Source {
 }
 
 // written writes a layout and reads the artifact that is in it.
-func written(t *testing.T, src artifact.Source) (dir string, a *artifact.Artifact) {
+func written(t *testing.T, src layoutwriter.Source) (dir string, a *artifact.Artifact) {
 	t.Helper()
 	dir = t.TempDir()
-	desc, err := artifact.WriteLayout(dir, src)
+	desc, err := layoutwriter.Write(dir, src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func written(t *testing.T, src artifact.Source) (dir string, a *artifact.Artifac
 	return dir, a
 }
 
-func TestWriteLayoutIsAnArtifact(t *testing.T) {
+func TestWriteIsAnArtifact(t *testing.T) {
 	dir, a := written(t, source(t))
 	if names := artifact.Names(a.WasmLayers()); !slices.Equal(names, []string{"a.wasm", "b.wasm"}) {
 		t.Errorf("components are %v", names)
@@ -138,14 +139,14 @@ func tarEntries(t *testing.T, dir string, desc ocispec.Descriptor) []string {
 	}
 }
 
-func TestWriteLayoutTwiceGivesTheSameBytes(t *testing.T) {
+func TestWriteTwiceGivesTheSameBytes(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
-	a, err := artifact.WriteLayout(first, source(t))
+	a, err := layoutwriter.Write(first, source(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := source(t) // other files, other times, the same content
-	b, err := artifact.WriteLayout(second, later)
+	b, err := layoutwriter.Write(second, later)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestWriteLayoutTwiceGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
+func TestWriteKeepsSourceDateEpoch(t *testing.T) {
 	src := source(t)
 	src.Epoch = time.Unix(1_700_000_000, 0)
 	_, a := written(t, src)
@@ -176,7 +177,7 @@ func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(src.RootFS, "etc", "motd"), older, older); err != nil {
 		t.Fatal(err)
 	}
-	again, err := artifact.WriteLayout(t.TempDir(), src)
+	again, err := layoutwriter.Write(t.TempDir(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestWriteLayoutKeepsSourceDateEpoch(t *testing.T) {
 	}
 }
 
-func TestWriteLayoutWithoutFiles(t *testing.T) {
+func TestWriteWithoutFiles(t *testing.T) {
 	src := source(t)
 	src.RootFS = t.TempDir()
 	dir, a := written(t, src)
@@ -256,7 +257,7 @@ func TestOperatingSystem(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, info := range infos {
-			src.Components = append(src.Components, artifact.Component{Name: string(rune('a' + i)), Path: file, Info: &info})
+			src.Components = append(src.Components, layoutwriter.Component{Name: string(rune('a' + i)), Path: file, Info: &info})
 		}
 		if _, a := written(t, src); a.Config.OS != want {
 			t.Errorf("%v gives %s, not %s", infos, a.Config.OS, want)
@@ -273,7 +274,7 @@ func TestFilesComeLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	src.Components[1].MediaType = artifact.MediaTypeWasm
-	src.Files = []artifact.File{{Name: "model.bin", Path: model, MediaType: "application/x-model"}}
+	src.Files = []layoutwriter.File{{Name: "model.bin", Path: model, MediaType: "application/x-model"}}
 	_, a := written(t, src)
 	var types []string
 	for _, l := range a.Manifest.Layers {

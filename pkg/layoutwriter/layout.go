@@ -1,4 +1,4 @@
-package artifact
+package layoutwriter
 
 import (
 	"cmp"
@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
@@ -38,8 +39,8 @@ type Component struct {
 	Path string
 	// Info is what wasm.Parse says about the file.
 	Info *wasm.Info
-	// MediaType is the layer's, one of WasmLayerTypes; empty for
-	// MediaTypeComponentLayer.
+	// MediaType is the layer's, one of artifact.WasmLayerTypes; empty for
+	// artifact.MediaTypeComponentLayer.
 	MediaType string
 }
 
@@ -50,15 +51,15 @@ type File struct {
 	Name string
 	// Path is where the file is.
 	Path string
-	// MediaType is the layer's, one that CheckMediaType accepts.
+	// MediaType is the layer's, one that artifact.CheckMediaType accepts.
 	MediaType string
 }
 
 // Source is what an artifact is made from.
 type Source struct {
-	// Form is FormOCI when empty. FormCNCF holds exactly one component, no
+	// Form is artifact.FormOCI when empty. artifact.FormCNCF holds exactly one component, no
 	// files, and nothing of Config but the author.
-	Form Form
+	Form artifact.Form
 	// Components become the Wasm layers, in this order. There is at least
 	// one.
 	Components []Component
@@ -86,14 +87,14 @@ type Source struct {
 	Epoch time.Time
 }
 
-// WriteLayout writes an artifact into the empty directory dir as an OCI image
+// Write writes an artifact into the empty directory dir as an OCI image
 // layout, and returns the descriptor of its manifest. The same source gives the
-// same bytes and file times. It returns an error that matches ErrInvalid for a
-// source that its form cannot hold, and ErrTooLarge when there is more to say
+// same bytes and file times. It returns an error that matches artifact.ErrInvalid for a
+// source that its form cannot hold, and artifact.ErrTooLarge when there is more to say
 // of the components than a manifest, config or index can hold.
-func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
+func Write(dir string, src Source) (ocispec.Descriptor, error) {
 	if len(src.Components) == 0 {
-		return ocispec.Descriptor{}, fmt.Errorf("%w: an artifact needs at least one component", ErrInvalid)
+		return ocispec.Descriptor{}, fmt.Errorf("%w: an artifact needs at least one component", artifact.ErrInvalid)
 	}
 	w := layoutWriter{dir: dir, epoch: src.Epoch}
 	if w.epoch.IsZero() {
@@ -105,12 +106,12 @@ func WriteLayout(dir string, src Source) (ocispec.Descriptor, error) {
 	var parts manifestParts
 	var err error
 	switch src.Form {
-	case FormOCI, "":
+	case artifact.FormOCI, "":
 		parts, err = w.oci(src)
-	case FormCNCF:
+	case artifact.FormCNCF:
 		parts, err = w.cncf(src)
 	default:
-		err = fmt.Errorf("%w: form %q cannot be written", ErrInvalid, src.Form)
+		err = fmt.Errorf("%w: form %q cannot be written", artifact.ErrInvalid, src.Form)
 	}
 	if err != nil {
 		return ocispec.Descriptor{}, err
@@ -161,17 +162,17 @@ type layoutWriter struct {
 func (w layoutWriter) components(components []Component) ([]ocispec.Descriptor, error) {
 	layers := make([]ocispec.Descriptor, 0, len(components))
 	for _, c := range components {
-		desc, err := w.copyBlob(cmp.Or(c.MediaType, MediaTypeComponentLayer), c.Path)
+		desc, err := w.copyBlob(cmp.Or(c.MediaType, artifact.MediaTypeComponentLayer), c.Path)
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", c.Name, err)
 		}
 		desc.Annotations = map[string]string{
 			ocispec.AnnotationTitle: c.Name,
-			AnnotationKind:          string(c.Info.Kind),
+			artifact.AnnotationKind: string(c.Info.Kind),
 		}
 		layers = append(layers, desc)
 	}
-	return layers, checkLayers(layers)
+	return layers, artifact.CheckLayers(layers)
 }
 
 func (w layoutWriter) files(files []File) ([]ocispec.Descriptor, error) {
@@ -184,7 +185,7 @@ func (w layoutWriter) files(files []File) ([]ocispec.Descriptor, error) {
 		desc.Annotations = map[string]string{ocispec.AnnotationTitle: f.Name}
 		layers = append(layers, desc)
 	}
-	return layers, checkLayers(layers)
+	return layers, artifact.CheckLayers(layers)
 }
 
 // filesystem returns an empty diff ID when there are no files.

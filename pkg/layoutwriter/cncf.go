@@ -1,4 +1,4 @@
-package artifact
+package layoutwriter
 
 import (
 	"errors"
@@ -13,10 +13,11 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
 )
 
-// wasmConfig is a config of MediaTypeWasmConfig, by the CNCF TAG Runtime "Wasm
+// wasmConfig is a config of artifact.MediaTypeWasmConfig, by the CNCF TAG Runtime "Wasm
 // OCI Artifact layout".
 type wasmConfig struct {
 	// Created is required by readers.
@@ -37,13 +38,13 @@ type wasmConfigComponent struct {
 	Imports []string `json:"imports"`
 }
 
-// cncf writes the layer of FormCNCF.
+// cncf writes the layer of artifact.FormCNCF.
 func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 	if err := checkCNCF(src); err != nil {
-		return manifestParts{}, fmt.Errorf("%w: form %s holds %w", ErrInvalid, FormCNCF, err)
+		return manifestParts{}, fmt.Errorf("%w: form %s holds %w", artifact.ErrInvalid, artifact.FormCNCF, err)
 	}
 	component := src.Components[0]
-	component.MediaType = MediaTypeWasm
+	component.MediaType = artifact.MediaTypeWasm
 	layers, err := w.components([]Component{component})
 	if err != nil {
 		return manifestParts{}, err
@@ -51,7 +52,7 @@ func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 	config := wasmConfig{
 		Created:      w.epoch.UTC(),
 		Author:       author(src),
-		Architecture: wasmArchitecture,
+		Architecture: artifact.WasmArchitecture,
 		OS:           "wasip1",
 		LayerDigests: []digest.Digest{layers[0].Digest},
 	}
@@ -63,7 +64,7 @@ func (w layoutWriter) cncf(src Source) (manifestParts, error) {
 		}
 	}
 	platform := ocispec.Platform{Architecture: config.Architecture, OS: config.OS}
-	return manifestParts{MediaTypeWasmConfig, config, platform, layers}, nil
+	return manifestParts{artifact.MediaTypeWasmConfig, config, platform, layers}, nil
 }
 
 // checkCNCF says of what is in a source and would be lost that the form does
@@ -72,7 +73,7 @@ func checkCNCF(src Source) error {
 	if n := len(src.Components); n != 1 {
 		return fmt.Errorf("one component, not %d", n)
 	}
-	if mediaType := src.Components[0].MediaType; mediaType != "" && mediaType != MediaTypeWasm {
+	if mediaType := src.Components[0].MediaType; mediaType != "" && mediaType != artifact.MediaTypeWasm {
 		return fmt.Errorf("no layer of type %s", mediaType)
 	}
 	if len(src.Files) > 0 {
@@ -92,7 +93,7 @@ func checkCNCF(src Source) error {
 
 func checkCNCFConfig(config dockerspec.DockerOCIImageConfig) error {
 	for label := range config.Labels {
-		if !strings.HasPrefix(label, StandardPrefix) {
+		if !strings.HasPrefix(label, artifact.StandardPrefix) {
 			return fmt.Errorf("no label, such as %s", label)
 		}
 	}
