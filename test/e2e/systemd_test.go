@@ -34,6 +34,7 @@ func TestSystemd(t *testing.T) {
 		{"a freeze", TestFreezeAndLook},
 		{"ctr's verbs", TestTask},
 		{"privileges", TestPrivileges},
+		{"AppArmor", systemdAppArmor},
 		{"a server's end", TestServerDrains},
 		{"a shim that is replaced", TestShimIsReplaced},
 		{"crun", systemdCrun},
