@@ -30,8 +30,8 @@ func TestSystemdKubelet(t *testing.T) {
 	}
 }
 
-// startClusterHere starts a cluster whose node is this machine with the sandbox's
-// containerd, which knows the shim. The machine ends after the test.
+// startClusterHere starts a cluster whose node is this machine, without kube-proxy and
+// with the sandbox's containerd, which knows the shim. The machine ends after the test.
 func startClusterHere(t *testing.T) *cluster {
 	t.Helper()
 	for _, line := range []string{
