@@ -107,6 +107,11 @@ test-kubelet: sandbox-up ## Tests with a Kubernetes cluster of one node, whose b
 test-systemd: sandbox-up ## Tests on a Debian with systemd and cgroup version 2, which runs as User Mode Linux: many minutes
 	@WASMFILE_TEST_SLOW=$@ $(SANDBOX) machine -test.timeout=90m -test.run='$(or $(RUN),^TestSystemd$$)'
 
+.PHONY: test-systemd-kubelet
+test-systemd-kubelet: sandbox-up ## Tests of test-kubelet that concern cgroups, in the machine of test-systemd
+	@$(SANDBOX) kubernetes
+	@WASMFILE_TEST_SLOW=$@ $(SANDBOX) machine -test.timeout=60m -test.run='^TestSystemdKubelet$$'
+
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint
 	@unformatted="$$(go tool -modfile=test/e2e/tools/lint/go.mod gofumpt -l $$(git ls-files "*.go"))"; \
@@ -155,4 +160,4 @@ sandbox-status: ## Show the sandbox's daemons, tools and images
 
 .PHONY: help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

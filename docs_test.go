@@ -279,7 +279,7 @@ var foreignMessages = []string{
 	"unable to initialize unpacker: no unpack platforms defined", "connection refused", "WASMFILE_PUSH", "localhost",
 	`unknown subcommand "wasm" for "nerdctl"`, `binary not installed "containerd-shim-wasmfile-v1"`,
 	`exec: "greet": executable file not found in $PATH`, "The requested image's platform (wasip2/wasm) does not match",
-	"does not provide the specified platform (wasip2/wasm)",
+	"does not provide the specified platform (wasip2/wasm)", "unable to apply apparmor profile",
 	"does not exist", "wasi:http", "nerdctl logs",
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,13 @@ func startCluster(t *testing.T) *cluster {
 	c.node = startNode(t)
 	t.Cleanup(c.end)
 	c.startAPI()
-	c.startKubelet()
+	c.startProxy()
+	for _, controller := range cgroupControllers(t) {
+		if err := os.MkdirAll(filepath.Join(controller, c.name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.startKubelet(object{"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + c.name})
 	return c
 }
 
@@ -95,18 +102,23 @@ contexts: [{name: test, context: {cluster: test, user: admin, namespace: default
 	c.start("kube-scheduler", "--kubeconfig", c.kubeconfig, "--leader-elect=false", "--secure-port", "0")
 }
 
-// startKubelet starts kube-proxy and the kubelet, and waits for its node.
-func (c *cluster) startKubelet() {
+// startProxy starts kube-proxy on the node.
+func (c *cluster) startProxy() {
 	c.t.Helper()
-	for _, controller := range cgroupControllers(c.t) {
-		if err := os.MkdirAll(filepath.Join(controller, c.name), 0o755); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	config, err := json.Marshal(object{
+	// It is to leave the kernel's settings alone.
+	c.node.start("kube-proxy", "--kubeconfig", c.kubeconfig, "--proxy-mode", "iptables", "--hostname-override", c.name,
+		"--healthz-bind-address", "127.0.0.1:"+freePort(c.t), "--metrics-bind-address", "127.0.0.1:"+freePort(c.t),
+		"--iptables-localhost-nodeports=false", "--conntrack-max-per-core", "0", "--conntrack-min", "0",
+		"--conntrack-tcp-timeout-established", "0", "--conntrack-tcp-timeout-close-wait", "0")
+}
+
+// startKubelet starts the kubelet, with settings of its own, and waits for its node.
+func (c *cluster) startKubelet(settings object) {
+	c.t.Helper()
+	config := object{
 		"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
 		"containerRuntimeEndpoint": "unix://" + c.node.address,
-		"cgroupDriver":             "cgroupfs", "cgroupRoot": "/" + c.name, "enforceNodeAllocatable": []string{"none"}, "failSwapOn": false,
+		"enforceNodeAllocatable":   []string{"none"}, "failSwapOn": false,
 		"authentication": object{"anonymous": object{"enabled": true}, "webhook": object{"enabled": false}},
 		"authorization":  object{"mode": "AlwaysAllow"},
 		"port":           json.Number(freePort(c.t)), "healthzPort": 0, "makeIPTablesUtilChains": false,
@@ -115,16 +127,9 @@ func (c *cluster) startKubelet() {
 		// A change of a ConfigMap is to be seen soon, and a full disk is not this test's.
 		"syncFrequency": "2s", "nodeStatusUpdateFrequency": "2s", "imageGCHighThresholdPercent": 100,
 		"evictionHard": object{"memory.available": "1Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%", "imagefs.inodesFree": "0%"},
-	})
-	if err != nil {
-		c.t.Fatal(err)
 	}
-	// It is to leave the kernel's settings alone.
-	c.node.start("kube-proxy", "--kubeconfig", c.kubeconfig, "--proxy-mode", "iptables", "--hostname-override", c.name,
-		"--healthz-bind-address", "127.0.0.1:"+freePort(c.t), "--metrics-bind-address", "127.0.0.1:"+freePort(c.t),
-		"--iptables-localhost-nodeports=false", "--conntrack-max-per-core", "0", "--conntrack-min", "0",
-		"--conntrack-tcp-timeout-established", "0", "--conntrack-tcp-timeout-close-wait", "0")
-	c.node.start("kubelet", "--config", c.write("kubelet.yaml", string(config)), "--kubeconfig", c.kubeconfig,
+	maps.Copy(config, settings)
+	c.node.start("kubelet", "--config", c.write("kubelet.yaml", encode(c.t, config)), "--kubeconfig", c.kubeconfig,
 		"--root-dir", filepath.Join(c.dir, "kubelet"), "--cert-dir", filepath.Join(c.dir, "kubelet-certificates"),
 		// Where it takes statistics from.
 		"--containerd", c.node.address, "--hostname-override", c.name)
@@ -217,7 +222,7 @@ func (c *cluster) run(t *testing.T, pod, manifest string) {
 			out, _ := untimed(c.kubectl("describe", "pod", pod)...)
 			t.Logf("%s", out)
 		}
-		if out, err := untimed(c.kubectl("delete", "pod", pod, "--ignore-not-found", "--grace-period", "1", "--timeout", "60s")...); err != nil {
+		if out, err := untimed(c.kubectl("delete", "pod", pod, "--ignore-not-found", "--grace-period", "1", "--timeout", (60 * time.Second * patience(t)).String())...); err != nil {
 			t.Errorf("delete: %v: %s", err, out)
 		}
 	})
@@ -243,7 +248,7 @@ func (c *cluster) applied(t *testing.T, manifest string) {
 // ready waits until a pod is ready.
 func (c *cluster) ready(t *testing.T, pod string) {
 	t.Helper()
-	must(t, c.kubectl("wait", "--for=condition=Ready", "--timeout", "90s", "pod/"+pod)...)
+	must(t, c.kubectl("wait", "--for=condition=Ready", "--timeout", (90*time.Second*patience(t)).String(), "pod/"+pod)...)
 }
 
 // end kills the control plane: what it keeps goes with the test.

@@ -29,6 +29,7 @@ func TestKubelet(t *testing.T) {
 		{"the documented pod", func(t *testing.T) { c.documentedPod(t, web) }},
 		{"configuration", func(t *testing.T) { c.configuration(t, two) }},
 		{"pods that end", func(t *testing.T) { c.podsThatEnd(t, two) }},
+		{"out of memory", func(t *testing.T) { c.outOfMemory(t, two) }},
 		{"restarts", func(t *testing.T) { c.restarts(t, two) }},
 		{"a probe that fails", func(t *testing.T) { c.failingProbe(t, web) }},
 		{"an end that takes time", func(t *testing.T) { c.gracefulEnd(t, web) }},
@@ -197,25 +198,44 @@ func (c *cluster) podsThatEnd(t *testing.T, guest string) {
 		"succeeds": {object{"args": []string{"echo", "well"}}, "well", "Succeeded 0 Completed "},
 		"fails":    {object{"command": []string{"b"}}, "", "Failed 7 Error "},
 		"explains": {object{"args": []string{"write", "/dev/termination-log", "why"}}, "", "Succeeded 0 Completed why"},
-		"grows":    {object{"args": []string{"alloc", "200"}}, "", "Failed 137 OOMKilled "},
 	} {
-		e.container["image"], e.container["resources"] = guest, object{"limits": object{"memory": "64Mi"}}
-		pod := c.guestPod(name, e.container)
-		pod["spec"].(object)["restartPolicy"] = "Never"
-		c.run(t, name, encode(t, pod))
-		var ended string
-		eventually(t, 60*time.Second, name+" to end", func() bool {
-			const state = ".status.containerStatuses[0].state.terminated"
-			ended = c.field("pod/"+name, "{.status.phase} {"+state+".exitCode} {"+state+".reason} {"+state+".message}")
-			return strings.HasPrefix(ended, "Succeeded") || strings.HasPrefix(ended, "Failed")
-		})
-		if ended != e.ended {
+		e.container["image"] = guest
+		if ended := c.ends(t, name, e.container); ended != e.ended {
 			t.Errorf("%s ends with %q, not %q", name, ended, e.ended)
 		}
-		if out := must(t, c.kubectl("logs", name)...); name != "grows" && out != e.log {
+		if out := must(t, c.kubectl("logs", name)...); out != e.log {
 			t.Errorf("%s logs %q", name, out)
 		}
 	}
+}
+
+// outOfMemory: given a guest that is over its limit of memory, its pod's status says
+// so.
+func (c *cluster) outOfMemory(t *testing.T, guest string) {
+	toldOfKill(t, func(time.Duration) bool {
+		ended := c.ends(t, unique("grows"), object{
+			"image": guest, "args": []string{"alloc", "200"}, "resources": object{"limits": object{"memory": "64Mi"}},
+		})
+		if !strings.HasPrefix(ended, "Failed 137 ") {
+			t.Errorf("it ends with %q", ended)
+		}
+		return ended == "Failed 137 OOMKilled "
+	})
+}
+
+// ends is how a pod of one container, which is started once, ends: its phase, exit
+// code, reason and message.
+func (c *cluster) ends(t *testing.T, name string, container object) (ended string) {
+	t.Helper()
+	pod := c.guestPod(name, container)
+	pod["spec"].(object)["restartPolicy"] = "Never"
+	c.run(t, name, encode(t, pod))
+	eventually(t, 60*time.Second, name+" to end", func() bool {
+		const state = ".status.containerStatuses[0].state.terminated"
+		ended = c.field("pod/"+name, "{.status.phase} {"+state+".exitCode} {"+state+".reason} {"+state+".message}")
+		return strings.HasPrefix(ended, "Succeeded") || strings.HasPrefix(ended, "Failed")
+	})
+	return ended
 }
 
 // restarts: given a guest that fails, the kubelet starts it again, and again
@@ -248,13 +268,14 @@ func (c *cluster) gracefulEnd(t *testing.T, web string) {
 	c.run(t, "ends", encode(t, c.guestPod("ends", object{"image": web})))
 	c.ready(t, "ends")
 	uid := c.field("pod/ends", "{.metadata.uid}")
+	unit := strings.ReplaceAll(uid, "-", "_") // as the name of a slice has it
 	container := strings.TrimPrefix(c.field("pod/ends", "{.status.containerStatuses[0].containerID}"), "containerd://")
 	begun := time.Now()
 	must(t, c.kubectl("delete", "pod", "ends", "--grace-period", "60", "--timeout", "90s")...)
 	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("of a minute it takes %s", took)
 	}
-	eventually(t, 60*time.Second, "nothing left", func() bool { return len(c.node.traces(uid, container)) == 0 })
+	eventually(t, 60*time.Second, "nothing left", func() bool { return len(c.node.traces(uid, unit, container)) == 0 })
 }
 
 // guestPod is a pod of one container.

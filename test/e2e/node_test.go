@@ -16,10 +16,19 @@ import (
 // shim. Its network is the machine's.
 type node struct {
 	t       *testing.T
-	dir     string // the same inside and outside
-	address string // containerd's socket
+	dir     string    // the same inside and outside
+	address string    // containerd's socket
+	first   *exec.Cmd // nil for this machine itself
 	daemons []*exec.Cmd
 	pid     int // its first process, outside
+}
+
+// thisNode is this machine, with the sandbox's containerd, as a node.
+func thisNode(t *testing.T) *node {
+	t.Helper()
+	n := &node{t: t, dir: t.TempDir(), address: os.Getenv("CONTAINERD_ADDRESS"), pid: 1}
+	t.Cleanup(n.end)
+	return n
 }
 
 // startNode starts a node, whose containerd has the sandbox's configuration but
@@ -37,7 +46,8 @@ func startNode(t *testing.T) *node {
 		t.Fatal(err)
 	}
 	t.Cleanup(n.end)
-	n.pid = n.child("node", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc", script, n.dir)
+	n.first = n.launch("node", "unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc", script, n.dir)
+	n.pid = n.child(n.first)
 	eventually(t, 30*time.Second, "containerd's start", func() bool {
 		return exec.Command("ctr", "--address", n.address, "--connect-timeout", "1s", "version").Run() == nil
 	})
@@ -71,12 +81,13 @@ func (n *node) environment() []string {
 // start starts a daemon on the node.
 func (n *node) start(name string, args ...string) {
 	n.t.Helper()
-	n.child(name, append([]string{"nsenter", "--target", strconv.Itoa(n.pid), "--mount", "--pid", "--", name}, args...)...)
+	daemon := n.launch(name, append([]string{"nsenter", "--target", strconv.Itoa(n.pid), "--mount", "--pid", "--", name}, args...)...)
+	n.daemons = append(n.daemons, daemon)
+	n.child(daemon)
 }
 
-// child starts a command that has one child in other namespaces, and returns the
-// child's process.
-func (n *node) child(name string, args ...string) (pid int) {
+// launch starts a command that has one child in other namespaces.
+func (n *node) launch(name string, args ...string) *exec.Cmd {
 	n.t.Helper()
 	log, err := os.Create(n.log(name))
 	if err != nil {
@@ -88,8 +99,13 @@ func (n *node) child(name string, args ...string) (pid int) {
 	if err := cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
-	n.daemons = append(n.daemons, cmd)
-	eventually(n.t, 10*time.Second, name+"'s process", func() bool {
+	return cmd
+}
+
+// child is the process of a command's child.
+func (n *node) child(cmd *exec.Cmd) (pid int) {
+	n.t.Helper()
+	eventually(n.t, 10*time.Second, "the child of "+cmd.Path, func() bool {
 		pid = onlyChild(cmd.Process.Pid)
 		return pid != 0
 	})
@@ -125,8 +141,10 @@ func (n *node) crictl(args ...string) []string {
 // end ends what was started on the node, then its pods, and fails the test for what
 // cannot be removed.
 func (n *node) end() {
-	for _, daemon := range n.daemons[1:] {
-		_ = syscall.Kill(onlyChild(daemon.Process.Pid), syscall.SIGTERM)
+	for _, daemon := range n.daemons {
+		if pid := onlyChild(daemon.Process.Pid); pid != 0 { // It has not ended by itself.
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
 		_ = daemon.Wait()
 	}
 	if out, err := untimed(n.crictl("rmp", "--all", "--force")...); err != nil {
@@ -135,11 +153,17 @@ func (n *node) end() {
 	if left := n.traces(n.address, filepath.Join(n.dir, "state")); len(left) > 0 {
 		n.t.Errorf("left: %s", strings.Join(left, "\n"))
 	}
-	_ = n.daemons[0].Process.Kill()
-	_ = n.daemons[0].Wait()
+	if n.first != nil {
+		_ = n.first.Process.Kill()
+		_ = n.first.Wait()
+	}
 	if n.t.Failed() {
-		for _, daemon := range []string{"node", "containerd", "kubelet"} {
-			logEnd(n.t, n.log(daemon))
+		logs, err := filepath.Glob(n.log("*"))
+		if err != nil {
+			n.t.Error(err)
+		}
+		for _, log := range logs {
+			logEnd(n.t, log)
 		}
 	}
 }

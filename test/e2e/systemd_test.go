@@ -9,7 +9,7 @@ import (
 )
 
 // bySystemd is the make target whose tests run in a machine with systemd and
-// cgroup version 2.
+// cgroup version 2. The names of others for that machine begin with it.
 const bySystemd = "test-systemd"
 
 // TestSystemd: given a machine with cgroup version 2 alone, whose systemd runs the
@@ -34,6 +34,7 @@ func TestSystemd(t *testing.T) {
 		{"a freeze", TestFreezeAndLook},
 		{"ctr's verbs", TestTask},
 		{"privileges", TestPrivileges},
+		{"AppArmor", systemdAppArmor},
 		{"a server's end", TestServerDrains},
 		{"a shim that is replaced", TestShimIsReplaced},
 		{"crun", systemdCrun},

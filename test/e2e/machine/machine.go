@@ -1,5 +1,5 @@
-// Package machine runs commands on a Debian with systemd, cgroup version 2 and a
-// kernel of its own: User Mode Linux, which is a Linux kernel as a program, and
+// Package machine runs commands on a Debian with systemd, cgroup version 2, AppArmor and
+// a kernel of its own: User Mode Linux, which is a Linux kernel as a program, and
 // needs no virtualization of the processor.
 package machine
 
@@ -95,7 +95,7 @@ func (m *Machine) Run(ctx context.Context, script string) (code int, err error) 
 		return 0, fmt.Errorf("mke2fs: %w\n%s", err, out)
 	}
 	boot := exec.CommandContext(ctx, kernel, "mem="+strconv.Itoa(m.Memory)+"M", "ubd0="+disk, "root=/dev/ubda", "rw",
-		"systemd.wants=command.service", "con=null", "con0=null,fd:3", "ssl=null", "ssl0=null,fd:4")
+		"apparmor=1", "security=apparmor", "systemd.wants=command.service", "con=null", "con0=null,fd:3", "ssl=null", "ssl0=null,fd:4")
 	boot.ExtraFiles = []*os.File{m.Console, m.Output}
 	// Each of its processes is one of the host's, too.
 	boot.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
