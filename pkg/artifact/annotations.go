@@ -76,7 +76,7 @@ func IsRuntimeAnnotation(key string) bool {
 	return key == AnnotationLayers || key == AnnotationManifest || IsWasmLayer(key)
 }
 
-// IsLayerLabel reports whether a label of a config is one by which WriteLayout says what the
+// IsLayerLabel reports whether a label of a config is one by which layoutwriter.Write says what the
 // layers are.
 func IsLayerLabel(key string) bool {
 	return key == AnnotationLayers || strings.HasPrefix(key, LabelComponentPrefix)

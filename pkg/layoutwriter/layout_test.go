@@ -223,7 +223,7 @@ func TestLayoutName(t *testing.T) {
 	} {
 		dir, src := t.TempDir(), source(t)
 		src.Name = name
-		if _, err := layoutwriter.WriteLayout(dir, src); err != nil {
+		if _, err := layoutwriter.Write(dir, src); err != nil {
 			t.Fatal(err)
 		}
 		var index ocispec.Index
