@@ -132,7 +132,30 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	}
 	addPassedOn(root, g)
 	addRefused(root)
+	explainUsage(root)
 	return root
+}
+
+// explainUsage has errors in how a verb is called say how it is, as docker's and
+// nerdctl's do.
+func explainUsage(cmd *cobra.Command) {
+	explain := func(cmd *cobra.Command, err error) error {
+		if err == nil {
+			return nil
+		}
+		how := "See '" + cmd.CommandPath() + " --help'"
+		if !cmd.HasSubCommands() {
+			how = "Usage:  " + cmd.UseLine() + "\n\n" + how
+		}
+		return fmt.Errorf("%w\n\n%s", err, how)
+	}
+	cmd.SetFlagErrorFunc(explain)
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error { return explain(cmd, check(cmd, args)) }
+	}
+	for _, verb := range cmd.Commands() {
+		explainUsage(verb)
+	}
 }
 
 // interruptible is a command's context until the first SIGINT or SIGTERM, so

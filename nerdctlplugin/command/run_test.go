@@ -165,13 +165,13 @@ func TestExecute(t *testing.T) {
 		"help":              {[]string{"--help"}, 0, "nerdctl wasm run"},
 		"a verb's help":     {[]string{"run", "--help"}, 0, "nerdctl wasm run [flags] REF|FILE [ARG...]"},
 		"version":           {[]string{"--data-root", dataRoot, "version"}, 0, "dev"},
-		"an unknown verb":   {[]string{"frobnicate", "x"}, 1, "frobnicate"},
-		"an unknown flag":   {[]string{"pull", "--frobnicate", "x"}, 1, "--frobnicate"},
-		"too few arguments": {[]string{"--data-root", dataRoot, "pull"}, 1, "1 arg"},
+		"an unknown verb":   {[]string{"frobnicate", "x"}, 1, "unknown command \"frobnicate\" for \"nerdctl wasm\"\n\nSee 'nerdctl wasm --help'\n"},
+		"an unknown flag":   {[]string{"pull", "--frobnicate", "x"}, 1, "--frobnicate\n\nUsage:  nerdctl wasm pull [flags] REF\n\nSee 'nerdctl wasm pull --help'\n"},
+		"too few arguments": {[]string{"--data-root", dataRoot, "pull"}, 1, "1 arg(s), received 0\n\nUsage:  nerdctl wasm pull [flags] REF\n"},
 		"a bad namespace":   {[]string{"--data-root", dataRoot, "--namespace", "a/b", "pull", "x"}, 1, "namespace"},
 		"a bad address":     {[]string{"--data-root", dataRoot, "--address", "tcp://x", "pull", "x"}, 1, "unix://"},
 		"no daemon":         {[]string{"--data-root", dataRoot, "--address", "/none.sock", "pull", "x"}, 1, "/none.sock"},
-		"no build context":  {[]string{"--data-root", dataRoot, "build"}, 1, "context"},
+		"no build context":  {[]string{"--data-root", dataRoot, "build"}, 1, "or the URL of a repository\n\nUsage:  nerdctl wasm build "},
 		"no name to build":  {[]string{"--data-root", dataRoot, "build", "."}, 1, "-t NAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
