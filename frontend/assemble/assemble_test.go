@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -149,6 +150,16 @@ func TestMountedComponents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, `2 files match (a.wasm, b.wasm), but "one" can name one only`) {
+		t.Errorf("the problem is %v", problem)
+	}
+	for i := range 30 { // more than a person would read
+		files[fmt.Sprintf(".wasmfile/mounted/0003/0/dist/more%d.wasm", i)] = module
+	}
+	dirs = step(t, files, assemble.Spec{Components: specs})
+	if err := assemble.Run(dirs, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	if problem := problemOf(t, dirs); !strings.Contains(problem.Message, "32 files match") || !strings.Contains(problem.Message, "and 12 more") {
 		t.Errorf("the problem is %v", problem)
 	}
 }

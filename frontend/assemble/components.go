@@ -247,5 +247,5 @@ func fileNames(files []fs.DirEntry) string {
 	for _, f := range files {
 		names = append(names, f.Name())
 	}
-	return strings.Join(names, ", ")
+	return wasmfile.Enumerate(names)
 }

@@ -111,7 +111,7 @@ func (p *pusher) run(ctx context.Context, dirs Dirs) error {
 	}
 	for i, t := range p.spec.Targets {
 		if err := p.push(ctx, t, destinations[i]); err != nil {
-			return p.client.explain(t, err)
+			return p.client.explain(ctx, t, err)
 		}
 		p.pushed = append(p.pushed, fmt.Sprintf("%s@%s", t, p.spec.Manifest.Digest))
 	}

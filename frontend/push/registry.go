@@ -162,7 +162,7 @@ func (d *destination) Mount(ctx context.Context, desc ocispec.Descriptor, from s
 }
 
 // explain tells what to do about an error of a registry.
-func (c *client) explain(t Target, err error) error {
+func (c *client) explain(ctx context.Context, t Target, err error) error {
 	var refused *errcode.ErrorResponse
 	denied := errors.Is(err, auth.ErrBasicCredentialNotFound) ||
 		errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden)
@@ -171,7 +171,7 @@ func (c *client) explain(t Target, err error) error {
 	}
 	give := fmt.Sprintf("--secret id=%s,src=$HOME/.docker/config.json", SecretConfig)
 	helper := c.logins.helperFor(t.Registry)
-	credential, _ := c.logins.of(context.Background(), t.Registry)
+	credential, _ := c.logins.of(ctx, t.Registry)
 	switch {
 	case !c.logins.given:
 		return &problem{fmt.Sprintf("%s: the registry wants credentials, which a build does not have by itself: give them with %s (%v)", t, give, err)}
