@@ -188,10 +188,10 @@ func TestFreezeAndLook(t *testing.T) {
 			if out := must(t, tool, "top", id); !strings.Contains(out, "sleep 300") {
 				t.Errorf("top shows %s", out)
 			}
-			memory := must(t, tool, "stats", "--no-stream", "--format", "{{.MemUsage}}", id)
-			if !strings.Contains(memory, "MiB /") {
-				t.Errorf("it uses %s", memory)
-			}
+			// nerdctl says that it is nothing when it is not told in time.
+			eventually(t, 10*time.Second, "what it uses", func() bool {
+				return strings.Contains(must(t, tool, "stats", "--no-stream", "--format", "{{.MemUsage}}", id), "MiB /")
+			})
 			must(t, tool, "kill", "-s", "INT", id)
 			if code := must(t, tool, "wait", id); code != "130" {
 				t.Errorf("it ended with %s", code)

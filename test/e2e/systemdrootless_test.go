@@ -112,7 +112,7 @@ func rootlessFreeze(t *testing.T, u *rootlessUser) {
 	if out := must(t, u.as("nerdctl", "top", name)...); !strings.Contains(out, "sleep 300") {
 		t.Errorf("top shows %s", out)
 	}
-	if out := must(t, u.as("nerdctl", "stats", "--no-stream", "--format", "{{.MemUsage}}", name)...); !strings.Contains(out, "MiB /") {
-		t.Errorf("it uses %s", out)
-	}
+	eventually(t, 10*time.Second, "what it uses", func() bool {
+		return strings.Contains(must(t, u.as("nerdctl", "stats", "--no-stream", "--format", "{{.MemUsage}}", name)...), "MiB /")
+	})
 }
