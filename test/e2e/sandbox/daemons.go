@@ -107,7 +107,7 @@ func (s *Sandbox) keepRunInMemory() error {
 	if err := syscall.Mount("tmpfs", s.path("run"), "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "mode=0711"); err != nil {
 		return &os.PathError{Op: "mount", Path: s.path("run"), Err: err}
 	}
-	return nil
+	return s.makeDirectories() // what was there is below the mount
 }
 
 // choosePort picks the registry's port once, because references hold it; again
