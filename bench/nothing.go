@@ -41,8 +41,8 @@ type emptyTask struct {
 func serveNothing(ctx context.Context, dir string) (_ *nothing, err error) {
 	socket := filepath.Join(dir, "nothing.sock")
 	n := &nothing{runtime: filepath.Join(dir, "containerd-shim-nothing-v1"), tasks: map[string]*emptyTask{}}
-	// A BootstrapResult with the version of the protocol, the address and its kind,
-	// which an answer to a deletion is not: that may be empty.
+	// To start it is answered by a BootstrapResult: version, address and protocol. To
+	// delete is answered by an empty DeleteResponse, which is no byte.
 	address := "unix://" + socket
 	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *start) printf '\\010\\003\\022\\%03o%s\\032\\005ttrpc' ;; esac\n", len(address), address)
 	if err := os.WriteFile(n.runtime, []byte(script), 0o755); err != nil {
@@ -55,7 +55,7 @@ func serveNothing(ctx context.Context, dir string) (_ *nothing, err error) {
 		return nil, err
 	}
 	taskapi.RegisterTTRPCTaskService(n.server, n)
-	go n.server.Serve(ctx, n.listener) //nolint:errcheck // Close ends it
+	go func() { _ = n.server.Serve(ctx, n.listener) }() // Close ends it
 	return n, nil
 }
 
