@@ -45,7 +45,8 @@ func TestRootless(t *testing.T) {
 }
 
 // What the user lacks is said before there is a containerd, and then nothing is
-// lacking but what cgroups of version 1 do not let users have.
+// lacking but what cgroups of version 1 do not let users have, and a builder, of which
+// it is said how to get one.
 func rootlessCheck(t *testing.T, u *rootlessUser) {
 	var report struct {
 		OK, Rootless bool
@@ -57,7 +58,10 @@ func rootlessCheck(t *testing.T, u *rootlessUser) {
 	found := make(map[string]string)
 	for _, c := range report.Checks {
 		found[c.Name] = c.Detail
-		if c.Status != "ok" && c.Name != "cgroups" {
+		switch {
+		case c.Status == "ok", c.Name == "cgroups":
+		case c.Name == "buildkitd" && c.Status == "warning" && strings.HasPrefix(c.Fix, "containerd-rootless-setuptool.sh "):
+		default:
 			t.Errorf("%+v", c)
 		}
 	}
