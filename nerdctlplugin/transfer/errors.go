@@ -37,10 +37,18 @@ func adviseRegistry(err error, ref, host string) error {
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "check the name, and log in with `nerdctl login %s`", host)
 	case status == http.StatusTooManyRequests:
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "%s limits how often it is asked: try again later, or log in with `nerdctl login %s`", host, host)
+	case errutil.IsErrConnectionRefused(err) && isLocal(host):
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "nothing listens there: start the registry, or correct the name")
 	case isPlainHTTP(err):
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "if %s is a registry without HTTPS in a network that you trust, use --insecure-registry", host)
 	}
 	return fmt.Errorf("%s: %w", ref, err)
+}
+
+// isLocal reports whether a registry is on this machine: it is asked without HTTPS, too.
+func isLocal(host string) bool {
+	local, err := docker.MatchLocalhost(host)
+	return err == nil && local
 }
 
 // isPlainHTTP reports whether an error looks as if HTTPS was spoken to a

@@ -35,6 +35,10 @@ func TestAdviceOnRegistryErrors(t *testing.T) {
 			}
 		})
 	}
+	refused := errors.New("dial tcp 127.0.0.1:5000: connect: connection refused")
+	if err := adviseRegistry(refused, "localhost:5000/x", "localhost:5000"); !strings.Contains(err.Error(), "start the registry") {
+		t.Errorf("a registry on this machine that does not run gives %v", err)
+	}
 	if adviseRegistry(nil, "x", "y") != nil {
 		t.Error("an error where there was none")
 	}

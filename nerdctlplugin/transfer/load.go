@@ -94,7 +94,10 @@ func archiveFile(o LoadOptions) (path string, remove func(), err error) {
 		return "", nil, err
 	}
 	remove = func() { _ = os.Remove(file.Name()) } // it is below the directory for such files
-	_, err = io.Copy(file, stream)
+	size, err := io.Copy(file, stream)
+	if err == nil && size == 0 {
+		err = errors.New("it is empty")
+	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		remove()
 		return "", nil, fmt.Errorf("read the archive: %w", err)
