@@ -319,3 +319,19 @@ func TestTroubleshooting(t *testing.T) {
 		t.Errorf("only %d messages of this project in docs/troubleshooting.md", ours)
 	}
 }
+
+// TestPerformanceNotes: what is said of the figures on docs/performance.md is what the
+// next `make bench` will write there.
+func TestPerformanceNotes(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes, err := os.ReadFile(filepath.Join("bench", "notes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(string(page), "\n\n"+string(notes)) {
+		t.Error("docs/performance.md does not end with bench/notes.md")
+	}
+}
