@@ -15,6 +15,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
 // language is what the source of an error is highlighted as.
@@ -133,12 +134,18 @@ func (b *build) isContext(stage string) bool {
 }
 
 // defaultPlatform is what TARGETPLATFORM says when nobody asked for one.
-var defaultPlatform = ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
+var defaultPlatform = ocispec.Platform{OS: "wasip2", Architecture: artifact.WasmArchitecture}
 
-func isWasm(p ocispec.Platform) bool { return p.Architecture == "wasm" }
+func isWasm(p ocispec.Platform) bool { return p.Architecture == artifact.WasmArchitecture }
 
 // wasmSystems are the OS of the platforms that runtimes of Wasm images know.
-var wasmSystems = []string{"wasi", "wasip1", "wasip2", "wasip3"}
+func wasmSystems() (systems []string) {
+	for _, p := range artifact.WasmPlatforms() {
+		systems = append(systems, p.OS)
+	}
+	slices.Sort(systems)
+	return systems
+}
 
 // platform is the first Wasm platform to build for, and whether one was asked
 // for: that asks for an image.
@@ -162,8 +169,8 @@ func (b *build) checkPlatforms(image bool) error {
 		switch {
 		case !isWasm(p):
 			others = append(others, platforms.Format(p))
-		case !slices.Contains(wasmSystems, p.OS):
-			return fmt.Errorf("--platform %s: no runtime knows this Wasm platform: use one of %s, each with /wasm", platforms.Format(p), strings.Join(wasmSystems, ", "))
+		case !slices.Contains(wasmSystems(), p.OS):
+			return fmt.Errorf("--platform %s: no runtime knows this Wasm platform: use one of %s, each with /wasm", platforms.Format(p), strings.Join(wasmSystems(), ", "))
 		}
 	}
 	switch {

@@ -89,7 +89,7 @@ func checkRuntime(ctx context.Context, store content.Provider, image *unpack.Ima
 // check checks an artifact that the shim finds as it is.
 func (s runwasiShim) check(a *artifact.Artifact, refused func(instead, format string, args ...any) error) error {
 	convert := fmt.Sprintf("convert it with `nerdctl wasm convert --form %s`", s.form)
-	if platform := a.Config.Platform; platform.Architecture != "wasm" || platform.OS == "" {
+	if platform := a.Config.Platform; platform.Architecture != artifact.WasmArchitecture || platform.OS == "" {
 		return refused(convert, "its config does not say that its architecture is wasm")
 	}
 	components := a.WasmLayers()

@@ -170,7 +170,7 @@ func (a *Artifact) FilesystemDiffIDs() []digest.Digest {
 func (a *Artifact) Platform() ocispec.Platform {
 	platform := a.Config.Platform
 	if platform.OS == "" || platform.Architecture == "" {
-		return ocispec.Platform{OS: "wasip2", Architecture: "wasm"}
+		return ocispec.Platform{OS: "wasip2", Architecture: WasmArchitecture}
 	}
 	return platform
 }
