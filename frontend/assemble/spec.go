@@ -56,7 +56,7 @@ type Spec struct {
 	Compression layoutwriter.Compression `json:"compression,omitzero"`
 	// Annotations are the manifest's.
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Name is artifact.Source.Name.
+	// Name is layoutwriter.Source.Name.
 	Name string `json:"name,omitempty"`
 	// Epoch is the SOURCE_DATE_EPOCH in seconds, nil when there is none.
 	Epoch *int64 `json:"epoch,omitempty"`

@@ -191,10 +191,11 @@ func nerdctl(ctx context.Context, o Options, s environment) Result {
 }
 
 func buildkitd(ctx context.Context, o Options, _ environment) Result {
-	r := Result{Name: "buildkitd", Status: Warning, Fix: "start buildkitd, or name its address as BUILDKIT_HOST: `nerdctl wasm build` needs it"}
+	start := "start buildkitd"
 	if o.Rootless != nil {
-		r.Fix = "containerd-rootless-setuptool.sh install-buildkit-containerd, or name its address as BUILDKIT_HOST: `nerdctl wasm build` needs it"
+		start = "containerd-rootless-setuptool.sh install-buildkit-containerd"
 	}
+	r := Result{Name: "buildkitd", Status: Warning, Fix: start + ", or name its address as BUILDKIT_HOST: `nerdctl wasm build` needs it"}
 	address, version, err := o.Builder(ctx)
 	if err != nil {
 		r.Detail = err.Error()

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -61,12 +60,8 @@ func inNetwork(network int) object {
 
 func (p *pod) write(name string, content object) string {
 	p.t.Helper()
-	encoded, err := json.Marshal(content)
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	path := filepath.Join(p.dir, name)
-	if err := os.WriteFile(path, encoded, 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(encode(p.t, content)), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
 	return path

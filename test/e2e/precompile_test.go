@@ -294,12 +294,16 @@ func TestEngineIsCollected(t *testing.T) {
 	}
 }
 
+// bundleOf is the bundle of a container of the sandbox's containerd.
+func bundleOf(namespace, id string) string {
+	return filepath.Join(os.Getenv("SANDBOX_DIR"), "run", "containerd", "io.containerd.runtime.v2.task", namespace, id)
+}
+
 // engineOf is the directory of the host that is the engine of a container.
 func engineOf(t *testing.T, namespace, id string) string {
 	t.Helper()
 	var config specs.Spec
-	file := filepath.Join(os.Getenv("SANDBOX_DIR"), "run/containerd/io.containerd.runtime.v2.task", namespace, id, "config.json")
-	if err := json.Unmarshal([]byte(readFile(t, file)), &config); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, filepath.Join(bundleOf(namespace, id), "config.json"))), &config); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range config.Mounts {

@@ -166,8 +166,7 @@ func (s side) begin(t *testing.T, args []string) *played {
 	if _, err := container.NewTask(ctx, cio.NullIO); err != nil {
 		t.Fatal(err)
 	}
-	bundle := filepath.Join(os.Getenv("SANDBOX_DIR"), "run", "containerd", "io.containerd.runtime.v2.task", "default", p.id)
-	encoded, err := os.ReadFile(filepath.Join(bundle, "bootstrap.json"))
+	encoded, err := os.ReadFile(filepath.Join(bundleOf("default", p.id), "bootstrap.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
