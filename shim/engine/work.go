@@ -8,7 +8,7 @@ import (
 	"github.com/wasmfile/wasmfile/shim/filelock"
 )
 
-// lockName is the lock of a directory to work in, and of that in which they are made.
+// lockName is the lock of the directory in which those to work in are made.
 const lockName = "lock"
 
 // makeWork makes a directory to work in, below dir, which is locked until it is
@@ -28,7 +28,9 @@ func makeWork(dir, prefix string) (work string, remove func() error, err error) 
 	if work, err = os.MkdirTemp(dir, prefix+"*"); err != nil {
 		return "", remove, err
 	}
-	lock, err := filelock.Try(filepath.Join(work, lockName))
+	// The directory itself: a file in it could be made again by another's sweep, when
+	// it is removed before the directory.
+	lock, err := filelock.TryAlone(work)
 	if err != nil {
 		return "", remove, errors.Join(err, os.Remove(work))
 	}
@@ -39,7 +41,7 @@ func makeWork(dir, prefix string) (work string, remove func() error, err error) 
 func sweep(dir, prefix string) {
 	left, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
 	for _, work := range left {
-		lock, err := filelock.Try(filepath.Join(work, lockName))
+		lock, err := filelock.TryAlone(work)
 		if err == nil && lock != nil {
 			_ = errors.Join(os.RemoveAll(work), lock.Close())
 		}

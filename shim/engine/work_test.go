@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // What shims that were killed left is removed, and nothing that somebody works in,
@@ -38,5 +40,32 @@ func TestMakeWork(t *testing.T) {
 	}
 	if _, err := os.Lstat(work); err == nil {
 		t.Errorf("%s is not removed", work)
+	}
+}
+
+// Given many who make directories and remove them, all at once, nobody's sweep is in
+// the way of another's removal.
+func TestMakeWorkAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			for range 200 {
+				work, remove, err := makeWork(dir, "made-")
+				if err == nil {
+					err = os.WriteFile(filepath.Join(work, "file"), nil, 0o600)
+				}
+				if err = errors.Join(err, remove()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "made-*")); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
