@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/wasmfile/wasmfile/shim/lifecycle"
 	"github.com/wasmfile/wasmfile/shim/tracing"
 )
 
@@ -64,6 +65,7 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 		s.abandoned.Stop()
 	}
 	s.garbage.busy()
+	lifecycle.ExpectMove()
 	s.shared.begin(r)
 	defer func() { s.shared.created(r, err) }()
 	if s.guests.get(r.ID) != nil {
