@@ -95,14 +95,14 @@ func currentEngines(engines string) map[string]bool {
 // discard removes an engine, unless somebody uses it. Nobody sees one that is half
 // removed.
 func discard(dir string) {
-	alone, err := filelock.TryAlone(dir)
-	if err != nil || alone == nil {
+	// Before the engine is locked: who publishes one waits for those locks the other way
+	// round.
+	work, remove, err := makeWork(filepath.Dir(dir), newPrefix)
+	if err != nil {
 		return
 	}
-	defer alone.Close()
-	work, remove, err := makeWork(filepath.Dir(dir), newPrefix)
-	if err == nil {
-		_ = os.Rename(dir, filepath.Join(work, "engine"))
+	if alone, err := filelock.TryAlone(dir); err == nil && alone != nil {
+		_ = errors.Join(os.Rename(dir, filepath.Join(work, "engine")), alone.Close())
 	}
 	_ = remove()
 }

@@ -1,10 +1,18 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wasmfile/wasmfile/shim/filelock"
 )
 
 // updatable is an executable of an engine that can be replaced.
@@ -158,5 +166,113 @@ func TestCollectAtOnce(t *testing.T) {
 	}
 	for range 4 {
 		<-done
+	}
+}
+
+// unpublished makes an engine without files in a directory to work in.
+func unpublished(engines, digest string) (tmp string, remove func() error, err error) {
+	work, remove, err := makeWork(engines, newPrefix)
+	if err != nil {
+		return "", remove, err
+	}
+	tmp = filepath.Join(work, "engine")
+	record, err := json.Marshal(&Engine{Digest: digest})
+	return tmp, remove, errors.Join(err, os.Mkdir(tmp, 0o755), os.WriteFile(filepath.Join(tmp, recordName), record, 0o644))
+}
+
+// publishes publishes an engine, says whether it is the one that is there, and discards
+// it.
+func publishes(engines, digest string) error {
+	tmp, remove, err := unpublished(engines, digest)
+	if err != nil {
+		return errors.Join(err, remove())
+	}
+	dir := filepath.Join(engines, digest)
+	e, err := (&Engine{}).publish(tmp, dir)
+	if err := errors.Join(err, remove()); err != nil {
+		return err
+	}
+	used, err := e.use.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(dir); err != nil || !os.SameFile(used, there) {
+		return fmt.Errorf("an engine is removed under a container: %v", err)
+	}
+	if err := e.use.Close(); err != nil {
+		return err
+	}
+	discard(dir)
+	return nil
+}
+
+// Given many who publish the same engine, and discard it when nobody uses it, each has
+// it as long as it uses it.
+func TestPublishAtOnce(t *testing.T) {
+	engines := t.TempDir()
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			for range 100 {
+				if err := publishes(engines, strings.Repeat("0", 64)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Given a damaged engine, which another replaces meanwhile, that one is used and stays.
+func TestPublishAfterAnother(t *testing.T) {
+	engines, digest := t.TempDir(), strings.Repeat("0", 64)
+	dir := filepath.Join(engines, digest)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var made [2]string
+	for i := range made {
+		tmp, remove, err := unpublished(engines, digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer remove()
+		made[i] = tmp
+	}
+	another, err := filelock.Wait(filepath.Join(engines, lockName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mine *Engine
+	published := make(chan error, 1)
+	go func() {
+		var err error
+		mine, err = (&Engine{}).publish(made[0], dir)
+		published <- err
+	}()
+	select {
+	case <-published:
+		t.Fatal("two publish at a time")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(made[1], dir)); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := another.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-published; err != nil {
+		t.Fatal(err)
+	}
+	used, err := mine.use.Stat()
+	if err != nil || !os.SameFile(used, first) {
+		t.Errorf("the other's engine is not the one that is used: %v", err)
 	}
 }

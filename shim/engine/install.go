@@ -129,6 +129,13 @@ func (e *Engine) publish(tmp, dir string) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.Dir = dir
+	// One at a time: what is damaged, or was just discarded, would be another's engine by
+	// the time that it is removed here.
+	one, err := filelock.Wait(filepath.Join(filepath.Dir(dir), lockName))
+	if err != nil {
+		return nil, errors.Join(err, e.use.Close())
+	}
+	defer func() { err = errors.Join(err, one.Close()) }()
 	if err := os.Rename(tmp, dir); err == nil {
 		return e, nil
 	}

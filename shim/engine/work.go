@@ -8,7 +8,8 @@ import (
 	"github.com/wasmfile/wasmfile/shim/filelock"
 )
 
-// lockName is the lock of the directory in which those to work in are made.
+// lockName is the lock of the directory in which those to work in are made, and engines
+// are published.
 const lockName = "lock"
 
 // makeWork makes a directory to work in, below dir, which is locked until it is
