@@ -20,7 +20,6 @@ import (
 	"github.com/containerd/log"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/wasm"
@@ -216,25 +215,10 @@ func (c *Cache) compile(ctx context.Context, component *Component, flags []strin
 		return path, nil
 	}
 	log.G(ctx).WithError(err).WithField("component", component.Layer.Digest).Warn("stored code cannot be used, giving the container its own")
-	path = filepath.Join(scratch, desc.Digest.Encoded())
-	if err := copyFile(path, file); err != nil {
+	if path, err = image.CopyFile(scratch, desc, file); err != nil {
 		return "", fmt.Errorf("keep the code of component %s: %w", name, err)
 	}
 	return path, nil
-}
-
-func copyFile(target, source string) (err error) {
-	in, err := os.Open(source)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o444)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
 
 // store puts code into the content store and labels its component with it. A

@@ -134,11 +134,19 @@ func (b Blobs) File(ctx context.Context, desc ocispec.Descriptor, dir string) (s
 		return "", err
 	}
 	path := filepath.Join(dir, desc.Digest.Encoded())
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o444)
+	return path, errors.Join(put(path, dir, r, desc), r.Close())
+}
+
+// CopyFile puts the content of a file, which desc describes, into dir, as File puts a
+// blob there, and returns its path there.
+func CopyFile(dir string, desc ocispec.Descriptor, file string) (_ string, err error) {
+	in, err := os.Open(file)
 	if err != nil {
-		return "", errors.Join(err, r.Close())
+		return "", err
 	}
-	return path, errors.Join(verify(f, r, desc), f.Close(), r.Close())
+	defer func() { err = errors.Join(err, in.Close()) }()
+	path := filepath.Join(dir, desc.Digest.Encoded())
+	return path, put(path, dir, in, desc)
 }
 
 // Repair puts the content of a file, which desc describes, in the place of a
@@ -156,18 +164,24 @@ func (b Blobs) Repair(desc ocispec.Descriptor, file string) (_ string, err error
 	defer func() { err = errors.Join(err, in.Close()) }()
 	// Beside containerd's blobs, on the same file system, where containerd
 	// looks for none.
-	out, err := os.CreateTemp(filepath.Join(b.Root, contentPlugin), "wasmfile-")
+	return path, put(path, filepath.Join(b.Root, contentPlugin), in, desc)
+}
+
+// put writes a file, verified, and readable by everyone, whole or not at all: one that
+// is there may be code that a container runs. Until it is whole it is in dir.
+func put(path, dir string, r io.Reader, desc ocispec.Descriptor) error {
+	out, err := os.CreateTemp(dir, "wasmfile-")
 	if err != nil {
-		return "", err
+		return err
 	}
-	err = errors.Join(verify(out, in, desc), out.Chmod(0o444), out.Sync(), out.Close())
+	err = errors.Join(verify(out, r, desc), out.Chmod(0o444), out.Sync(), out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), path)
 	}
 	if err != nil {
-		return "", errors.Join(err, os.Remove(out.Name()))
+		return errors.Join(err, os.Remove(out.Name()))
 	}
-	return path, nil
+	return nil
 }
 
 func (b Blobs) path(d digest.Digest) (string, error) {
