@@ -53,7 +53,8 @@ const (
 // returns the exit status.
 func Main(stdin io.Reader, stderr io.Writer) int {
 	// The shim that waits for it may be gone.
-	time.AfterFunc(exportTime+2*time.Second, func() { os.Exit(1) })
+	deadline := time.AfterFunc(exportTime+2*time.Second, func() { os.Exit(1) })
+	defer deadline.Stop()
 	unsetEmpty()
 	ctx, cancel := context.WithTimeout(context.Background(), exportTime)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -201,9 +202,20 @@ func TestHangs(t *testing.T) {
 	if err := run(ctx, encode(t, create(""))); err == nil {
 		t.Error("no error")
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took >= exportTime { // when the exporter itself gives up
 		t.Errorf("it took %v", took)
 	}
+}
+
+// When it is over, there is no deadline any more.
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stderr strings.Builder
+		if code := Main(strings.NewReader("{"), &stderr); code != 1 {
+			t.Errorf("it ends with %d: %s", code, &stderr)
+		}
+		time.Sleep(2 * exportTime)
+	})
 }
 
 func TestMistakes(t *testing.T) {
