@@ -60,7 +60,7 @@ func TestCrunStartIsCruns(t *testing.T) {
 		config string
 		opened bool
 	}{
-		"a dead process":                {ended(t), crunPrivate, true},
+		"a dead process":                {ended, crunPrivate, true},
 		"one that has another's number": {os.Getpid(), crunPrivate, false},
 		"a hook after the start":        {os.Getpid(), `{"hooks":{"poststart":[{"path":"/h"}]}}`, true},
 		"a damaged config":              {os.Getpid(), `[]`, true},
@@ -89,25 +89,24 @@ func TestCrunStartIsCruns(t *testing.T) {
 // What crun made for an ordinary container that has ended is removed; all
 // else is left as it is, for crun.
 func TestCrunDelete(t *testing.T) {
-	dead := ended(t)
 	for _, c := range []struct {
 		name         string
 		pid          int
 		more, config string
 		done         bool
 	}{
-		{"an ordinary one", dead, "", crunPrivate, true},
-		{"other hooks", dead, "", `{"hooks":{"createRuntime":[{"path":"/h"}],"poststop":[]},"linux":{"namespaces":[{"type":"pid"}]}}`, true},
+		{"an ordinary one", ended, "", crunPrivate, true},
+		{"other hooks", ended, "", `{"hooks":{"createRuntime":[{"path":"/h"}],"poststop":[]},"linux":{"namespaces":[{"type":"pid"}]}}`, true},
 		{"one that lives", os.Getpid(), "", crunPrivate, false},
-		{"the host's pid namespace", dead, "", `{"linux":{"namespaces":[{"type":"mount"}]}}`, false},
-		{"another's pid namespace", dead, "", `{"linux":{"namespaces":[{"type":"pid","path":"/proc/1/ns/pid"}]}}`, false},
-		{"a hook after it", dead, "", `{"hooks":{"poststop":[{"path":"/h"}]},"linux":{"namespaces":[{"type":"pid"}]}}`, false},
-		{"cache allocation", dead, "", `{"linux":{"namespaces":[{"type":"pid"}],"intelRdt":{}}}`, false},
-		{"systemd's cgroup", dead, `, "systemd-cgroup": true`, crunPrivate, false},
-		{"systemd's scope", dead, `, "scope": "crun-c.scope"`, crunPrivate, false},
-		{"no cgroup", dead, `, "cgroup-path": ""`, crunPrivate, false},
-		{"what a newer crun notes", dead, `, "devices": "[]"`, crunPrivate, false},
-		{"a damaged record", dead, `,`, crunPrivate, false},
+		{"the host's pid namespace", ended, "", `{"linux":{"namespaces":[{"type":"mount"}]}}`, false},
+		{"another's pid namespace", ended, "", `{"linux":{"namespaces":[{"type":"pid","path":"/proc/1/ns/pid"}]}}`, false},
+		{"a hook after it", ended, "", `{"hooks":{"poststop":[{"path":"/h"}]},"linux":{"namespaces":[{"type":"pid"}]}}`, false},
+		{"cache allocation", ended, "", `{"linux":{"namespaces":[{"type":"pid"}],"intelRdt":{}}}`, false},
+		{"systemd's cgroup", ended, `, "systemd-cgroup": true`, crunPrivate, false},
+		{"systemd's scope", ended, `, "scope": "crun-c.scope"`, crunPrivate, false},
+		{"no cgroup", ended, `, "cgroup-path": ""`, crunPrivate, false},
+		{"what a newer crun notes", ended, `, "devices": "[]"`, crunPrivate, false},
+		{"a damaged record", ended, `,`, crunPrivate, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root, dir := record(t, crunFiles(c.pid, c.more, c.config))
@@ -124,7 +123,7 @@ func TestCrunDelete(t *testing.T) {
 // Given a directory in crun's, which something may be mounted on, it is crun's to
 // remove.
 func TestCrunDeleteKeepsDirectories(t *testing.T) {
-	root, dir := record(t, crunFiles(ended(t), "", crunPrivate))
+	root, dir := record(t, crunFiles(ended, "", crunPrivate))
 	other := filepath.Join(dir, "notify")
 	if err := os.Mkdir(other, 0o700); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func TestRuncStart(t *testing.T) {
 
 // Given a first process that has died, runc says so.
 func TestRuncStartOfDead(t *testing.T) {
-	root, dir := record(t, runcFiles(ended(t), runcPrivate))
+	root, dir := record(t, runcFiles(ended, runcPrivate))
 	if do(t, command("runc", root, "start", "c")) {
 		t.Error("a dead process was started")
 	}
@@ -66,22 +66,21 @@ func TestRuncStartWithHook(t *testing.T) {
 // What runc made for an ordinary container that has ended is removed; all
 // else is left as it is, for runc.
 func TestRuncDelete(t *testing.T) {
-	dead := ended(t)
 	for _, c := range []struct {
 		name   string
 		pid    int
 		config string
 		done   bool
 	}{
-		{"an ordinary one", dead, runcPrivate, true},
-		{"no hooks", dead, `{"namespaces":[{"type":"NEWPID"}],"Hooks":{"createRuntime":[{"path":"/h"}],"poststop":null}}`, true},
+		{"an ordinary one", ended, runcPrivate, true},
+		{"no hooks", ended, `{"namespaces":[{"type":"NEWPID"}],"Hooks":{"createRuntime":[{"path":"/h"}],"poststop":null}}`, true},
 		{"one that lives", os.Getpid(), runcPrivate, false},
-		{"the host's pid namespace", dead, `{"namespaces":[{"type":"NEWNS"}]}`, false},
-		{"another's pid namespace", dead, `{"namespaces":[{"type":"NEWPID","path":"/proc/1/ns/pid"}]}`, false},
-		{"systemd's cgroup", dead, `{"namespaces":[{"type":"NEWPID"}],"cgroups":{"systemd":true}}`, false},
-		{"a hook after it", dead, `{"namespaces":[{"type":"NEWPID"}],"Hooks":{"poststop":[{"path":"/h"}]}}`, false},
-		{"cache allocation", dead, `{"namespaces":[{"type":"NEWPID"}],"intel_rdt":{}}`, false},
-		{"a damaged record", dead, `[]`, false},
+		{"the host's pid namespace", ended, `{"namespaces":[{"type":"NEWNS"}]}`, false},
+		{"another's pid namespace", ended, `{"namespaces":[{"type":"NEWPID","path":"/proc/1/ns/pid"}]}`, false},
+		{"systemd's cgroup", ended, `{"namespaces":[{"type":"NEWPID"}],"cgroups":{"systemd":true}}`, false},
+		{"a hook after it", ended, `{"namespaces":[{"type":"NEWPID"}],"Hooks":{"poststop":[{"path":"/h"}]}}`, false},
+		{"cache allocation", ended, `{"namespaces":[{"type":"NEWPID"}],"intel_rdt":{}}`, false},
+		{"a damaged record", ended, `[]`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root, dir := record(t, runcFiles(c.pid, c.config))
@@ -97,13 +96,13 @@ func TestRuncDelete(t *testing.T) {
 
 // A cgroup path that leads elsewhere is not removed.
 func TestRuncDeleteKeepsToCgroups(t *testing.T) {
-	root, dir := record(t, runcFiles(ended(t), runcPrivate))
+	root, dir := record(t, runcFiles(ended, runcPrivate))
 	victim := filepath.Join(root, "victim")
 	if err := os.Mkdir(victim, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{victim, "/sys/fs/cgroup/../../.." + victim} {
-		text := fmt.Sprintf(`{"id":"c","init_process_pid":%d,"cgroup_paths":{"":%q},"config":%s}`, ended(t), path, runcPrivate)
+		text := fmt.Sprintf(`{"id":"c","init_process_pid":%d,"cgroup_paths":{"":%q},"config":%s}`, ended, path, runcPrivate)
 		if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
