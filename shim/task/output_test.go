@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -23,44 +24,45 @@ func TestOutputIsDelivered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, reads := range map[string]bool{"reads late": true, "is gone": false} {
-		t.Run(name, func(t *testing.T) {
-			client := open(t, path, os.O_RDONLY|unix.O_NONBLOCK)
-			watched := openOutput(path, "/dev/null", "not there")
-			printed := bytes.Repeat([]byte("x"), 50_000)
-			process := open(t, path, os.O_WRONLY)
-			if _, err := process.Write(printed); err != nil {
-				t.Fatal(err)
-			}
-			if err := process.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if !reads {
-				if err := client.Close(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			heard := make(chan time.Time, 1)
-			go func() {
-				watched.delivered()
-				heard <- time.Now()
-			}()
-			if !reads {
-				select {
-				case <-heard:
-				case <-time.After(endWait / 2):
-					t.Error("it is waited for")
-				}
-				return
-			}
-			time.Sleep(endWait / 20)
-			before := time.Now()
-			if got, err := io.ReadAll(client); err != nil || !bytes.Equal(got, printed) {
-				t.Errorf("%d bytes of %d, %v", len(got), len(printed), err)
-			}
-			if at := <-heard; at.Before(before) {
-				t.Errorf("it hears of the end %s before it reads", before.Sub(at))
-			}
-		})
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { testDelivery(t, path, reads) }) })
+	}
+}
+
+func testDelivery(t *testing.T, path string, reads bool) {
+	client := open(t, path, os.O_RDONLY|unix.O_NONBLOCK)
+	watched := openOutput(path, "/dev/null", "not there")
+	printed := bytes.Repeat([]byte("x"), 50_000)
+	process := open(t, path, os.O_WRONLY)
+	if _, err := process.Write(printed); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !reads {
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard := make(chan time.Time, 1)
+	ended := time.Now()
+	go func() {
+		watched.delivered()
+		heard <- time.Now()
+	}()
+	if !reads {
+		if waited := (<-heard).Sub(ended); waited > 0 {
+			t.Errorf("it is waited for %s", waited)
+		}
+		return
+	}
+	time.Sleep(endWait / 2)
+	before := time.Now()
+	if got, err := io.ReadAll(client); err != nil || !bytes.Equal(got, printed) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(printed), err)
+	}
+	if at := <-heard; at.Before(before) {
+		t.Errorf("it hears of the end %s before it reads", before.Sub(at))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	eventsapi "github.com/containerd/containerd/api/events"
@@ -104,7 +105,9 @@ func TestPublished(t *testing.T) {
 
 // TestEventsOfOthers: given a guest whose last output nobody reads, the events of
 // others are published meanwhile.
-func TestEventsOfOthers(t *testing.T) {
+func TestEventsOfOthers(t *testing.T) { synctest.Test(t, testEventsOfOthers) }
+
+func testEventsOfOthers(t *testing.T) {
 	living := &guests{}
 	living.add("unread", &guest{traps: &trapReport{status: make(chan uint32, 1), done: make(chan struct{})}})
 	living.add("other", &guest{})
@@ -128,46 +131,48 @@ func TestEventsOfOthers(t *testing.T) {
 // bundle is left to containerd.
 func TestDeleted(t *testing.T) {
 	for name, ends := range map[string]bool{"its end is told": true, "its end is never told": false} {
-		t.Run(name, func(t *testing.T) {
-			g := &guest{bundle: t.TempDir(), engine: &engine.Engine{}}
-			living := &guests{}
-			living.add("c", g)
-			kept := &keeper{}
-			p := &publisher{Publisher: kept, guests: living}
-			publish(t, p, "delete", "c", "")
-			deleted := make(chan error)
-			go func() {
-				_, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"})
-				deleted <- err
-			}()
-			want := []string{"c delete 137"}
-			if ends {
-				select {
-				case err := <-deleted:
-					t.Errorf("it is deleted before its end, %v", err)
-				case <-time.After(endWait / 10):
-				}
-				publish(t, p, "exit", "c", "c")
-				want = []string{"c exit 137", "c delete 137"}
-			}
-			if err := <-deleted; err != nil {
-				t.Error(err)
-			}
-			if living.get("c") != nil {
-				t.Error("a deleted container is still known")
-			}
-			if err := p.Close(); err != nil {
-				t.Error(err)
-			}
-			if got := kept.kept(); !slices.Equal(got, want) {
-				t.Errorf("published are %q", got)
-			}
-			if err := errors.Join(runc.WriteExitStatus(g.bundle, gorunc.Exit{Timestamp: time.Now(), Pid: 42, Status: 137}), g.recordExit(143)); err != nil {
-				t.Error(err)
-			}
-			if recorded, err := runc.ReadExitStatus(g.bundle); err != nil || recorded.Status != 137 {
-				t.Errorf("the record of a deleted container becomes %+v, %v", recorded, err)
-			}
-		})
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { testDeleted(t, ends) }) })
+	}
+}
+
+func testDeleted(t *testing.T, ends bool) {
+	g := &guest{bundle: t.TempDir(), engine: &engine.Engine{}}
+	living := &guests{}
+	living.add("c", g)
+	kept := &keeper{}
+	p := &publisher{Publisher: kept, guests: living}
+	publish(t, p, "delete", "c", "")
+	deleted := make(chan error)
+	go func() {
+		_, err := newService(recorder{}, living, nil).Delete(t.Context(), &taskapi.DeleteRequest{ID: "c"})
+		deleted <- err
+	}()
+	want := []string{"c delete 137"}
+	if ends {
+		select {
+		case err := <-deleted:
+			t.Errorf("it is deleted before its end, %v", err)
+		case <-time.After(endWait / 10):
+		}
+		publish(t, p, "exit", "c", "c")
+		want = []string{"c exit 137", "c delete 137"}
+	}
+	if err := <-deleted; err != nil {
+		t.Error(err)
+	}
+	if living.get("c") != nil {
+		t.Error("a deleted container is still known")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := kept.kept(); !slices.Equal(got, want) {
+		t.Errorf("published are %q", got)
+	}
+	if err := errors.Join(runc.WriteExitStatus(g.bundle, gorunc.Exit{Timestamp: time.Now(), Pid: 42, Status: 137}), g.recordExit(143)); err != nil {
+		t.Error(err)
+	}
+	if recorded, err := runc.ReadExitStatus(g.bundle); err != nil || recorded.Status != 137 {
+		t.Errorf("the record of a deleted container becomes %+v, %v", recorded, err)
 	}
 }

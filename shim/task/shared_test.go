@@ -76,26 +76,31 @@ func TestEndIfUnused(t *testing.T) {
 			if _, err := os.Stat(socket); os.IsNotExist(err) != c.ends {
 				t.Errorf("its socket: %v", err)
 			}
-			got := make(chan *share.Lock, 1)
+			got := make(chan error, 1)
 			go func() {
-				if lock, err := share.Acquire(path); err == nil {
-					got <- lock
+				lock, err := share.Acquire(path)
+				if err == nil {
+					err = lock.Release()
 				}
+				got <- err
 			}()
-			select {
-			case <-got:
-				if c.ends {
-					t.Error("another has the lock before the shim is gone")
-				}
-			case <-time.After(100 * time.Millisecond):
-				if !c.ends {
-					t.Error("the lock is held")
-				}
-			}
 			if c.ends {
+				select {
+				case <-got:
+					t.Fatal("another has the lock before the shim is gone")
+				case <-time.After(100 * time.Millisecond):
+				}
 				if err := s.held.Release(); err != nil {
 					t.Error(err)
 				}
+			}
+			select {
+			case err := <-got:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("the lock is held")
 			}
 		})
 	}
