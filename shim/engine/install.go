@@ -184,22 +184,35 @@ func (e *Engine) populate(dir, executable string, needed *closure, codeName stri
 	return os.WriteFile(filepath.Join(dir, recordName), record, 0o644)
 }
 
+// copyFile copies an executable or a library, and returns the SHA-256 of it.
 func copyFile(target, source string) (sum []byte, err error) {
 	in, err := os.Open(source)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
 	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(out, h), in); err != nil {
+	if err := writeExecutable(target, io.TeeReader(in, h)); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", source, err)
 	}
 	// The record of the engine, which is written later, must not outlive its files
 	// when the host loses power.
-	return h.Sum(nil), errors.Join(out.Chmod(0o755), out.Sync())
+	written, err := os.Open(target)
+	if err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), errors.Join(written.Sync(), written.Close())
+}
+
+// writeExecutable writes a file that can be executed at once: no process is started
+// meanwhile, which would have it open for writing until it executes something itself.
+func writeExecutable(path string, content io.Reader) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, content)
+	return errors.Join(err, out.Chmod(0o755), out.Close())
 }

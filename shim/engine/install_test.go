@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/elf"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,5 +216,29 @@ func TestInstallAtOnce(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(state, enginesDir, byFileDir, "*")); err != nil || len(left) != 1 {
 		t.Errorf("what is known of executables is %v, %v", left, err)
+	}
+}
+
+// Given processes that are started meanwhile, each copy can be executed as soon as it
+// is made.
+func TestCopyIsExecutable(t *testing.T) {
+	dir := t.TempDir()
+	var group errgroup.Group
+	for i := range 8 {
+		group.Go(func() error {
+			for n := range 5 {
+				program := filepath.Join(dir, fmt.Sprint(i, "-", n))
+				if _, err := copyFile(program, "/proc/self/exe"); err != nil {
+					return err
+				}
+				if err := exec.Command(program, "--version").Run(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
