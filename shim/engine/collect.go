@@ -57,7 +57,7 @@ func readOrigin(file string) (o origin, err error) {
 // Release says that what Install was called for does not need the engine any more. It
 // is removed when nothing else does, and its executable is another one by now, or gone.
 func (e *Engine) Release() {
-	_ = e.use.Close() // There is no other error than that it was closed before.
+	_ = filelock.Release(e.use) // There is no other error than that it was closed before.
 	engines := filepath.Dir(e.Dir)
 	if !currentEngines(engines)[e.Digest] {
 		collect(engines)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/shim/filelock"
 )
@@ -107,6 +108,23 @@ func TestCollectMoved(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(u.state, enginesDir, byFileDir, "*")); err != nil || len(left) != 1 {
 		t.Errorf("what is known of executables is %v, %v", left, err)
+	}
+}
+
+// Given a process that is just being started when the last container ends, and has what
+// the shim has open, the engine is removed.
+func TestCollectWhileStarting(t *testing.T) {
+	u := newUpdatable(t)
+	last := u.install(t)
+	u.release(t, "new")
+	started, err := unix.Dup(int(last.use.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(started)
+	last.Release()
+	if isThere(last) {
+		t.Error("it is left")
 	}
 }
 

@@ -33,6 +33,12 @@ func TryAlone(path string) (*os.File, error) {
 	return try(path, os.O_RDONLY)
 }
 
+// Release lets others have a lock at once. When its file is only closed, a process that
+// is just being started may still have it open, and so the lock, for a moment.
+func Release(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // Remove lets others have a lock, and removes its file. Those who wait for it make
 // another one.
 func Remove(f *os.File) error { return errors.Join(os.Remove(f.Name()), f.Close()) }

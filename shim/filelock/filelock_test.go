@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -62,6 +63,31 @@ func TestRemove(t *testing.T) {
 	all.Wait()
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the file is left")
+	}
+}
+
+// Given a file that somebody else has open, too, as a process does that is just being
+// started, another has the lock as soon as it is released.
+func TestRelease(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := Try(path)
+	if err != nil || first == nil {
+		t.Fatalf("a free lock is not taken: %v", err)
+	}
+	started, err := syscall.Dup(int(first.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(started)
+	if err := Release(first); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Try(path)
+	if err != nil || second == nil {
+		t.Fatalf("it is still held: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
