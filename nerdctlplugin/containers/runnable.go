@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"os/exec"
@@ -29,6 +30,10 @@ import (
 // standInLife is how long a stand-in image lives when it is not removed.
 const standInLife = time.Hour
 
+// labelExpire is the label of an image that says when containerd's garbage collector
+// removes it.
+const labelExpire = "containerd.io/gc.expire"
+
 // maxLabelSize is how long key and value of a label on a containerd object may
 // be together, in bytes.
 const maxLabelSize = 4096
@@ -53,9 +58,6 @@ func runnable(ctx context.Context, client *containerd.Client, image *unpack.Imag
 	standIn, err := writeStandIn(ctx, client.ContentStore(), image)
 	if err == nil {
 		standIn, err = client.ImageService().Create(ctx, standIn)
-		if errdefs.IsAlreadyExists(err) { // the same for everybody
-			err = nil
-		}
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
@@ -110,7 +112,12 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		name = name[:i]
 	}
-	return images.Image{Name: name + ":wasmfile-" + target.Digest.Encoded()[:12], Target: target}, nil
+	return images.Image{
+		Name:   name + ":wasmfile-" + rand.Text(), // this process's own, which no other removes
+		Target: target,
+		// For when this process is killed.
+		Labels: map[string]string{labelExpire: time.Now().Add(standInLife).UTC().Format(time.RFC3339)},
+	}, nil
 }
 
 // withStore returns a client like the given one, for nerdctl, with another store of

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -53,6 +54,30 @@ func TestForeignArtifacts(t *testing.T) {
 				t.Errorf("it has %s components", out)
 			}
 		})
+	}
+}
+
+// TestForeignArtifactAtOnce: given an artifact that nerdctl cannot create a container of
+// as it is, many can be run at once, and nothing is left.
+func TestForeignArtifactAtOnce(t *testing.T) {
+	ref := registry() + "/foreign/" + unique("x") + ":latest"
+	push := command{args: []string{"oras", "push", "--no-tty", ref, "greet.wasm:application/wasm"}, dir: example("greet")}
+	if r := push.run(t); r.code != 0 {
+		t.Fatal(r.all())
+	}
+	defer try(t, "nerdctl", "rmi", "-f", ref)
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			if r := try(t, append(wasmRun("--net", "none", ref), "you")...); r.code != 0 || r.stdout != "Hello, you!\n" {
+				t.Errorf("it ends with %d: %s", r.code, r.all())
+			}
+		})
+	}
+	running.Wait()
+	if names := must(t, "ctr", "images", "ls", "-q"); strings.Contains(names, strings.TrimSuffix(ref, "latest")+"wasmfile-") {
+		t.Errorf("left are %s", names)
 	}
 }
 
