@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
@@ -38,7 +38,7 @@ func (s *Source) WithFiles(ctx context.Context, snapshotter string, do func(*os.
 	}
 	service := s.Client.SnapshotService(snapshotter)
 	chain := identity.ChainID(s.Artifact.Config.RootFS.DiffIDs).String()
-	key := fmt.Sprintf("wasmfile-view-%s-%d", digest.FromString(chain).Encoded()[:12], os.Getpid())
+	key := "wasmfile-view-" + rand.Text()
 	mounts, err := service.View(ctx, key, chain)
 	if err != nil {
 		return fmt.Errorf("view its files: %w", err)

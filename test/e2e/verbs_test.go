@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -159,6 +161,25 @@ func TestCopy(t *testing.T) {
 	fails(t, []string{"CONTAINER:PATH"}, "nerdctl", "wasm", "cp", unique("nothing"), to)
 	fails(t, []string{"no container nothing"}, "nerdctl", "wasm", "cp", dir, "nothing:/x")
 	fails(t, []string{"from one container to another"}, "nerdctl", "wasm", "cp", name+":/etc", name+":/x")
+}
+
+// TestCopyAtOnce: given clients that have the same number, each in a PID namespace of its
+// own, as those in containers have, all copy files of the same artifact at once.
+func TestCopyAtOnce(t *testing.T) {
+	ref := publish(t, "files")
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	defer try(t, "nerdctl", "rmi", "-f", ref)
+	dir := t.TempDir()
+	var copying sync.WaitGroup
+	for i := range 8 {
+		copying.Go(func() {
+			to := filepath.Join(dir, strconv.Itoa(i))
+			if r := try(t, "unshare", "--pid", "--fork", "nerdctl", "wasm", "cp", ref+":/data/poem.txt", to); r.code != 0 {
+				t.Errorf("it ends with %d: %s", r.code, r.all())
+			}
+		})
+	}
+	copying.Wait()
 }
 
 // TestCopyDirectories: given a directory, a pattern or an archive, of an artifact, a
