@@ -9,7 +9,6 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -22,10 +21,7 @@ import (
 // that name, and unpacks it: all layers of an artifact.FormImage, and of the other forms
 // those for the filesystem. snapshotter may be empty for containerd's default.
 func SaveImage(ctx context.Context, client *containerd.Client, image images.Image, form artifact.Form, snapshotter string) (images.Image, error) {
-	record, err := client.ImageService().Create(ctx, image)
-	if errdefs.IsAlreadyExists(err) {
-		record, err = client.ImageService().Update(ctx, image, "target")
-	}
+	record, err := unpack.SaveRecord(ctx, client.ImageService(), image)
 	if err != nil {
 		return record, fmt.Errorf("save the image %s: %w", image.Name, err)
 	}

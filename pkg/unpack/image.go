@@ -179,7 +179,7 @@ func (i *importing) run(ctx context.Context, rootIsThere bool) (err error) {
 	if len(i.image.Missing) > 0 {
 		i.image.Record.Labels = map[string]string{PartialLabel: "true"}
 	}
-	if i.image.Record, err = saveRecord(leased, i.client.ImageService(), i.image.Record); err != nil {
+	if i.image.Record, err = SaveRecord(leased, i.client.ImageService(), i.image.Record); err != nil {
 		return fmt.Errorf("save the image %s: %w", name, err)
 	}
 	return nil
@@ -315,7 +315,9 @@ func Parse(ctx context.Context, store content.Provider, layer ocispec.Descriptor
 	return parse(layer, reader, reader.Size())
 }
 
-func saveRecord(ctx context.Context, store images.Store, record images.Image) (images.Image, error) {
+// SaveRecord records what was stored as an image of a name, in the place of another one
+// of that name, which others may remove meanwhile.
+func SaveRecord(ctx context.Context, store images.Store, record images.Image) (images.Image, error) {
 	for {
 		saved, err := store.Create(ctx, record)
 		if !errdefs.IsAlreadyExists(err) {
