@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -120,18 +121,23 @@ func copyArtifact(ctx context.Context, client *containerd.Client, src *source.So
 	return desc, content.WriteBlob(ctx, store, "wasmfile-"+desc.Digest.String(), bytes.NewReader(encoded), desc, content.WithLabels(refs))
 }
 
-func copyBlob(ctx context.Context, store content.Store, from content.Provider, blob ocispec.Descriptor) error {
-	if _, err := store.Info(ctx, blob.Digest); err == nil {
+// copyBlob stores a blob. The context's lease keeps it also when it was there already:
+// the image that had it may be removed meanwhile.
+func copyBlob(ctx context.Context, store content.Ingester, from content.Provider, blob ocispec.Descriptor) (err error) {
+	writer, err := content.OpenWriter(ctx, store, content.WithRef("wasmfile-"+blob.Digest.String()), content.WithDescriptor(blob))
+	if errdefs.IsAlreadyExists(err) {
 		return nil
-	} else if !errdefs.IsNotFound(err) {
+	}
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, writer.Close()) }()
 	opened, err := unpack.FromStore(from).Fetch(ctx, blob)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	return content.WriteBlob(ctx, store, "wasmfile-"+blob.Digest.String(), opened, blob)
+	return content.Copy(ctx, writer, opened, blob.Size, blob.Digest)
 }
 
 // fileName is a component's name, which is a digest for one without a title.
