@@ -19,15 +19,18 @@ func TestMoveToItself(t *testing.T) {
 	}{
 		"version 1": {
 			"9:name=systemd:/gone\n8:pids:/a/b\n0::/\n",
-			map[string]string{"pids/a/b": "1\n" + pid + "\n"}, "pids/a/b",
+			map[string]string{"pids/a/b": "1\n" + pid + "\n"},
+			"pids/a/b",
 		},
 		"version 1, a name": {
 			"9:name=systemd:/a\n8:pids:/a\n",
-			map[string]string{"systemd/a": pid + "\n", "pids/a": pid + "\n"}, "systemd/a",
+			map[string]string{"systemd/a": pid + "\n", "pids/a": pid + "\n"},
+			"systemd/a",
 		},
 		"version 2": {
 			"0::/system.slice/containerd.service\n",
-			map[string]string{"system.slice/containerd.service": pid + "\n", "system.slice": ""}, "system.slice/containerd.service",
+			map[string]string{"system.slice/containerd.service": pid + "\n", "system.slice": ""},
+			"system.slice/containerd.service",
 		},
 		"a path with a colon": {"0::/a:b\n", map[string]string{"a:b": pid + "\n"}, "a:b"},
 		"another namespace's": {"0::/a\n", map[string]string{"a": "1" + pid + "\n"}, ""},
