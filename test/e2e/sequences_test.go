@@ -94,6 +94,16 @@ func TestSequencesThatRuncGetsWrong(t *testing.T) {
 			"kill:9: OK", "wait: OK 137", "delete: OK 137",
 			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
 		},
+		// A process that runc cannot start.
+		"start broken@x start@x start@x state@x wait@x kill@x:9 delete@x exec@x start@x kill@x:9 wait@x delete@x kill:9 wait delete": {
+			"start: OK", "broken@x: OK", "start@x: Unknown", "start@x: FailedPrecondition", "state@x: OK false CREATED 0 false", "wait@x: OK 0", "kill@x:9: FailedPrecondition", "delete@x: OK 0",
+			"exec@x: OK", "start@x: OK", "kill@x:9: OK", "wait@x: OK 137", "delete@x: OK 137", "kill:9: OK", "wait: OK 137", "delete: OK 137",
+			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-added", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
+		},
+		"start exec@x pause start@x resume start@x kill@x:9 wait@x delete@x kill:9 wait delete": {
+			"start: OK", "exec@x: OK", "pause: OK", "start@x: FailedPrecondition", "resume: OK", "start@x: OK", "kill@x:9: OK", "wait@x: OK 137", "delete@x: OK 137", "kill:9: OK", "wait: OK 137", "delete: OK 137",
+			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/paused", "/tasks/resumed", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
+		},
 	} {
 		for range 3 {
 			if got := guest.play(t, "sleep 300", sequence); !slices.Equal(got, want) {
@@ -207,7 +217,9 @@ func (p *played) ask(verb, signal, exec string) string {
 	case "start":
 		_, err = p.task.Start(p.ctx, &taskapi.StartRequest{ID: p.id, ExecID: exec})
 	case "exec":
-		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added()})
+		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added(nil)})
+	case "broken":
+		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added([]specs.POSIXRlimit{{Type: "RLIMIT_NOSUCH"}})})
 	case "kill":
 		number, _ := strconv.ParseUint(signal, 10, 32)
 		_, err = p.task.Kill(p.ctx, &taskapi.KillRequest{ID: p.id, ExecID: exec, Signal: uint32(number)})
@@ -258,9 +270,10 @@ func (p *played) ask(verb, signal, exec string) string {
 	return strings.TrimSpace(status.Code(err).String() + " " + said)
 }
 
-// added is the process that an exec adds.
-func (p *played) added() *anypb.Any {
+// added is the process that an exec adds, with these limits.
+func (p *played) added(limits []specs.POSIXRlimit) *anypb.Any {
 	process := *p.process
+	process.Rlimits = limits
 	process.Args = append(slices.Clone(p.program), "sleep", "300")
 	return p.encode(&process)
 }
