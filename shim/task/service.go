@@ -35,7 +35,8 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
-	// starting has the execs that are being started, by container and exec ID.
+	// starting has the execs that are being started, or could not be, by container and
+	// exec ID.
 	starting sync.Map
 	// shared is nil in a shim of one container or pod.
 	shared *shared
@@ -167,6 +168,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	if err != nil {
 		return deleted, err
 	}
+	s.forgetExecs(r.ID, r.ExecID)
 	g := s.guests.get(r.ID)
 	if r.ExecID != "" {
 		if g != nil {
