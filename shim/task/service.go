@@ -123,18 +123,20 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 	if g == nil || r.ExecID != "" {
 		return s.runc.Kill(ctx, r)
 	}
+	asked := unix.Signal(r.Signal)
 	sent := proto.Clone(r).(*taskapi.KillRequest)
-	signal, takeBack := g.translate(unix.Signal(r.Signal))
-	sent.Signal = uint32(signal)
-	kill := s.runc.Kill
-	if g.serves && drains(unix.Signal(r.Signal)) {
-		kill = func(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) { return s.drain(ctx, r, g) }
-	}
-	killed, err := kill(ctx, sent)
+	sent.Signal = uint32(g.translate(asked))
+	err := g.ask(asked, func() error {
+		if g.serves && drains(asked) {
+			return s.drain(ctx, sent, g)
+		}
+		_, err := s.runc.Kill(ctx, sent)
+		return err
+	})
 	if err != nil {
-		takeBack()
+		return nil, err
 	}
-	return killed, err
+	return &emptypb.Empty{}, nil
 }
 
 // State tells whether a process runs and how it ended.

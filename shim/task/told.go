@@ -30,13 +30,19 @@ func (t *told) next(tell func()) {
 	t.queue(tell)
 }
 
-// end is next for the end of the guest.
-func (t *told) end(tell func()) {
+// end is next for the end of the guest, of which it has one told: runc's service
+// sends one for each of those who try to start the guest at the same time. It reports
+// false for others.
+func (t *told) end(tell func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
 	t.queue(tell)
 	t.ended = true
 	t.release()
+	return true
 }
 
 // deletion is next for the deletion of the guest.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	eventsapi "github.com/containerd/containerd/api/events"
@@ -109,6 +111,73 @@ func TestSequencesThatRuncGetsWrong(t *testing.T) {
 			if got := guest.play(t, "sleep 300", sequence); !slices.Equal(got, want) {
 				t.Errorf("it went\n%s", strings.Join(got, "\n"))
 			}
+		}
+	}
+}
+
+// atOnce are requests that clients make at the same time.
+const atOnce = "start start kill:9 kill:15 kill:2 kill:0 delete wait state pause resume pids stats update resize closeio connect " +
+	"exec@x broken@x start@x kill@x:15 closeio@x resize@x state@x delete@x exec@y start@y kill@y:9 state@y delete@y"
+
+// TestRequestsAtOnce: given requests at random that come at the same time, our shim
+// lives, and tells of one end of the guest and one deletion, the deletion last, with one
+// exit status, whoever asks.
+func TestRequestsAtOnce(t *testing.T) {
+	guest := guestSide(t)
+	for round := range atScale(12, 400) {
+		seed := rand.Uint64()
+		random := rand.New(rand.NewPCG(seed, 0))
+		life := []string{"sleep 300", "sleep 0", "trap"}[round%3]
+		p := guest.begin(t, append(slices.Clone(guest.program), strings.Fields(life)...))
+		var mu sync.Mutex
+		var transcript []string
+		request := func(word string) {
+			answer := p.request(word)
+			mu.Lock()
+			defer mu.Unlock()
+			transcript = append(transcript, word+": "+answer)
+		}
+		var clients, waiting sync.WaitGroup
+		for range 6 {
+			words := strings.Fields(atOnce)
+			random.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+			clients.Go(func() {
+				for _, word := range words[:8] {
+					if word == "wait" {
+						waiting.Go(func() { request(word) })
+						continue
+					}
+					request(word)
+				}
+			})
+		}
+		clients.Wait()
+		request("resume") // A container that is paused does not end.
+		request("connect")
+		lives := strings.HasPrefix(transcript[len(transcript)-1], "connect: OK")
+		told := p.end()
+		waiting.Wait()
+		started := slices.Contains(transcript, "start: OK")
+		exits := make(map[string]int)
+		for _, line := range slices.Concat(transcript, told) {
+			fields := strings.Fields(line)
+			switch fields[0] {
+			case "/tasks/exit", "/tasks/delete":
+				exits[fields[0]]++
+				fields = fields[1:]
+			case "wait:", "delete:":
+				fields = fields[2:]
+			default:
+				continue
+			}
+			// By runc's shim too, the deletion of what was never started has 0.
+			if len(fields) > 0 && (started || fields[0] != "0") {
+				exits[fields[0]]++
+			}
+		}
+		// Both events and one status.
+		if !lives || len(exits) != 3 || exits["/tasks/exit"] != 1 || exits["/tasks/delete"] != 1 || !strings.HasPrefix(told[len(told)-1], "/tasks/delete") {
+			t.Errorf("seed %d, %s: %v\n%s\n%s", seed, life, exits, strings.Join(transcript, "\n"), strings.Join(told, "\n"))
 		}
 	}
 }
