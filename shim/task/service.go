@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -78,6 +79,10 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	}
 	if g == nil {
 		return s.runc.Create(ctx, r)
+	}
+	if r.Checkpoint != "" {
+		g.engine.Release()
+		return nil, rpcError(fmt.Errorf("container %s: %w", r.ID, errRestored))
 	}
 	g.watchOutput("", r.Stdout, r.Stderr) // Before the streams become others.
 	defer func() {

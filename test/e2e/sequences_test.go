@@ -17,10 +17,12 @@ import (
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/api/types"
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/ttrpc"
 	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -388,4 +390,34 @@ func (p *played) end() (told []string) {
 		}
 	}
 	return told
+}
+
+// TestRestoreIsRefused: given a checkpoint to make a guest of, a client is told that it
+// cannot be, and nothing is left.
+func TestRestoreIsRefused(t *testing.T) {
+	guest := guestSide(t)
+	ctx := namespaces.WithNamespace(t.Context(), "default")
+	daemon, err := containerd.New(os.Getenv("CONTAINERD_ADDRESS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	id := unique("restored")
+	must(t, "ctr", "containers", "create", "--runtime", guest.runtime, guest.ref, id, "guest", "echo", "x")
+	container, err := daemon.LoadContainer(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := t.TempDir()
+	_, err = container.NewTask(ctx, cio.NullIO, func(_ context.Context, _ *containerd.Client, info *containerd.TaskInfo) error {
+		info.Checkpoint = &types.Descriptor{Annotations: map[string]string{"RestoreFromPath": from}}
+		return nil
+	})
+	if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "restored") {
+		t.Errorf("it gives %v", err)
+	}
+	must(t, "ctr", "containers", "rm", id)
+	if left := traces(t, []string{id}); len(left) > 0 {
+		t.Errorf("left: %s", strings.Join(left, "\n"))
+	}
 }
