@@ -209,7 +209,7 @@ func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, insi
 }
 
 // openInit returns the number and a pidfd of the first process of a container
-// that runs.
+// that has not ended.
 func (s *Service) openInit(ctx context.Context, id string) (pid, pidfd int, err error) {
 	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: id})
 	if err != nil {
@@ -222,7 +222,7 @@ func (s *Service) openInit(ctx context.Context, id string) (pid, pidfd int, err 
 	// What still runs now is what was opened, and not a later process that
 	// was given the same number.
 	state, err = s.runc.State(ctx, &taskapi.StateRequest{ID: id})
-	if err == nil && state.Status != tasktypes.Status_RUNNING && state.Status != tasktypes.Status_CREATED {
+	if err == nil && state.Status == tasktypes.Status_STOPPED {
 		err = errNotRunning
 	}
 	if err != nil {

@@ -114,6 +114,8 @@ func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	if g == nil {
 		return s.runc.Start(ctx, r)
 	}
+	g.starting.Lock()
+	defer g.starting.Unlock()
 	forget := s.beginRun(ctx, r.ID, g) // It may have ended before there is an answer.
 	started, err := s.runc.Start(ctx, r)
 	if err != nil {

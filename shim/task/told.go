@@ -30,9 +30,9 @@ func (t *told) next(tell func()) {
 	t.queue(tell)
 }
 
-// end is next for the end of the guest, of which it has one told: runc's service
-// sends one for each of those who try to start the guest at the same time. It reports
-// false for others.
+// end is next for the end of the guest, of which it has one told, and reports false for
+// others: when somebody starts a guest that has ended, runc's service takes the next
+// process of its number for it.
 func (t *told) end(tell func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
