@@ -55,6 +55,10 @@ var sequences = map[string]string{
 	"an exec outlived":           "start exec@x start@x exec@y wait&@x kill:9 wait waited start@y state@x kill@x:9 delete@x delete@y delete",
 	"an exec never started":      "start exec@x kill:9 wait delete state@x delete@x",
 	"an exec before the start":   "exec@x start kill:9 wait delete",
+	"an exec kept until then":    "exec@x delete@x exec@x state@x start kill:9 wait delete@x delete",
+	"an exec ended by a signal":  "start exec@x start@x kill@x:0 kill@x:99 kill@x:28 state@x kill@x:15 wait@x state@x kill@x:0 delete@x kill@x:9 kill:9 wait delete",
+	"an exec that cannot start":  "start broken@x start@x state@x kill@x:9 delete@x state@x kill:9 wait delete",
+	"signals that end nothing":   "start kill:28 kill:17 kill:18 kill:19 state kill:18 state kill:9 wait delete",
 	"shut down with a container": "shutdown state start shutdown state kill:9 wait shutdown delete",
 }
 
