@@ -35,6 +35,9 @@ func (g *guest) ask(asked unix.Signal, send func() error) error {
 // status returns the exit status to report for one of the engine's process, when it is
 // known which signals were sent.
 func (g *guest) status(actual uint32) uint32 {
+	if actual < 128 { // No signal ended it, or it runs.
+		return actual
+	}
 	g.asking.Lock()
 	defer g.asking.Unlock()
 	switch {

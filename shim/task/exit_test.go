@@ -75,6 +75,24 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// Given a signal that is being sent, a guest that it ends has not ended by SIGKILL for
+// who asks meanwhile, and one that runs can be asked after.
+func TestStatusWhileASignalIsSent(t *testing.T) {
+	g := &guest{}
+	asked := make(chan uint32, 1)
+	err := g.ask(unix.SIGTERM, func() error {
+		if got := g.status(0); got != 0 {
+			t.Errorf("while it runs, its status is %d", got)
+		}
+		go func() { asked <- g.status(killedStatus) }()
+		time.Sleep(10 * time.Millisecond)
+		return nil
+	})
+	if got := <-asked; err != nil || got != 143 {
+		t.Errorf("it ended with %d, %v", got, err)
+	}
+}
+
 // recorder is runc's service as far as a test of ours needs one, for a
 // container whose process is the test's own: it keeps the signals that are sent.
 type recorder struct {
