@@ -1,13 +1,12 @@
 package lifecycle
 
 import (
-	"bytes"
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -21,8 +20,9 @@ var moveExpected atomic.Bool
 //
 // Before it moves a process, the kernel waits until no process can be forking or ending
 // without noticing (an RCU grace period), and for about as long again it need not wait
-// any more. So this moves the caller's own process to where it is, which changes
-// nothing. Where that is not possible, nothing is lost but time.
+// any more, whichever process and hierarchy it is. So this moves the caller's own process
+// to where it is, which changes nothing. Where that is not possible, nothing is lost but
+// time.
 //
 // On a busy machine it does nothing: others use the processors while a container waits,
 // and one move more is one more for which every fork has to wait.
@@ -37,7 +37,7 @@ func ExpectMove() {
 			return
 		}
 		if cgroups, err := os.ReadFile("/proc/self/cgroup"); err == nil {
-			_ = moveToItself(cgroupMount, string(cgroups))
+			_ = moveToItself(unifiedMounts, string(cgroups))
 		}
 	}()
 }
@@ -56,28 +56,34 @@ func running(loadavg string) int {
 	return math.MaxInt
 }
 
-// moveToItself moves this process to a cgroup that it is in: the first of those in
-// /proc/self/cgroup (cgroups(7)) that can be found below where cgroups are mounted.
-func moveToItself(mount, cgroups string) error {
-	pid := []byte(strconv.Itoa(os.Getpid()))
+// unifiedMounts are where the hierarchy of cgroups version 2 is mounted: alone, and
+// beside those of version 1.
+var unifiedMounts = []string{cgroupMount, cgroupMount + "unified"}
+
+// moveToItself moves this process's first thread to the cgroup of version 2 that it is in
+// by cgroups, which is /proc/self/cgroup (cgroups(7)).
+//
+// It is one thread, because the kernel keeps a thread in the cgroup of its process, or
+// below one that was made for threads. So nothing moves either if cgroups is not true of
+// what is mounted, or not any more: the process may just have been moved, which moving it
+// whole would undo. Version 1 moves threads anywhere, and is left out.
+func moveToItself(mounts []string, cgroups string) error {
 	for line := range strings.Lines(cgroups) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if len(fields) < 3 {
+		dir, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		if !ok {
 			continue
 		}
-		// The unified hierarchy has no name, and is not below another directory.
-		file := filepath.Join(mount, strings.TrimPrefix(fields[1], "name="), fields[2], "cgroup.procs")
-		// What is mounted may begin elsewhere than what the kernel tells.
-		there, err := os.ReadFile(file)
-		if err != nil || !slices.ContainsFunc(bytes.Fields(there), func(p []byte) bool { return bytes.Equal(p, pid) }) {
-			continue
+		for _, mount := range mounts {
+			threads, err := os.OpenFile(filepath.Join(mount, dir, "cgroup.threads"), os.O_WRONLY, 0)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			_, err = threads.WriteString(strconv.Itoa(os.Getpid()))
+			return errors.Join(err, threads.Close())
 		}
-		procs, err := os.OpenFile(file, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		_, err = procs.Write(pid)
-		return errors.Join(err, procs.Close())
 	}
-	return os.ErrNotExist
+	return fs.ErrNotExist
 }

@@ -1,80 +1,103 @@
 package lifecycle
 
 import (
+	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
-// A process is moved to where it is, and nowhere else.
+// The cgroup of version 2 that the process is in is asked to take it, and no other file
+// is written to.
 func TestMoveToItself(t *testing.T) {
-	pid := strconv.Itoa(os.Getpid())
 	for name, test := range map[string]struct {
 		cgroups string
-		// files has what lists processes, and written the one that is written to.
-		files   map[string]string
+		// files are there, and written is the one of them that is written to.
+		files   []string
 		written string
 	}{
-		"version 1": {
-			"9:name=systemd:/gone\n8:pids:/a/b\n0::/\n",
-			map[string]string{"pids/a/b": "1\n" + pid + "\n"},
-			"pids/a/b",
-		},
-		"version 1, a name": {
-			"9:name=systemd:/a\n8:pids:/a\n",
-			map[string]string{"systemd/a": pid + "\n", "pids/a": pid + "\n"},
-			"systemd/a",
-		},
 		"version 2": {
 			"0::/system.slice/containerd.service\n",
-			map[string]string{"system.slice/containerd.service": pid + "\n", "system.slice": ""},
-			"system.slice/containerd.service",
+			[]string{"system.slice/containerd.service/cgroup.threads", "system.slice/containerd.service/cgroup.procs", "system.slice/cgroup.threads"},
+			"system.slice/containerd.service/cgroup.threads",
 		},
-		"a path with a colon": {"0::/a:b\n", map[string]string{"a:b": pid + "\n"}, "a:b"},
-		"another namespace's": {"0::/a\n", map[string]string{"a": "1" + pid + "\n"}, ""},
-		"not mounted":         {"0::/a\n", nil, ""},
-		"outside":             {"0::/../b\n", map[string]string{"a": pid + "\n"}, ""},
-		"not a line":          {"cgroups\n", nil, ""},
+		"the root":            {"0::/\n", []string{"cgroup.threads", "cgroup.procs", "a/cgroup.threads"}, "cgroup.threads"},
+		"both versions":       {"8:pids:/a\n0::/b\n", []string{"pids/a/tasks", "pids/a/cgroup.procs", "unified/b/cgroup.threads"}, "unified/b/cgroup.threads"},
+		"version 1":           {"9:name=systemd:/a\n8:pids:/a\n", []string{"systemd/a/tasks", "pids/a/tasks", "pids/a/cgroup.procs"}, ""},
+		"version 2 elsewhere": {"8:pids:/a\n0::/\n", []string{"pids/a/tasks", "pids/a/cgroup.procs"}, ""},
+		"before Linux 4.14":   {"0::/a\n", []string{"a/cgroup.procs"}, ""},
+		"a path with a colon": {"0::/a:b\n", []string{"a:b/cgroup.threads"}, "a:b/cgroup.threads"},
+		"a removed cgroup":    {"0::/a (deleted)\n", []string{"a/cgroup.threads"}, ""},
+		"not a line":          {"cgroups\n", []string{"cgroup.threads"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mount := t.TempDir()
-			for dir, content := range test.files {
-				if err := os.MkdirAll(filepath.Join(mount, dir), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(mount, dir, "cgroup.procs"), []byte("\n"+content), 0o600); err != nil {
+			mount := filepath.Join(t.TempDir(), "cgroup")
+			for _, file := range test.files {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(mount, file)), 0o700), os.WriteFile(filepath.Join(mount, file), nil, 0o600)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := moveToItself(mount, test.cgroups); (err == nil) != (test.written != "") {
+			if err := moveToItself([]string{mount, filepath.Join(mount, "unified")}, test.cgroups); (err == nil) != (test.written != "") {
 				t.Error(err)
 			}
-			for dir, content := range test.files {
-				want := "\n" + content
-				if dir == test.written {
-					want = pid + want[len(pid):]
+			for _, file := range test.files {
+				want := ""
+				if file == test.written {
+					want = strconv.Itoa(os.Getpid())
 				}
-				if got, err := os.ReadFile(filepath.Join(mount, dir, "cgroup.procs")); err != nil || string(got) != want {
-					t.Errorf("%s: %q, %v", dir, got, err)
+				if got, err := os.ReadFile(filepath.Join(mount, file)); err != nil || string(got) != want {
+					t.Errorf("%s: %q, %v", file, got, err)
 				}
 			}
 		})
 	}
 }
 
-// Nothing changes for the process.
-func TestExpectMove(t *testing.T) {
+// Nothing changes for the process, whether it can be moved or not.
+func TestMoveIsNone(t *testing.T) {
 	before, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		t.Skip("no cgroups")
+	if errors.Is(err, fs.ErrNotExist) {
+		return // a kernel without cgroups
 	}
-	if err := moveToItself(cgroupMount, string(before)); err != nil {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := moveToItself(unifiedMounts, string(before)); err != nil {
 		t.Log(err) // It takes rights, and a file system of cgroups that can be written to.
 	}
 	if after, err := os.ReadFile("/proc/self/cgroup"); err != nil || string(after) != string(before) {
 		t.Errorf("from %q to %q, %v", before, after, err)
+	}
+}
+
+// Given a cgroup that the process is not in, the kernel refuses.
+func TestMoveElsewhere(t *testing.T) {
+	before, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	for _, mount := range unifiedMounts {
+		if _, err := os.Stat(filepath.Join(mount, "cgroup.threads")); err != nil {
+			continue
+		}
+		other, err := os.MkdirTemp(mount, "wasmfile-test-")
+		if err != nil {
+			t.Log(err) // It takes rights.
+			continue
+		}
+		defer os.Remove(other)
+		if err := moveToItself([]string{mount}, "0::/"+filepath.Base(other)+"\n"); !errors.Is(err, unix.EOPNOTSUPP) {
+			t.Errorf("the kernel says %v", err)
+		}
+		if after, err := os.ReadFile("/proc/self/cgroup"); err != nil || string(after) != string(before) {
+			t.Errorf("from %q to %q, %v", before, after, err)
+		}
 	}
 }
 

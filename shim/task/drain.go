@@ -10,7 +10,6 @@ import (
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/log"
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/wasmfile/wasmfile/shim/listener"
 )
@@ -26,13 +25,17 @@ const busyPoll = 20 * time.Millisecond
 // has not begun. So new connections are refused first; the signal follows when
 // there is no connection any more, half of the time to drain is over, or
 // somebody asks a second time.
-func (s *Service) drain(ctx context.Context, r *taskapi.KillRequest, g *guest) (*emptypb.Empty, error) {
+func (s *Service) drain(ctx context.Context, r *taskapi.KillRequest, g *guest) error {
+	kill := func() error {
+		_, err := s.runc.Kill(ctx, r)
+		return err
+	}
 	wait, first := g.beginWait(g.drain / 2)
 	if !first {
 		if wait.end() {
-			return &emptypb.Empty{}, nil
+			return nil
 		}
-		return s.runc.Kill(ctx, r)
+		return kill()
 	}
 	s.endAfterDrain(ctx, r, g)
 	server, err := s.refuse(ctx, r.ID, g)
@@ -41,16 +44,16 @@ func (s *Service) drain(ctx context.Context, r *taskapi.KillRequest, g *guest) (
 		if !errors.Is(err, errNotRunning) && !errors.Is(err, listener.ErrNotFound) {
 			log.G(ctx).WithError(err).WithField("container", r.ID).Warn("new connections to a server that drains are not refused")
 		}
-		return s.runc.Kill(ctx, r)
+		return kill()
 	}
 	go func() {
 		defer server.Close()
 		waitIdle(wait, server)
 		server.Reset() // What it has not accepted would wait for its end.
-		s.killLater(ctx, r)
+		s.killLater(ctx, r, g)
 		wait.end()
 	}()
-	return &emptypb.Empty{}, nil
+	return nil
 }
 
 // refuse has new connections to a server refused, and returns the socket on
@@ -118,14 +121,16 @@ func (w *wait) end() bool {
 // keep open for as long as they like.
 func (s *Service) endAfterDrain(ctx context.Context, r *taskapi.KillRequest, g *guest) {
 	time.AfterFunc(g.drain, func() {
-		if s.guests.get(r.ID) == g {
-			s.killLater(ctx, &taskapi.KillRequest{ID: r.ID, Signal: uint32(unix.SIGKILL), All: r.All})
-		}
+		s.killLater(ctx, &taskapi.KillRequest{ID: r.ID, Signal: uint32(unix.SIGKILL), All: r.All}, g)
 	})
 }
 
-// killLater sends a signal when nobody waits for the answer.
-func (s *Service) killLater(ctx context.Context, r *taskapi.KillRequest) {
+// killLater sends a signal when nobody waits for the answer, unless the container is
+// another one of the same ID by then.
+func (s *Service) killLater(ctx context.Context, r *taskapi.KillRequest, g *guest) {
+	if s.guests.get(r.ID) != g {
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
 	if _, err := s.runc.Kill(ctx, r); err != nil && !errdefs.IsNotFound(errgrpc.ToNative(err)) {
 		log.G(ctx).WithError(err).WithFields(log.Fields{"container": r.ID, "signal": r.Signal}).Warn("cannot end a server that drains")

@@ -22,6 +22,10 @@ var errNotRunning = errors.New("the container does not run")
 // errNoProgram is returned for an exec of what is not in the container.
 var errNoProgram = errors.New("nothing to run")
 
+// errRestored is returned for a container that is to be made of a checkpoint, of which
+// none is made of a WebAssembly container.
+var errRestored = errors.New("it runs WebAssembly, which cannot be restored: run its image again")
+
 // rpcError is an error of this shim's as the answer to a request: with the
 // code by which containerd's clients know whose fault it is, and the message,
 // because people read it. What an image says in it must not act on their
@@ -41,9 +45,14 @@ func rpcCode(err error) codes.Code {
 		return codes.InvalidArgument
 	case errors.Is(err, image.ErrNotListed), errors.Is(err, policy.ErrDenied):
 		return codes.PermissionDenied
-	case errors.Is(err, errNotRunning), errors.Is(err, policy.ErrFile), errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errNotRunning), errors.Is(err, errRestored), errors.Is(err, policy.ErrFile), errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
 		return codes.FailedPrecondition
 	}
 	status, _ := status.FromError(err)
+	if status.Code() == codes.Unimplemented {
+		// It is some service's of containerd, which would take it for this shim's, ask
+		// by an older API, and tell its client of that.
+		return codes.FailedPrecondition
+	}
 	return status.Code()
 }

@@ -2,11 +2,13 @@ package task
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
@@ -32,5 +34,14 @@ func TestErrorsOfHostileImages(t *testing.T) {
 	}
 	if sent := status.Convert(rpcError(errors.New("line\n\tline"))); sent.Message() != "line\n\tline" {
 		t.Errorf("the message is %q", sent.Message())
+	}
+}
+
+// Given a containerd that lacks a service, its answer is not taken for the shim's own,
+// which containerd would ask by an older API then.
+func TestErrorOfServiceThatIsNotThere(t *testing.T) {
+	err := fmt.Errorf("find the image: %w", status.Error(codes.Unimplemented, "unknown service containerd.services.images.v1.Images"))
+	if sent := status.Convert(rpcError(err)); sent.Code() != codes.FailedPrecondition || !strings.Contains(sent.Message(), "images.v1") {
+		t.Errorf("it is sent as %v", sent)
 	}
 }

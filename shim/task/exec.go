@@ -48,23 +48,43 @@ func (s *Service) Exec(ctx context.Context, r *taskapi.ExecProcessRequest) (*emp
 }
 
 // startExec starts a process that was added, once. runc's service would take the
-// process of a second start for another one, wait for both, and end with all of its
-// containers when it counts what it waits for.
-func (s *Service) startExec(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
-	started := status.Errorf(codes.FailedPrecondition, "process %s of container %s was started already", r.ExecID, r.ID)
+// process of a second start for another one, and wait for both; what it could not start,
+// it would have end twice: either ends the shim, with all of its containers.
+func (s *Service) startExec(ctx context.Context, r *taskapi.StartRequest) (started *taskapi.StartResponse, err error) {
 	process := [2]string{r.ID, r.ExecID}
 	if _, ok := s.starting.LoadOrStore(process, nil); ok {
-		return nil, started
+		return nil, status.Errorf(codes.FailedPrecondition, "process %s of container %s is being started, or could not be: delete it to add it again", r.ExecID, r.ID)
 	}
-	defer s.starting.Delete(process)
+	tried := false
+	defer func() {
+		if !tried || err == nil { // What failed is kept until it is deleted.
+			s.starting.Delete(process)
+		}
+	}()
 	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: r.ID, ExecID: r.ExecID})
 	if err != nil {
 		return nil, err
 	}
-	if state.Status != tasktypes.Status_CREATED {
-		return nil, started
+	switch state.Status {
+	case tasktypes.Status_CREATED:
+	case tasktypes.Status_PAUSED, tasktypes.Status_PAUSING:
+		return nil, status.Errorf(codes.FailedPrecondition, "container %s is paused: resume it to start process %s", r.ID, r.ExecID)
+	default:
+		return nil, status.Errorf(codes.FailedPrecondition, "process %s of container %s was started already", r.ExecID, r.ID)
 	}
+	tried = true
 	return s.runc.Start(ctx, r)
+}
+
+// forgetExecs forgets which processes of a container could not be started: the one of
+// this ID, or all for none.
+func (s *Service) forgetExecs(id, exec string) {
+	s.starting.Range(func(key, _ any) bool {
+		if process := key.([2]string); process[0] == id && (exec == "" || exec == process[1]) {
+			s.starting.Delete(key)
+		}
+		return true
+	})
 }
 
 // execInGuest returns the request that runs the engine in the container,
@@ -189,7 +209,7 @@ func (s *Service) mountCode(ctx context.Context, id string, g *guest, code, insi
 }
 
 // openInit returns the number and a pidfd of the first process of a container
-// that runs.
+// that has not ended.
 func (s *Service) openInit(ctx context.Context, id string) (pid, pidfd int, err error) {
 	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: id})
 	if err != nil {
@@ -202,7 +222,7 @@ func (s *Service) openInit(ctx context.Context, id string) (pid, pidfd int, err 
 	// What still runs now is what was opened, and not a later process that
 	// was given the same number.
 	state, err = s.runc.State(ctx, &taskapi.StateRequest{ID: id})
-	if err == nil && state.Status != tasktypes.Status_RUNNING && state.Status != tasktypes.Status_CREATED {
+	if err == nil && state.Status == tasktypes.Status_STOPPED {
 		err = errNotRunning
 	}
 	if err != nil {

@@ -8,33 +8,38 @@ import (
 // killedStatus is the exit status of a process that SIGKILL ended.
 const killedStatus = 128 + uint32(unix.SIGKILL)
 
-// translate returns the signal to send for one that was asked for, and what takes
-// back that it was, when it could not be sent.
-func (g *guest) translate(asked unix.Signal) (send unix.Signal, takeBack func()) {
+// translate returns the signal to send for one that was asked for.
+func (g *guest) translate(asked unix.Signal) (send unix.Signal) {
 	switch {
 	case g.serves && drains(asked):
-		send = unix.SIGINT
+		return unix.SIGINT
 	case terminates(asked):
-		send = unix.SIGKILL
-	default:
-		return asked, func() {}
+		return unix.SIGKILL
 	}
-	before := g.ask(asked)
-	return send, func() { g.ask(before) }
+	return asked
 }
 
-// ask notes a signal that was asked for, and returns the one before.
-func (g *guest) ask(signal unix.Signal) (before unix.Signal) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	before, g.asked = g.asked, signal
-	return before
+// ask has a signal sent that was asked for, and notes the one that ends the guest:
+// the first, but that a server which drains can be ended before it has. What could
+// not be sent has not ended it.
+func (g *guest) ask(asked unix.Signal, send func() error) error {
+	g.asking.Lock()
+	defer g.asking.Unlock()
+	err := send()
+	if err == nil && terminates(asked) && (g.asked == 0 || g.serves && drains(g.asked)) {
+		g.asked = asked
+	}
+	return err
 }
 
-// status returns the exit status to report for one of the engine's process.
+// status returns the exit status to report for one of the engine's process, when it is
+// known which signals were sent.
 func (g *guest) status(actual uint32) uint32 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	if actual < 128 { // No signal ended it, or it runs.
+		return actual
+	}
+	g.asking.Lock()
+	defer g.asking.Unlock()
 	switch {
 	case g.asked == 0 || g.asked == unix.SIGKILL:
 		return actual
@@ -83,10 +88,10 @@ func drains(s unix.Signal) bool {
 }
 
 // terminates tells the signals that end a program without a handler, by
-// signal(7), SIGKILL excepted.
+// signal(7).
 func terminates(s unix.Signal) bool {
 	switch s {
-	case unix.SIGKILL, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
 		unix.SIGCONT, unix.SIGCHLD, unix.SIGURG, unix.SIGWINCH:
 		return false
 	}

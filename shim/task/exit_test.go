@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,35 +18,49 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// What is sent for a signal, and what is reported when the engine's process
+// What is sent for signals, and what is reported when the engine's process
 // then ends with a status.
 func TestSignals(t *testing.T) {
+	const term, kill = unix.SIGTERM, unix.SIGKILL
 	cases := []struct {
-		name        string
-		serves      bool
-		asked, sent unix.Signal
-		actual      uint32
-		reported    uint32
+		name     string
+		serves   bool
+		asked    []unix.Signal
+		sent     []unix.Signal
+		actual   uint32
+		reported uint32
 	}{
-		{"stop a command", false, unix.SIGTERM, unix.SIGKILL, 137, 143},
-		{"interrupt a command", false, unix.SIGINT, unix.SIGKILL, 137, 130},
-		{"quit a command", false, unix.SIGQUIT, unix.SIGKILL, 137, 131},
-		{"hang up on a command", false, unix.SIGHUP, unix.SIGKILL, 137, 129},
-		{"a signal of the user's own", false, unix.SIGUSR1, unix.SIGKILL, 137, 138},
-		{"kill a command", false, unix.SIGKILL, unix.SIGKILL, 137, 137},
-		{"a command that ends by itself first", false, unix.SIGTERM, unix.SIGKILL, 3, 3},
-		{"a window that changes", false, unix.SIGWINCH, unix.SIGWINCH, 137, 137},
-		{"a child that ends", false, unix.SIGCHLD, unix.SIGCHLD, 0, 0},
-		{"stop a server", true, unix.SIGTERM, unix.SIGINT, 0, 0},
-		{"stop a server that has not begun", true, unix.SIGTERM, unix.SIGINT, 130, 0},
-		{"stop a server that does not drain", true, unix.SIGTERM, unix.SIGINT, 137, 143},
-		{"kill a server", true, unix.SIGKILL, unix.SIGKILL, 137, 137},
-		{"a signal that ends a server", true, unix.SIGUSR2, unix.SIGKILL, 137, 140},
-		{"a server that fails while it drains", true, unix.SIGTERM, unix.SIGINT, 134, 134},
+		{"stop a command", false, []unix.Signal{term}, []unix.Signal{kill}, 137, 143},
+		{"interrupt a command", false, []unix.Signal{unix.SIGINT}, []unix.Signal{kill}, 137, 130},
+		{"quit a command", false, []unix.Signal{unix.SIGQUIT}, []unix.Signal{kill}, 137, 131},
+		{"hang up on a command", false, []unix.Signal{unix.SIGHUP}, []unix.Signal{kill}, 137, 129},
+		{"a signal of the user's own", false, []unix.Signal{unix.SIGUSR1}, []unix.Signal{kill}, 137, 138},
+		{"kill a command", false, []unix.Signal{kill}, []unix.Signal{kill}, 137, 137},
+		{"stop a command that was interrupted", false, []unix.Signal{unix.SIGINT, term}, []unix.Signal{kill, kill}, 137, 130},
+		{"stop a command that was killed", false, []unix.Signal{kill, term}, []unix.Signal{kill, kill}, 137, 137},
+		{"kill a command that was stopped", false, []unix.Signal{term, kill}, []unix.Signal{kill, kill}, 137, 143},
+		{"a command that ends by itself first", false, []unix.Signal{term}, []unix.Signal{kill}, 3, 3},
+		{"a window that changes", false, []unix.Signal{unix.SIGWINCH}, []unix.Signal{unix.SIGWINCH}, 137, 137},
+		{"a child that ends", false, []unix.Signal{unix.SIGCHLD}, []unix.Signal{unix.SIGCHLD}, 0, 0},
+		{"look whether it is there", false, []unix.Signal{0}, []unix.Signal{0}, 137, 137},
+		{"stop a server", true, []unix.Signal{term}, []unix.Signal{unix.SIGINT}, 0, 0},
+		{"stop a server that has not begun", true, []unix.Signal{term}, []unix.Signal{unix.SIGINT}, 130, 0},
+		{"stop a server that does not drain", true, []unix.Signal{term}, []unix.Signal{unix.SIGINT}, 137, 143},
+		{"kill a server", true, []unix.Signal{kill}, []unix.Signal{kill}, 137, 137},
+		{"kill a server that drains", true, []unix.Signal{term, kill}, []unix.Signal{unix.SIGINT, kill}, 137, 137},
+		{"stop a server that was killed", true, []unix.Signal{kill, term}, []unix.Signal{kill, unix.SIGINT}, 137, 137},
+		{"a signal that ends a server", true, []unix.Signal{unix.SIGUSR2}, []unix.Signal{kill}, 137, 140},
+		{"a server that fails while it drains", true, []unix.Signal{term}, []unix.Signal{unix.SIGINT}, 134, 134},
 	}
 	for _, c := range cases {
 		g := &guest{serves: c.serves}
-		if sent, _ := g.translate(c.asked); sent != c.sent {
+		var sent []unix.Signal
+		for _, asked := range c.asked {
+			if err := g.ask(asked, func() error { sent = append(sent, g.translate(asked)); return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		if !slices.Equal(sent, c.sent) {
 			t.Errorf("%s: %v becomes %v, not %v", c.name, c.asked, sent, c.sent)
 		}
 		if reported := g.status(c.actual); reported != c.reported {
@@ -57,6 +72,24 @@ func TestSignals(t *testing.T) {
 		if got := untouched.status(status); got != status {
 			t.Errorf("without a signal, status %d is reported as %d", status, got)
 		}
+	}
+}
+
+// Given a signal that is being sent, a guest that it ends has not ended by SIGKILL for
+// who asks meanwhile, and one that runs can be asked after.
+func TestStatusWhileASignalIsSent(t *testing.T) {
+	g := &guest{}
+	asked := make(chan uint32, 1)
+	err := g.ask(unix.SIGTERM, func() error {
+		if got := g.status(0); got != 0 {
+			t.Errorf("while it runs, its status is %d", got)
+		}
+		go func() { asked <- g.status(killedStatus) }()
+		time.Sleep(10 * time.Millisecond)
+		return nil
+	})
+	if got := <-asked; err != nil || got != 143 {
+		t.Errorf("it ended with %d, %v", got, err)
 	}
 }
 
@@ -199,5 +232,28 @@ func TestCheckpointIsRefused(t *testing.T) {
 	s := newService(recorder{}, living, nil)
 	if _, err := s.Checkpoint(t.Context(), &taskapi.CheckpointTaskRequest{ID: "c"}); err == nil {
 		t.Error("checkpoint was not refused")
+	}
+}
+
+// Given a container that is another one of the same ID by then, it does not get what a
+// server that drained was still to be sent.
+func TestKillOfServerThatIsGone(t *testing.T) {
+	living := &guests{}
+	gone, other := &guest{serves: true, drain: 20 * time.Millisecond}, &guest{}
+	living.add("web", gone)
+	signals := make(chan uint32, 4)
+	s := newService(recorder{signals: signals}, living, nil)
+	if _, err := s.Kill(t.Context(), &taskapi.KillRequest{ID: "web", Signal: uint32(unix.SIGTERM)}); err != nil {
+		t.Fatal(err)
+	}
+	living.add("web", other)
+	s.killLater(t.Context(), &taskapi.KillRequest{ID: "web", Signal: uint32(unix.SIGINT)}, gone)
+	if _, err := s.Kill(t.Context(), &taskapi.KillRequest{ID: "web", Signal: uint32(unix.SIGKILL)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []unix.Signal{unix.SIGINT, unix.SIGKILL} {
+		if got := <-signals; got != uint32(want) {
+			t.Errorf("signal %d was sent, not %d", got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package task
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,8 @@ import (
 type output struct {
 	pipes []pipe
 	once  sync.Once
+	// unwanted says that nobody is to wait any more.
+	unwanted atomic.Bool
 }
 
 // pipe is a client's named pipe, and a reader of it that takes nothing: only a
@@ -44,25 +47,26 @@ func openOutput(paths ...string) *output {
 }
 
 // delivered waits, after the process has ended, until the client has read all
-// that it printed, reads no more, or has not read anything for endWait. It may
-// be called often, and for nil.
+// that it printed, reads no more, has not read anything for endWait, or close is
+// called. It may be called often, and for nil.
 func (o *output) delivered() {
 	if o == nil {
 		return
 	}
 	o.once.Do(func() {
 		for _, p := range o.pipes {
-			p.delivered()
+			p.delivered(&o.unwanted)
 		}
 	})
 }
 
-// close gives up what delivered has not been called for. It may be called for
-// nil.
+// close gives up what was not delivered: the client may read as slowly as it likes,
+// and who deletes the process is not to wait for it. It may be called for nil.
 func (o *output) close() {
 	if o == nil {
 		return
 	}
+	o.unwanted.Store(true)
 	o.once.Do(func() {
 		for _, p := range o.pipes {
 			_ = unix.Close(p.reader)
@@ -70,9 +74,9 @@ func (o *output) close() {
 	})
 }
 
-func (p pipe) delivered() {
+func (p pipe) delivered(unwanted *atomic.Bool) {
 	patience := patience{last: -1}
-	for !hungUp(p.reader) && patience.has(p.reader) {
+	for !unwanted.Load() && !hungUp(p.reader) && patience.has(p.reader) {
 		time.Sleep(time.Millisecond)
 	}
 	// From here on, there is no reader but the client.
@@ -83,7 +87,7 @@ func (p pipe) delivered() {
 			return
 		}
 		waiting, _ := unix.IoctlGetInt(writer, unix.TIOCINQ)
-		more := waiting > 0 && patience.has(writer)
+		more := waiting > 0 && !unwanted.Load() && patience.has(writer)
 		_ = unix.Close(writer)
 		if !more {
 			return

@@ -66,6 +66,50 @@ func testDelivery(t *testing.T, path string, reads bool) {
 	}
 }
 
+// TestOutputIsGivenUp: given a client that reads slowly, and another that deletes the
+// process meanwhile, the second one does not wait for the first.
+func TestOutputIsGivenUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stdout")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := open(t, path, os.O_RDONLY|unix.O_NONBLOCK)
+	watched := openOutput(path)
+	process := open(t, path, os.O_WRONLY)
+	if _, err := process.Write(make([]byte, 50_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Close(); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan struct{})
+	go func() {
+		watched.delivered()
+		close(heard)
+	}()
+	for range 4 {
+		if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-heard:
+			t.Fatal("the slow client is not waited for")
+		case <-time.After(endWait / 4):
+		}
+	}
+	closed := make(chan struct{})
+	go func() {
+		watched.close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		<-heard
+	case <-time.After(endWait / 2): // After endWait, it would not wait any more.
+		t.Error("it is waited for")
+	}
+}
+
 // TestOutputsAreForgotten: given a container that is deleted, nothing stays open of
 // its output, nor of that of processes which nobody has deleted.
 func TestOutputsAreForgotten(t *testing.T) {

@@ -53,10 +53,10 @@ func (p *publisher) Publish(ctx context.Context, topic string, event events.Even
 		}
 		g.told.next(publish)
 	case *eventsapi.TaskExit:
-		if e.ID == id {
-			g.told.end(publish)
-		} else {
+		if e.ID != id {
 			g.told.next(publish)
+		} else if !g.told.end(publish) {
+			p.publishing.Done()
 		}
 	case *eventsapi.TaskDelete:
 		g.told.deletion(publish)

@@ -64,7 +64,7 @@ func publish(t *testing.T, p *publisher, topic, id, process string) {
 }
 
 // TestPublished: given a guest that was asked to end, the events of its end and of
-// its deletion say so, in this order, and the record does; those of other processes
+// its deletion say so, once each and in this order, and the record does; those of other processes
 // are as they were.
 func TestPublished(t *testing.T) {
 	for _, late := range []bool{false, true} {
@@ -73,8 +73,7 @@ func TestPublished(t *testing.T) {
 		if err := runc.WriteExitStatus(dir, exit); err != nil {
 			t.Fatal(err)
 		}
-		g := &guest{bundle: dir}
-		g.translate(unix.SIGTERM)
+		g := &guest{bundle: dir, asked: unix.SIGTERM}
 		living := &guests{}
 		living.add("c", g)
 		kept := &keeper{}
@@ -85,6 +84,7 @@ func TestPublished(t *testing.T) {
 		if late {
 			publish(t, p, "delete", "c", "")
 		}
+		publish(t, p, "exit", "c", "c")
 		publish(t, p, "exit", "c", "c")
 		if !late {
 			publish(t, p, "delete", "c", "")

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -35,7 +36,8 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
-	// starting has the execs that are being started, by container and exec ID.
+	// starting has the execs that are being started, or could not be, by container and
+	// exec ID.
 	starting sync.Map
 	// shared is nil in a shim of one container or pod.
 	shared *shared
@@ -78,6 +80,10 @@ func (s *Service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ *
 	if g == nil {
 		return s.runc.Create(ctx, r)
 	}
+	if r.Checkpoint != "" {
+		g.engine.Release()
+		return nil, rpcError(fmt.Errorf("container %s: %w", r.ID, errRestored))
+	}
 	g.watchOutput("", r.Stdout, r.Stderr) // Before the streams become others.
 	defer func() {
 		if err != nil {
@@ -108,6 +114,8 @@ func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	if g == nil {
 		return s.runc.Start(ctx, r)
 	}
+	g.starting.Lock()
+	defer g.starting.Unlock()
 	forget := s.beginRun(ctx, r.ID, g) // It may have ended before there is an answer.
 	started, err := s.runc.Start(ctx, r)
 	if err != nil {
@@ -122,18 +130,20 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 	if g == nil || r.ExecID != "" {
 		return s.runc.Kill(ctx, r)
 	}
+	asked := unix.Signal(r.Signal)
 	sent := proto.Clone(r).(*taskapi.KillRequest)
-	signal, takeBack := g.translate(unix.Signal(r.Signal))
-	sent.Signal = uint32(signal)
-	kill := s.runc.Kill
-	if g.serves && drains(unix.Signal(r.Signal)) {
-		kill = func(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) { return s.drain(ctx, r, g) }
-	}
-	killed, err := kill(ctx, sent)
+	sent.Signal = uint32(g.translate(asked))
+	err := g.ask(asked, func() error {
+		if g.serves && drains(asked) {
+			return s.drain(ctx, sent, g)
+		}
+		_, err := s.runc.Kill(ctx, sent)
+		return err
+	})
 	if err != nil {
-		takeBack()
+		return nil, err
 	}
-	return killed, err
+	return &emptypb.Empty{}, nil
 }
 
 // State tells whether a process runs and how it ended.
@@ -167,6 +177,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	if err != nil {
 		return deleted, err
 	}
+	s.forgetExecs(r.ID, r.ExecID)
 	g := s.guests.get(r.ID)
 	if r.ExecID != "" {
 		if g != nil {

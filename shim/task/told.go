@@ -30,13 +30,19 @@ func (t *told) next(tell func()) {
 	t.queue(tell)
 }
 
-// end is next for the end of the guest.
-func (t *told) end(tell func()) {
+// end is next for the end of the guest, of which it has one told, and reports false for
+// others: when somebody starts a guest that has ended, runc's service takes the next
+// process of its number for it.
+func (t *told) end(tell func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
 	t.queue(tell)
 	t.ended = true
 	t.release()
+	return true
 }
 
 // deletion is next for the deletion of the guest.

@@ -46,6 +46,7 @@ func TestCrun(t *testing.T) {
 		"out of memory":      TestOutOfMemory,
 		"process limit":      TestProcessLimit,
 		"a freeze":           TestFreezeAndLook,
+		"requests at once":   TestRequestsAtOnce,
 		"ctr's verbs":        TestTask,
 		"HTTP":               TestHTTP,
 		"a server's network": TestServerNetwork,

@@ -233,3 +233,20 @@ func TestServerIsStopped(t *testing.T) {
 	defer idle.Close()
 	stopsInTime(t, "nerdctl", "stop", name)
 }
+
+// TestServerIsKilled: given a server that waits for its clients, SIGKILL ends it, and is
+// what it reports.
+func TestServerIsKilled(t *testing.T) {
+	name, address, _ := serve(t, "http.drain=1m")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	idle, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	must(t, "nerdctl", "kill", "--signal", "TERM", name)
+	must(t, "nerdctl", "kill", name)
+	eventually(t, 10*time.Second, "its end", func() bool {
+		return must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 137"
+	})
+}

@@ -217,6 +217,7 @@ func TestTask(t *testing.T) {
 	if got := status(); got != "PAUSED" {
 		t.Errorf("paused, it is %s", got)
 	}
+	fails(t, []string{"paused"}, "ctr", "tasks", "exec", "--exec-id", unique("exec"), id, "b")
 	must(t, "ctr", "tasks", "resume", id)
 	if out := must(t, "ctr", "tasks", "metrics", id); !strings.Contains(out, "memory.usage_in_bytes") && !strings.Contains(out, "memory.usage") {
 		t.Errorf("its metrics are %s", out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -11,14 +12,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/api/types"
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/ttrpc"
 	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -51,6 +55,10 @@ var sequences = map[string]string{
 	"an exec outlived":           "start exec@x start@x exec@y wait&@x kill:9 wait waited start@y state@x kill@x:9 delete@x delete@y delete",
 	"an exec never started":      "start exec@x kill:9 wait delete state@x delete@x",
 	"an exec before the start":   "exec@x start kill:9 wait delete",
+	"an exec kept until then":    "exec@x delete@x exec@x state@x start kill:9 wait delete@x delete",
+	"an exec ended by a signal":  "start exec@x start@x kill@x:0 kill@x:99 kill@x:28 state@x kill@x:15 wait@x state@x kill@x:0 delete@x kill@x:9 kill:9 wait delete",
+	"an exec that cannot start":  "start broken@x start@x state@x kill@x:9 delete@x state@x kill:9 wait delete",
+	"signals that end nothing":   "start kill:28 kill:17 kill:18 kill:19 state kill:18 state kill:9 wait delete",
 	"shut down with a container": "shutdown state start shutdown state kill:9 wait shutdown delete",
 }
 
@@ -94,11 +102,88 @@ func TestSequencesThatRuncGetsWrong(t *testing.T) {
 			"kill:9: OK", "wait: OK 137", "delete: OK 137",
 			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
 		},
+		// A process that runc cannot start.
+		"start broken@x start@x start@x state@x wait@x kill@x:9 delete@x exec@x start@x kill@x:9 wait@x delete@x kill:9 wait delete": {
+			"start: OK", "broken@x: OK", "start@x: Unknown", "start@x: FailedPrecondition", "state@x: OK false CREATED 0 false", "wait@x: OK 0", "kill@x:9: FailedPrecondition", "delete@x: OK 0",
+			"exec@x: OK", "start@x: OK", "kill@x:9: OK", "wait@x: OK 137", "delete@x: OK 137", "kill:9: OK", "wait: OK 137", "delete: OK 137",
+			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-added", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
+		},
+		"start exec@x pause start@x resume start@x kill@x:9 wait@x delete@x kill:9 wait delete": {
+			"start: OK", "exec@x: OK", "pause: OK", "start@x: FailedPrecondition", "resume: OK", "start@x: OK", "kill@x:9: OK", "wait@x: OK 137", "delete@x: OK 137", "kill:9: OK", "wait: OK 137", "delete: OK 137",
+			"/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/paused", "/tasks/resumed", "/tasks/exec-started", "x/tasks/exit 137", "/tasks/exit 137", "/tasks/delete 137",
+		},
 	} {
 		for range 3 {
 			if got := guest.play(t, "sleep 300", sequence); !slices.Equal(got, want) {
 				t.Errorf("it went\n%s", strings.Join(got, "\n"))
 			}
+		}
+	}
+}
+
+// atOnce are requests that clients make at the same time.
+const atOnce = "start start kill:9 kill:15 kill:2 kill:0 delete wait state pause resume pids stats update resize closeio connect " +
+	"exec@x broken@x start@x kill@x:15 closeio@x resize@x state@x delete@x exec@y start@y kill@y:9 state@y delete@y"
+
+// TestRequestsAtOnce: given requests at random that come at the same time, our shim
+// lives, and tells of one end of the guest and one deletion, the deletion last, with one
+// exit status, whoever asks.
+func TestRequestsAtOnce(t *testing.T) {
+	guest := guestSide(t)
+	for round := range atScale(12, 400) {
+		seed := rand.Uint64()
+		random := rand.New(rand.NewPCG(seed, 0))
+		life := []string{"sleep 300", "sleep 0", "trap"}[round%3]
+		p := guest.begin(t, append(slices.Clone(guest.program), strings.Fields(life)...))
+		var mu sync.Mutex
+		var transcript []string
+		request := func(word string) {
+			answer := p.request(word)
+			mu.Lock()
+			defer mu.Unlock()
+			transcript = append(transcript, word+": "+answer)
+		}
+		var clients, waiting sync.WaitGroup
+		for range 6 {
+			words := strings.Fields(atOnce)
+			random.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+			clients.Go(func() {
+				for _, word := range words[:8] {
+					if word == "wait" {
+						waiting.Go(func() { request(word) })
+						continue
+					}
+					request(word)
+				}
+			})
+		}
+		clients.Wait()
+		request("resume") // A container that is paused does not end.
+		request("connect")
+		lives := strings.HasPrefix(transcript[len(transcript)-1], "connect: OK")
+		told := p.end()
+		waiting.Wait()
+		started := slices.Contains(transcript, "start: OK")
+		exits := make(map[string]int)
+		for _, line := range slices.Concat(transcript, told) {
+			fields := strings.Fields(line)
+			switch fields[0] {
+			case "/tasks/exit", "/tasks/delete":
+				exits[fields[0]]++
+				fields = fields[1:]
+			case "wait:", "delete:":
+				fields = fields[2:]
+			default:
+				continue
+			}
+			// By runc's shim too, the deletion of what was never started has 0.
+			if len(fields) > 0 && (started || fields[0] != "0") {
+				exits[fields[0]]++
+			}
+		}
+		// Both events and one status.
+		if !lives || len(exits) != 3 || exits["/tasks/exit"] != 1 || exits["/tasks/delete"] != 1 || !strings.HasPrefix(told[len(told)-1], "/tasks/delete") {
+			t.Errorf("seed %d, %s: %v\n%s\n%s", seed, life, exits, strings.Join(transcript, "\n"), strings.Join(told, "\n"))
 		}
 	}
 }
@@ -207,7 +292,9 @@ func (p *played) ask(verb, signal, exec string) string {
 	case "start":
 		_, err = p.task.Start(p.ctx, &taskapi.StartRequest{ID: p.id, ExecID: exec})
 	case "exec":
-		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added()})
+		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added(nil)})
+	case "broken":
+		_, err = p.task.Exec(p.ctx, &taskapi.ExecProcessRequest{ID: p.id, ExecID: exec, Spec: p.added([]specs.POSIXRlimit{{Type: "RLIMIT_NOSUCH"}})})
 	case "kill":
 		number, _ := strconv.ParseUint(signal, 10, 32)
 		_, err = p.task.Kill(p.ctx, &taskapi.KillRequest{ID: p.id, ExecID: exec, Signal: uint32(number)})
@@ -258,9 +345,10 @@ func (p *played) ask(verb, signal, exec string) string {
 	return strings.TrimSpace(status.Code(err).String() + " " + said)
 }
 
-// added is the process that an exec adds.
-func (p *played) added() *anypb.Any {
+// added is the process that an exec adds, with these limits.
+func (p *played) added(limits []specs.POSIXRlimit) *anypb.Any {
 	process := *p.process
+	process.Rlimits = limits
 	process.Args = append(slices.Clone(p.program), "sleep", "300")
 	return p.encode(&process)
 }
@@ -306,4 +394,34 @@ func (p *played) end() (told []string) {
 		}
 	}
 	return told
+}
+
+// TestRestoreIsRefused: given a checkpoint to make a guest of, a client is told that it
+// cannot be, and nothing is left.
+func TestRestoreIsRefused(t *testing.T) {
+	guest := guestSide(t)
+	ctx := namespaces.WithNamespace(t.Context(), "default")
+	daemon, err := containerd.New(os.Getenv("CONTAINERD_ADDRESS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	id := unique("restored")
+	must(t, "ctr", "containers", "create", "--runtime", guest.runtime, guest.ref, id, "guest", "echo", "x")
+	container, err := daemon.LoadContainer(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := t.TempDir()
+	_, err = container.NewTask(ctx, cio.NullIO, func(_ context.Context, _ *containerd.Client, info *containerd.TaskInfo) error {
+		info.Checkpoint = &types.Descriptor{Annotations: map[string]string{"RestoreFromPath": from}}
+		return nil
+	})
+	if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "restored") {
+		t.Errorf("it gives %v", err)
+	}
+	must(t, "ctr", "containers", "rm", id)
+	if left := traces(t, []string{id}); len(left) > 0 {
+		t.Errorf("left: %s", strings.Join(left, "\n"))
+	}
 }

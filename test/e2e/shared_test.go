@@ -141,3 +141,78 @@ func TestSharedShimIsKilled(t *testing.T) {
 	}
 	must(t, c.ctr("tasks", "rm", "--force", after)...)
 }
+
+// TestSharedShimKeepsNothing: given containers that end in all ways, the shim that they
+// share has no more open files and mounts than before them.
+func TestSharedShimKeepsNothing(t *testing.T) {
+	ref := publishTwo(t)
+	c := startSharing(t, "")
+	c.pull(ref)
+	stays := unique("stays")
+	c.run(ref, stays, "a", "sleep", "300")
+	shims := c.shims()
+	if len(shims) != 1 {
+		t.Fatalf("the shims of one container: %v", shims)
+	}
+	open := func() (names []string) {
+		entries, err := os.ReadDir("/proc/" + shims[0] + "/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			if name, err := os.Readlink("/proc/" + shims[0] + "/fd/" + entry.Name()); err == nil {
+				kind, _, _ := strings.Cut(name, ":[") // Sockets and pipes have numbers.
+				names = append(names, kind)
+			}
+		}
+		mounts, err := os.ReadFile("/proc/" + shims[0] + "/mountinfo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(mounts)) {
+			if strings.Contains(line, c.dir) {
+				names = append(names, "a mount")
+			}
+		}
+		return names
+	}
+	lives := func() {
+		t.Helper()
+		run := func(args ...string) {
+			id := unique("ends")
+			_, _ = untimed(c.ctr(append([]string{"run", "--rm", "--runtime", runtimeName, ref, id}, args...)...)...)
+			_, _ = untimed(c.ctr("containers", "rm", id)...) // Of what could not be started.
+		}
+		run("b")
+		run("a", "echo", "x")
+		run("a", "trap")
+		run("nosuch")
+		run("a#nosuch")
+		_, _ = untimed(c.ctr("tasks", "exec", "--exec-id", unique("exec"), stays, "b")...)
+		_, _ = untimed(c.ctr("tasks", "exec", "--exec-id", unique("exec"), stays, "a", "trap")...)
+		_, _ = untimed(c.ctr("tasks", "exec", "--exec-id", unique("exec"), stays, "nosuch")...)
+		id := unique("killed")
+		c.run(ref, id, "a", "sleep", "300")
+		_, _ = untimed(c.ctr("tasks", "exec", "-d", "--exec-id", "x", id, "a", "sleep", "300")...)
+		must(t, c.ctr("tasks", "rm", "--force", id)...)
+		must(t, c.ctr("containers", "rm", id)...)
+	}
+	lives()
+	before := open()
+	for range 3 {
+		lives()
+	}
+	var after []string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if after = open(); len(more(after, before)) == 0 {
+			break
+		}
+	}
+	if left := more(after, before); len(left) > 0 {
+		t.Errorf("the shim keeps %q", left)
+	}
+	if got := c.shims(); !slices.Equal(got, shims) {
+		t.Errorf("the shims are %v, not %v", got, shims)
+	}
+	must(t, c.ctr("tasks", "rm", "--force", stays)...)
+}

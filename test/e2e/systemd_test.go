@@ -60,15 +60,20 @@ func property(t *testing.T, unit, name string) string {
 	return must(t, "systemctl", "show", "--property", name, "--value", unit)
 }
 
-// A guest has a scope of its own, which has its limits and goes with it.
+// A guest has a scope of its own, which has its limits and goes with it; its shim stays
+// in containerd's unit.
 func systemdScopes(t *testing.T) {
 	ref := publishTwo(t)
 	for _, tool := range []string{"docker", "nerdctl"} {
 		t.Run(tool, func(t *testing.T) {
 			id := sleeper(t, tool, ref, "--memory", "48m", "--memory-swap", "48m", "--pids-limit", "50")
-			unit := unitOf(t, must(t, tool, "inspect", "--format", "{{.State.Pid}}", id))
+			pid := must(t, tool, "inspect", "--format", "{{.State.Pid}}", id)
+			unit := unitOf(t, pid)
 			if unit != tool+"-"+id+".scope" {
 				t.Errorf("it is in %s", unit)
+			}
+			if shim := unitOf(t, strings.TrimSpace(must(t, "ps", "-o", "ppid=", "-p", pid))); shim != "containerd.service" {
+				t.Errorf("its shim is in %s", shim)
 			}
 			if memory, tasks := property(t, unit, "MemoryMax"), property(t, unit, "TasksMax"); memory != "50331648" || tasks != "50" {
 				t.Errorf("systemd limits it to %s bytes and %s tasks", memory, tasks)
