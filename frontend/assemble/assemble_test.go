@@ -281,6 +281,9 @@ func TestProblems(t *testing.T) {
 					t.Errorf("the message does not say %q: %s", want, problem.Message)
 				}
 			}
+			if strings.Contains(problem.Message, artifact.ErrInvalid.Error()) {
+				t.Errorf("the message speaks of an artifact, which nobody has yet: %s", problem.Message)
+			}
 			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageLayoutFile)); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("there is a layout as well")
 			}
