@@ -146,13 +146,14 @@ func (c *componentArguments) notFound(message string) string {
 	return reason
 }
 
-// maxEnumerated is the most names that a message has.
-const maxEnumerated = 20
+// MaxEnumerated is how many of one kind people are shown: names in a message,
+// findings of a rule.
+const MaxEnumerated = 20
 
 // Enumerate lists names for a message, not more than a person would read.
 func Enumerate(names []string) string {
-	if more := len(names) - maxEnumerated; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxEnumerated], ", "), more)
+	if more := len(names) - MaxEnumerated; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:MaxEnumerated], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }
