@@ -203,7 +203,7 @@ func (b *build) convertOptions(ctx context.Context, target ocispec.Platform) doc
 		Config:       b.ui.Config,
 		Client:       b.ui,
 		SourceMap:    b.source.SourceMap,
-		MetaResolver: b.client,
+		MetaResolver: b.metaResolver(),
 		Warn:         b.warnConverted(ctx),
 	}
 	opt.BuildArgs = maps.Clone(opt.BuildArgs)

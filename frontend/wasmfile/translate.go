@@ -171,13 +171,18 @@ func (f *File) Translate(err error, location []parser.Range) error {
 			location = append(location, l...)
 		}
 	}
-	// An error that came by gRPC begins with its code, which is not for people.
-	original := strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
+	original := WithoutCode(err)
 	message := f.Message(original, location)
 	if message == original {
 		return err
 	}
 	return WithMessage(err, message)
+}
+
+// WithoutCode is what an error says. One that came by gRPC begins with its code,
+// which is not for people.
+func WithoutCode(err error) string {
+	return strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
 }
 
 // WithMessage is an error that says something else. The original stays in the

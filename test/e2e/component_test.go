@@ -368,3 +368,19 @@ func TestProgressNamesComponents(t *testing.T) {
 		t.Errorf("the progress shows the rendering:\n%s", r.all())
 	}
 }
+
+// TestNoSuchStage: given a --from with a misspelled name of a stage, which is no
+// image either, the error says which stages there are, and the nearest.
+func TestNoSuchStage(t *testing.T) {
+	for _, line := range []string{"COMPONENT --from=biuld app.wasm", "COMPONENT app.wasm\nCOPY --from=biuld app.wasm /"} {
+		dir := write(t, map[string]string{"app.wasm": greetWasm(t), "Wasmfile": "FROM scratch AS build\nCOPY app.wasm /\nFROM scratch\n" + line + "\n"})
+		says := []string{"biuld: no stage has this name (names: build)", "(did you mean build?)", " | >>> " + line[strings.LastIndex(line, "\n")+1:]}
+		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+			b := build{builder: builder, dir: dir, output: "type=local,dest=" + t.TempDir()}
+			fails(t, says, b.args()...)
+			b.flags = []string{"--check"}
+			fails(t, says, b.args()...)
+		}
+		fails(t, says, "nerdctl", "wasm", "build", "--progress", "plain", "-t", "none", dir)
+	}
+}
