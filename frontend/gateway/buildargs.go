@@ -20,8 +20,8 @@ const (
 	// argCompression and argCompressionLevel are for the filesystem layer.
 	argCompression      = "WASMFILE_COMPRESSION"
 	argCompressionLevel = "WASMFILE_COMPRESSION_LEVEL"
-	// argName is the name that the layout gives to the artifact.
-	argName = "WASMFILE_NAME"
+	// ArgName is the name that the layout gives to the artifact.
+	ArgName = "WASMFILE_NAME"
 )
 
 // format is what a build's artifact is like. The zero value is the default.
@@ -49,8 +49,8 @@ func (b *build) readFormat() (format, error) {
 	if f.compression, err = f.compression.WithLevel(args[argCompressionLevel]); err != nil {
 		return f, fmt.Errorf("build argument %s: %w", argCompressionLevel, err)
 	}
-	if f.name, err = parseName(args[argName]); err != nil {
-		return f, fmt.Errorf("build argument %s: %w", argName, err)
+	if f.name, err = parseName(args[ArgName]); err != nil {
+		return f, fmt.Errorf("build argument %s: %w", ArgName, err)
 	}
 	switch f.form {
 	case artifact.FormCNCF:
@@ -99,8 +99,8 @@ func (b *build) checkImageArgs() error {
 	switch {
 	case args[argForm] != "":
 		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: leave one of them out", argForm)
-	case args[argName] != "":
-		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: say -t instead", argName)
+	case args[ArgName] != "":
+		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: say -t instead", ArgName)
 	case args[argCompression] != "" || args[argCompressionLevel] != "":
 		return errors.New("build arguments " + argCompression + " and " + argCompressionLevel + " are for an artifact, and --platform asks for an image: say --output type=image,compression=zstd,compression-level=3 instead")
 	}

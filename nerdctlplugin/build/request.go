@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/config"
@@ -76,6 +77,14 @@ func (r *Request) isImage() bool {
 		}
 	}
 	return false
+}
+
+// hasBuildArg reports whether a build argument is given, be it an empty one.
+func (r *Request) hasBuildArg(name string) bool {
+	return slices.ContainsFunc(r.BuildArgs, func(arg string) bool {
+		key, _, _ := strings.Cut(arg, "=")
+		return key == name
+	})
 }
 
 // solveOptions turns a request into BuildKit's form. done has to be called

@@ -45,7 +45,7 @@ with the components as files instead of an artifact.`,
 
 func bindBuild(flags *pflag.FlagSet, o *build.Options) {
 	r := &o.Request
-	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result in containerd")
+	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result, in containerd or in what -o writes")
 	flags.StringArrayVarP(&o.Outputs, "output", "o", nil, "where to write the result instead, as type=local,dest=DIR or type=tar,dest=FILE")
 	flags.BoolVar(&o.Check, "check", false, "look for mistakes in the Wasmfile, and build nothing")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")
