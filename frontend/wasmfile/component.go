@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,8 +91,8 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
 		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
 	}
-	if strings.HasPrefix(arguments, `["`) && c.sources[0] == strings.Fields(arguments)[0] {
-		return c, fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
+	if err := checkPaths(arguments, c.sources, escape); err != nil {
+		return c, err
 	}
 	if last := len(c.sources) - 1; last > 0 && isRoot(c.sources[last]) {
 		return c, fmt.Errorf("COMPONENT has no destination, and %q would be one more source, the whole of it: leave it out; a last word without a slash is the component's name", c.sources[last])
@@ -101,6 +102,35 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 	}
 	c.download = slices.ContainsFunc(c.sources, isURL) || given["checksum"]
 	return c, c.check(given)
+}
+
+// checkPaths returns an error for arguments that were meant as an array, and for
+// paths that were cut at a space, because nothing groups words but an array.
+func checkPaths(arguments string, words []string, escape rune) error {
+	if len(words) == 0 || words[0] != strings.Fields(arguments)[0] {
+		return nil // an array
+	}
+	if looksLikeArray(arguments) {
+		return fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
+	}
+	for i, word := range words {
+		quoted := strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'")
+		if quoted && strings.Count(word, word[:1]) == 1 || i < len(words)-1 && strings.HasSuffix(word, string(escape)) {
+			return fmt.Errorf("COMPONENT %s: a path with a space is written in a JSON array, as in COMPONENT [\"my app.wasm\"]", arguments)
+		}
+	}
+	return nil
+}
+
+// looksLikeArray tells an array without double quotes, or with a comma too much,
+// from a wildcard.
+func looksLikeArray(arguments string) bool {
+	if strings.HasPrefix(arguments, `["`) || strings.HasPrefix(arguments, "['") {
+		return true
+	}
+	inside, _ := strings.CutPrefix(arguments, "[")
+	inside, closed := strings.CutSuffix(inside, "]")
+	return closed && len(inside) == len(arguments)-2 && strings.Contains(inside, ".wasm") && !strings.ContainsAny(inside, "[]")
 }
 
 func (c *componentArguments) setFlag(f flag) error {
@@ -163,6 +193,8 @@ func (c componentArguments) check(given map[string]bool) error {
 		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
 	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):
 		return fmt.Errorf("COMPONENT --checksum is for a URL, not for %q", c.sources[0])
+	case !dynamic && slices.ContainsFunc(c.sources, isBrokenPattern):
+		return fmt.Errorf("COMPONENT %s: a \"[\" of a wildcard has no \"]\"; one that is part of a name is written [[]", strings.Join(c.sources, " "))
 	case c.optional && !dynamic && !slices.ContainsFunc(c.sources, hasWildcard):
 		return fmt.Errorf("COMPONENT --optional is for wildcards that may match nothing: %q has none", c.sources[0])
 	}
@@ -179,6 +211,13 @@ func (c componentArguments) check(given map[string]bool) error {
 func IsDynamic(word string) bool { return strings.ContainsAny(word, "$\"'\\`") }
 
 func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
+
+// isBrokenPattern reports whether wildcards cannot be understood. Of a URL there are
+// none.
+func isBrokenPattern(word string) bool {
+	_, err := path.Match(word, "")
+	return err != nil && !isURL(word)
+}
 
 // looksLikeName tells a trailing name from one more source: a name has no
 // slash, no wildcard and does not end in .wasm. To give such a name, --name

@@ -140,8 +140,13 @@ func (c *componentArguments) notFound(message string) string {
 	case c.from == "":
 		reason += "; is it in .dockerignore, or a link out of it?"
 	}
-	if last := len(c.sources) - 1; last > 0 && strings.TrimLeft(c.sources[last], "/") == source {
+	last := len(c.sources) - 1
+	switch {
+	case last == 0 || strings.TrimLeft(c.sources[last], "/") != source:
+	case strings.Contains(c.sources[last], "/"):
 		reason += " (COMPONENT has no destination, and a name has no slash)"
+	case last == 1:
+		reason += fmt.Sprintf(" (to call %s that, say --name=%s)", c.sources[0], c.sources[last])
 	}
 	return reason
 }
