@@ -89,7 +89,7 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 		}
 	}
 	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
-		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
+		return c, fmt.Errorf("COMPONENT %s is not a file: flags begin with two dashes, and come before the files", c.sources[i])
 	}
 	if err := checkPaths(arguments, c.sources, escape); err != nil {
 		return c, err
@@ -183,6 +183,8 @@ func (c componentArguments) check(given map[string]bool) error {
 		return errors.New("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
 	case given["name"] && c.name == "":
 		return errors.New("COMPONENT --name is empty: leave it out and the file's own name is used")
+	case given["name"] && len(c.sources) == 2 && strings.EqualFold(c.sources[1], "as"):
+		return fmt.Errorf("COMPONENT has no AS: write COMPONENT %s %s", c.sources[0], c.name)
 	case given["name"] && len(c.sources) > 1:
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
 	case given["from"] && strings.Contains(c.from, "$"):
@@ -231,11 +233,12 @@ func looksLikeName(word string) bool {
 // destination of a COPY often is.
 func isRoot(path string) bool { return strings.Trim(path, "./") == "" && strings.Contains(path, "/") }
 
-// isFlag reports whether a word that is to be a file is one of the flags.
+// isFlag reports whether a word that is to be a file is one of the flags, be it with
+// one dash.
 func isFlag(word string) bool {
-	flag, dashes := strings.CutPrefix(word, "--")
+	flag := strings.TrimLeft(word, "-")
 	name, _, _ := strings.Cut(flag, "=")
-	return dashes && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
+	return flag != word && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
 }
 
 func isURL(word string) bool {
