@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -18,20 +20,33 @@ func (b *build) metaResolver() llb.ImageMetaResolver {
 	if b.file.IsDockerfile() {
 		return b.client
 	}
-	return stageResolver{b.client, b.file.StageNames()}
+	return stageResolver{b.client, slices.Concat(b.file.StageNames(), b.contextNames())}
 }
 
-// stageResolver says of an image that cannot be loaded which stages there are,
-// when its name could be that of one.
+// contextNames are the names of the user's named contexts.
+func (b *build) contextNames() []string {
+	names := make(map[string]bool)
+	for key := range b.opts {
+		name, ok := strings.CutPrefix(key, contextPrefix)
+		name, _, _ = strings.Cut(name, "::") // the rest is a platform
+		if ok && !strings.HasPrefix(name, originContext) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// stageResolver says of an image that cannot be loaded which stages and named
+// contexts there are, when its name could be that of one.
 type stageResolver struct {
 	llb.ImageMetaResolver
-	stages []string
+	names []string
 }
 
 func (r stageResolver) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
 	resolved, d, config, err := r.ImageMetaResolver.ResolveImageConfig(ctx, ref, opt)
 	if err != nil && isStageName(ref) {
-		err = &noStageError{r.stages, err}
+		err = &noStageError{r.names, err}
 	}
 	return resolved, d, config, err
 }
@@ -47,18 +62,19 @@ func isStageName(ref string) bool {
 	return !strings.ContainsAny(name, "/:@")
 }
 
-// noStageError says that neither a stage nor an image has a name.
+// noStageError says that a name is not one of those of stages and contexts, and no
+// image.
 type noStageError struct {
-	stages []string
-	err    error
+	names []string
+	err   error
 }
 
 func (e *noStageError) Error() string {
-	stages := "no stage has a name"
-	if len(e.stages) > 0 {
-		stages = "no stage has this name (names: " + wasmfile.Enumerate(e.stages) + ")"
+	message := "no stage has a name"
+	if len(e.names) > 0 {
+		message = "no stage or context has this name (names: " + wasmfile.Enumerate(e.names) + ")"
 	}
-	return stages + ", and no image of it can be loaded: " + wasmfile.WithoutCode(e.err)
+	return message + ", and no image of it can be loaded: " + wasmfile.WithoutCode(e.err)
 }
 
 func (e *noStageError) Unwrap() error { return e.err }

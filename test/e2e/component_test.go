@@ -374,7 +374,7 @@ func TestProgressNamesComponents(t *testing.T) {
 func TestNoSuchStage(t *testing.T) {
 	for _, line := range []string{"COMPONENT --from=biuld app.wasm", "COMPONENT app.wasm\nCOPY --from=biuld app.wasm /"} {
 		dir := write(t, map[string]string{"app.wasm": greetWasm(t), "Wasmfile": "FROM scratch AS build\nCOPY app.wasm /\nFROM scratch\n" + line + "\n"})
-		says := []string{"biuld: no stage has this name (names: build)", "(did you mean build?)", " | >>> " + line[strings.LastIndex(line, "\n")+1:]}
+		says := []string{"biuld: no stage or context has this name (names: build)", "(did you mean build?)", " | >>> " + line[strings.LastIndex(line, "\n")+1:]}
 		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 			b := build{builder: builder, dir: dir, output: "type=local,dest=" + t.TempDir()}
 			fails(t, says, b.args()...)
