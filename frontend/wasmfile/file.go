@@ -171,6 +171,18 @@ func (f *File) CheckAnnotations() error {
 	return nil
 }
 
+// EmptyKeyError is the error of annotations one of which has no key. It is at the
+// first ANNOTATION of the target's stages with a key that is not written out.
+func (f *File) EmptyKeyError() error {
+	err := errors.New("ANNOTATION has an empty key: a variable in it has no value")
+	for _, e := range f.extensions {
+		if e.wanted && slices.ContainsFunc(e.annotation, hasDynamicKey) {
+			return parser.WithLocation(err, e.location())
+		}
+	}
+	return err
+}
+
 // PlatformArgs are the predefined ARGs that say for what is built.
 func PlatformArgs(os, architecture string) map[string]string {
 	return map[string]string{
