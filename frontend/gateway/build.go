@@ -111,6 +111,9 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 // the format of an artifact.
 func (b *build) checkRequest(image bool) error {
 	err := b.checkPlatforms(image)
+	if err == nil {
+		err = b.checkArgNames()
+	}
 	switch {
 	case err != nil:
 	case image:

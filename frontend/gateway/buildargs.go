@@ -3,9 +3,12 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/moby/buildkit/util/suggest"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -23,6 +26,21 @@ const (
 	// ArgName is the name that the layout gives to the artifact.
 	ArgName = "WASMFILE_NAME"
 )
+
+// argPrefix begins the names of the build arguments that are for the frontend.
+const argPrefix = "WASMFILE_"
+
+// checkArgNames refuses a build argument that is nobody's: it would have no effect, and
+// nobody notice.
+func (b *build) checkArgNames() error {
+	known := []string{argForm, argCompression, argCompressionLevel, ArgName, argPush}
+	for _, name := range slices.Sorted(maps.Keys(b.ui.BuildArgs)) {
+		if strings.HasPrefix(name, argPrefix) && !slices.Contains(known, name) && !b.file.HasArg(name) {
+			return suggest.WrapError(fmt.Errorf("there is no build argument %s: the Wasmfile has no ARG of this name, and those for the frontend are %s", name, strings.Join(known, ", ")), name, known, true)
+		}
+	}
+	return nil
+}
 
 // format is what a build's artifact is like. The zero value is the default.
 type format struct {

@@ -56,6 +56,24 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// TestUnknownArguments: given a build argument that begins as those for the
+// frontend do, it is one of them, or an ARG of the Wasmfile.
+func TestUnknownArguments(t *testing.T) {
+	b := newBuild(t, "ARG WASMFILE_BASE=scratch\nFROM scratch AS other\nARG WASMFILE_OTHER\nFROM scratch\nARG WASMFILE_OWN\nCOMPONENT a\n")
+	for name, says := range map[string]string{
+		argForm: "", argCompression: "", argCompressionLevel: "", ArgName: "", argPush: "",
+		"WASMFILE_BASE": "", "WASMFILE_OTHER": "", "WASMFILE_OWN": "", "OTHER": "",
+		"WASMFILE_FROM":        "(did you mean WASMFILE_FORM?)",
+		"WASMFILE_PUSH_CONFIG": "there is no build argument WASMFILE_PUSH_CONFIG",
+	} {
+		b.ui.BuildArgs = map[string]string{name: "x"}
+		err := b.checkArgNames()
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: the error is %v, it has to say %q", name, err, says)
+		}
+	}
+}
+
 // TestName: given names as people write them, those that a layout has for them.
 func TestName(t *testing.T) {
 	for name, want := range map[string]string{

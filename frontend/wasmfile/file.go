@@ -99,6 +99,7 @@ type File struct {
 	escape     rune
 	extensions []*extension
 	stages     stageNames
+	args       map[string]bool
 	// unneeded are instructions of the target's stages on which no COMPONENT
 	// depends.
 	unneeded []lineSpan
