@@ -104,8 +104,8 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 	return c, c.check(given)
 }
 
-// checkPaths returns an error for arguments that were meant as an array, and for
-// paths that were cut at a space, because nothing groups words but an array.
+// checkPaths returns an error for arguments that were meant as an array or a comment,
+// and for paths that were cut at a space, because nothing groups words but an array.
 func checkPaths(arguments string, words []string, escape rune) error {
 	if len(words) == 0 || words[0] != strings.Fields(arguments)[0] {
 		return nil // an array
@@ -114,6 +114,9 @@ func checkPaths(arguments string, words []string, escape rune) error {
 		return fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
 	}
 	for i, word := range words {
+		if i > 0 && strings.HasPrefix(word, "#") {
+			return fmt.Errorf("COMPONENT %s: a comment has a line of its own; a file of this name is ./%s", arguments, word)
+		}
 		quoted := strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'")
 		if quoted && strings.Count(word, word[:1]) == 1 || i < len(words)-1 && strings.HasSuffix(word, string(escape)) {
 			return fmt.Errorf("COMPONENT %s: a path with a space is written in a JSON array, as in COMPONENT [\"my app.wasm\"]", arguments)
@@ -231,7 +234,7 @@ func looksLikeName(word string) bool {
 
 // isRoot reports whether a path is that of the whole context or stage, as the
 // destination of a COPY often is.
-func isRoot(path string) bool { return strings.Trim(path, "./") == "" && strings.Contains(path, "/") }
+func isRoot(path string) bool { return strings.Trim(path, "./") == "" }
 
 // isFlag reports whether a word that is to be a file is one of the flags, be it with
 // one dash.
