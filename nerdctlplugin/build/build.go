@@ -103,7 +103,10 @@ func imageNames(tags []string) ([]string, error) {
 func buildInto(ctx context.Context, o Options) error {
 	outputs := make([]string, 0, len(o.Outputs))
 	for _, output := range o.Outputs {
-		if !strings.Contains(output, "=") { // a directory, as in docker
+		switch { // as in docker
+		case output == "-":
+			output = "type=tar"
+		case !strings.Contains(output, "="):
 			output = "type=local,dest=" + output
 		}
 		outputs = append(outputs, output)

@@ -71,7 +71,7 @@ type Request struct {
 func (r *Request) isImage() bool {
 	for _, list := range r.Platforms {
 		for platform := range strings.SplitSeq(list, ",") {
-			if strings.HasSuffix(platform, "/wasm") {
+			if strings.HasSuffix(strings.ToLower(platform), "/wasm") {
 				return true
 			}
 		}

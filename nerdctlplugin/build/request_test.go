@@ -86,7 +86,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestIsImage(t *testing.T) {
-	for platforms, want := range map[string]bool{"": false, "linux/amd64": false, "wasi/wasm": true, "linux/amd64,wasip1/wasm": true} {
+	for platforms, want := range map[string]bool{"": false, "linux/amd64": false, "wasi/wasm": true, "WASI/Wasm": true, "linux/amd64,wasip1/wasm": true} {
 		if r := (Request{Platforms: []string{platforms}}); r.isImage() != want {
 			t.Errorf("%q: %v", platforms, r.isImage())
 		}

@@ -65,10 +65,9 @@ func TestNamedLayout(t *testing.T) {
 		t.Errorf("the plugin has loaded %s", out)
 	}
 	must(t, "nerdctl", "rmi", name)
-	tagged := filepath.Join(t.TempDir(), "tagged.tar")
-	must(t, "nerdctl", "wasm", "build", "-q", "-t", name, "-o", "type=tar,dest="+tagged, b.dir)
-	if out := must(t, "nerdctl", "wasm", "load", "-i", tagged); !strings.Contains(out, name+"@"+want) {
-		t.Errorf("of what the plugin has built, it has loaded %s", out)
+	built := try(t, "nerdctl", "wasm", "build", "-q", "-t", name, "-o", "-", b.dir)
+	if r := (command{args: []string{"nerdctl", "wasm", "load"}, stdin: strings.NewReader(built.stdout)}).run(t); !strings.Contains(r.stdout, name+"@"+want) {
+		t.Errorf("of what the plugin has built, it has loaded %s", r.all())
 	}
 	must(t, "nerdctl", "rmi", name)
 }
