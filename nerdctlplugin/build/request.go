@@ -184,6 +184,9 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	attrs := opt.FrontendAttrs
 	for _, arg := range r.BuildArgs {
 		key, value, given := strings.Cut(arg, "=")
+		if key == "" {
+			return fmt.Errorf("--build-arg %s: it has to be NAME=VALUE or NAME", arg)
+		}
 		if !given {
 			if value, given = os.LookupEnv(key); !given {
 				continue // as docker: an argument without value is not set
@@ -198,6 +201,9 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	}
 	for _, label := range r.Labels {
 		key, value, _ := strings.Cut(label, "=")
+		if key == "" {
+			return fmt.Errorf("--label %s: it has to be KEY=VALUE", label)
+		}
 		attrs["label:"+key] = value
 	}
 	for key, value := range map[string]string{
