@@ -194,6 +194,10 @@ func (c componentArguments) check(given map[string]bool) error {
 		return fmt.Errorf("COMPONENT --from=%s: variables are not replaced in --from; give what it stands for a name, with FROM %s AS <name> before this stage and an ARG before the first FROM", c.from, c.from)
 	case slices.ContainsFunc(c.flags, func(f flag) bool { return f.name == "exclude" && strings.Contains(f.value, "$") }):
 		return errors.New("COMPONENT --exclude: variables are not replaced in patterns: write the pattern itself")
+	case strings.Contains(c.from, "://"):
+		return fmt.Errorf("COMPONENT --from=%s: it is the name of a stage, an image, an artifact or a context, not an address; a file that has one is a source: COMPONENT https://example.com/app.wasm", c.from)
+	case slices.ContainsFunc(c.sources, isOtherURL):
+		return fmt.Errorf("COMPONENT %s: a source is a path, or a URL that begins with https:// or http://; to take the components of an artifact in a registry, write COMPONENT --from=registry.example/app:1 *", strings.Join(c.sources, " "))
 	case c.download && given["from"]:
 		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
 	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):
@@ -247,6 +251,13 @@ func isFlag(word string) bool {
 func isURL(word string) bool {
 	unquoted := strings.TrimLeft(word, `"'`)
 	return strings.HasPrefix(unquoted, "http://") || strings.HasPrefix(unquoted, "https://")
+}
+
+// isOtherURL reports whether a word is a URL from which nothing can be downloaded. Of
+// Git repositories BuildKit says what is wrong.
+func isOtherURL(word string) bool {
+	scheme, _, ok := strings.Cut(strings.TrimLeft(word, `"'`), "://")
+	return ok && !isURL(word) && !strings.ContainsAny(scheme, "/$") && scheme != "git" && scheme != "ssh"
 }
 
 // render is the instruction for a Dockerfile, in two parts between which a
