@@ -29,6 +29,9 @@ with the components as files instead of an artifact.`,
 			if len(args) != 1 {
 				return errors.New("build needs one context: a directory, or the URL of a repository")
 			}
+			if args[0] == "-" {
+				return errors.New("no context is read from standard input: unpack it and name the directory; -f - reads the Wasmfile from there")
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
