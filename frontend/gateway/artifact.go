@@ -102,7 +102,7 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	if err := b.violations(); err != nil {
 		return nil, err
 	}
-	if err := b.checkBase(converted.BaseImage); err != nil {
+	if err := b.checkBase(ctx, converted.BaseImage); err != nil {
 		return nil, err
 	}
 	if e := converted.Epoch; e != nil && e.Year() > 9999 {

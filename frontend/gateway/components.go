@@ -94,9 +94,18 @@ func (c *components) steps(of []wasmfile.Component) string {
 	return strings.Join(names, ", ")
 }
 
-// checkBase refuses an artifact as a base: its components would be lost.
-func (b *build) checkBase(image *dockerspec.DockerOCIImage) error {
-	if image == nil || image.Config.Labels[artifact.AnnotationLayers] == "" {
+// checkBase refuses an artifact as a base, be it another build's result: its
+// components would be lost.
+func (b *build) checkBase(ctx context.Context, image *dockerspec.DockerOCIImage) error {
+	isArtifact := image != nil && image.Config.Labels[artifact.AnnotationLayers] != ""
+	if name := b.file.BaseName(); !isArtifact && name != "" {
+		result, err := b.resultOrigin(ctx, name, b.namedContext(name))
+		if err != nil {
+			return parser.WithLocation(err, b.file.Base)
+		}
+		isArtifact = result != nil
+	}
+	if !isArtifact {
 		return nil
 	}
 	return parser.WithLocation(errors.New("this is a Wasm artifact, whose components a stage does not take over: write FROM scratch, and COMPONENT --from=<artifact> for those that you need"), b.file.Base)

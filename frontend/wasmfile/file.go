@@ -108,6 +108,9 @@ type File struct {
 // Text is the user's own text.
 func (f *File) Text() []byte { return f.text }
 
+// BaseName is what Base names, variables replaced; empty without a base.
+func (f *File) BaseName() string { return f.baseName }
+
 // IsDockerfile reports whether the text has neither COMPONENT nor ANNOTATION
 // in any stage.
 func (f *File) IsDockerfile() bool { return len(f.extensions) == 0 }
