@@ -126,14 +126,7 @@ func (b *build) checkRequest(image bool) error {
 
 // isContext reports whether a named context replaces a stage.
 func (b *build) isContext(stage string) bool {
-	for key := range b.opts {
-		name, ok := strings.CutPrefix(key, contextPrefix)
-		name, _, _ = strings.Cut(name, "::") // the rest is a platform
-		if ok && strings.EqualFold(name, stage) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.contextNames(), func(name string) bool { return strings.EqualFold(name, stage) })
 }
 
 // defaultPlatform is what TARGETPLATFORM says when nobody asked for one.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,19 +20,6 @@ func (b *build) metaResolver() llb.ImageMetaResolver {
 		return b.client
 	}
 	return stageResolver{b.client, slices.Concat(b.file.StageNames(), b.contextNames())}
-}
-
-// contextNames are the names of the user's named contexts.
-func (b *build) contextNames() []string {
-	names := make(map[string]bool)
-	for key := range b.opts {
-		name, ok := strings.CutPrefix(key, contextPrefix)
-		name, _, _ = strings.Cut(name, "::") // the rest is a platform
-		if ok && !strings.HasPrefix(name, originContext) {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 // stageResolver says of an image that cannot be loaded which stages and named
@@ -74,7 +60,7 @@ func (e *noStageError) Error() string {
 	if len(e.names) > 0 {
 		message = "no stage or context has this name (names: " + wasmfile.Enumerate(e.names) + ")"
 	}
-	return message + ", and no image of it can be loaded: " + wasmfile.WithoutCode(e.err)
+	return message + ", and no image of this name can be loaded: " + wasmfile.WithoutCode(e.err)
 }
 
 func (e *noStageError) Unwrap() error { return e.err }

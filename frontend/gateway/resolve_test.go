@@ -30,8 +30,8 @@ func (noImages) ResolveImageConfig(context.Context, string, sourceresolver.Opt) 
 func TestImageThatCouldBeAStage(t *testing.T) {
 	const named, unnamed = "FROM scratch AS Build\nFROM scratch AS test\nFROM scratch\nCOMPONENT a.wasm\n", "FROM scratch\nCOMPONENT a.wasm\n"
 	for _, c := range []struct{ text, ref, want string }{
-		{named, "docker.io/library/biuld:latest", "no stage or context has this name (names: build, test, plugins), and no image of it can be loaded: not found"},
-		{unnamed, "docker.io/library/biuld:latest", "no stage has a name, and no image of it can be loaded: not found"},
+		{named, "docker.io/library/biuld:latest", "no stage or context has this name (names: build, test, plugins), and no image of this name can be loaded: not found"},
+		{unnamed, "docker.io/library/biuld:latest", "no stage has a name, and no image of this name can be loaded: not found"},
 		{named, "docker.io/library/biuld:1", errNoImage.Error()},
 		{named, "docker.io/example/biuld:latest", errNoImage.Error()},
 		{named, "docker.io/library/biuld@" + digest.FromString("").String(), errNoImage.Error()},
@@ -57,7 +57,7 @@ func TestImageThatCouldBeAStage(t *testing.T) {
 func TestNoStageTravels(t *testing.T) {
 	b := newBuild(t, "FROM scratch\nCOMPONENT a.wasm\n")
 	err := b.locate(fmt.Errorf("biuld: %w (did you mean build?)", &noStageError{[]string{"build"}, errNoImage}))
-	const want = "biuld: no stage or context has this name (names: build), and no image of it can be loaded: not found (did you mean build?)"
+	const want = "biuld: no stage or context has this name (names: build), and no image of this name can be loaded: not found (did you mean build?)"
 	if got := grpcerrors.FromGRPC(grpcerrors.ToGRPC(t.Context(), err)); !errors.Is(err, errNoImage) || got.Error() != "NotFound: "+want {
 		t.Errorf("the client gets\n%v\nand not\n%s", got, want)
 	}
