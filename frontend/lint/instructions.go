@@ -62,25 +62,24 @@ func isWasmPath(source string) bool {
 
 // healthcheckInShell finds a HEALTHCHECK in shell form.
 func healthcheckInShell(file *wasmfile.File, _ wasmfile.Form) []finding {
-	var found []finding
-	for _, i := range file.Instructions {
-		if test := healthcheck(i); len(test) > 0 && test[0] == "CMD-SHELL" {
-			found = append(found, at(file, i, "", "HEALTHCHECK in shell form needs /bin/sh, which a Wasm artifact does not have: every check would fail; "+healthcheckAdvice))
-		}
+	i, test := healthcheck(file)
+	if len(test) == 0 || test[0] != "CMD-SHELL" {
+		return nil
 	}
-	return found
+	return []finding{at(file, i, "", "HEALTHCHECK in shell form needs /bin/sh, which a Wasm artifact does not have: every check would fail; "+healthcheckAdvice)}
 }
 
 const healthcheckAdvice = `write HEALTHCHECK CMD ["component", "argument"], or HEALTHCHECK NONE`
 
-// healthcheck is what an instruction has checks execute: CMD or CMD-SHELL, and
-// the words; none when it is about something else.
-func healthcheck(i wasmfile.Instruction) []string {
-	c, ok := i.Command.(*instructions.HealthCheckCommand)
-	if !ok || c.Health == nil {
-		return nil
+// healthcheck is the HEALTHCHECK that takes effect, the last, and what it has checks
+// execute: CMD or CMD-SHELL, and the words.
+func healthcheck(file *wasmfile.File) (at wasmfile.Instruction, test []string) {
+	for _, i := range slices.Backward(file.Instructions) {
+		if c, ok := i.Command.(*instructions.HealthCheckCommand); ok && c.Health != nil {
+			return i, c.Health.Test
+		}
 	}
-	return c.Health.Test
+	return at, nil
 }
 
 // unusedShell finds a SHELL of the target that no RUN comes after. Those of

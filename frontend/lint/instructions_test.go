@@ -31,6 +31,7 @@ func TestInstructionRules(t *testing.T) {
 
 		{name: "a health check by a shell", text: artifact + "HEALTHCHECK CMD curl -f localhost\n", says: []string{"HEALTHCHECK NONE"}},
 		{name: "a health check of an image for a Wasm platform", text: artifact + "HEALTHCHECK CMD curl\n", form: wasmfile.Image, says: []string{"HEALTHCHECK NONE"}},
+		{name: "a health check that is taken back", text: "FROM scratch AS base\nHEALTHCHECK CMD curl\nFROM base\nCOMPONENT app.wasm\nHEALTHCHECK NONE\n"},
 		{name: "a health check of an ordinary image", text: "FROM scratch\nHEALTHCHECK CMD curl\n"},
 
 		{name: "a SHELL for no RUN before the next", text: artifact + "SHELL [\"a\"]\nSHELL [\"b\"]\nRUN c\n", says: []string{"SHELL has no effect"}},
