@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/solver/errdefs"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -67,12 +69,28 @@ func (c *components) isNew(copies copies, from string) bool {
 	})
 }
 
+// saysLinkLoop is what BuildKit says of symbolic links that lead to each other, without
+// saying which.
+const saysLinkLoop = "too many links"
+
 // locate puts the error of the assembly at the COMPONENT whose source is
 // missing, if that is what it says.
 func (c *components) locate(err error) error {
+	if strings.HasSuffix(err.Error(), saysLinkLoop) && len(errdefs.Sources(err)) == 0 {
+		return c.linkLoop(err)
+	}
 	source, missing := wasmfile.MissingSource(err.Error())
 	if at, known := c.mounted[path.Join("/", source)]; missing && known {
 		return parser.WithLocation(err, at.Location)
+	}
+	return err
+}
+
+func (c *components) linkLoop(err error) error {
+	sources := slices.Sorted(maps.Keys(c.mounted))
+	err = wasmfile.WithMessage(err, "symbolic links lead to each other: one of them is "+wasmfile.Enumerate(sources))
+	if len(sources) == 1 {
+		return parser.WithLocation(err, c.mounted[sources[0]].Location)
 	}
 	return err
 }
