@@ -228,6 +228,7 @@ func TestProblems(t *testing.T) {
 		"the same name in one instruction":    {map[string]string{".wasmfile/mounted/0001/0/a.wasm": module, ".wasmfile/mounted/0001/1/a.wasm": module}, assemble.Spec{Components: []assemble.ComponentSpec{{Mounted: []string{"/x/a.wasm", "/y/a.wasm"}}}}, assemble.SubjectComponent, []int{1}, []string{`"a.wasm"`}},
 		"two for one name":                    {map[string]string{".wasmfile/0001/as/n/a.wasm": module, ".wasmfile/0001/as/n/b.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"a.wasm, b.wasm", `"n"`}},
 		"none for a name":                     {map[string]string{".wasmfile/0001/as/n/": ""}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"no file"}},
+		"none that is not excluded":           {map[string]string{".wasmfile/0001/files/a.wasm": module}, assemble.Spec{Components: []assemble.ComponentSpec{{Exclude: []string{"*.wasm"}}}}, assemble.SubjectComponent, []int{1}, []string{"no file", "--exclude"}},
 		"an empty name":                       {map[string]string{".wasmfile/0001/as/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"name is empty"}},
 		"a path as name":                      {map[string]string{".wasmfile/0001/as/x/y/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"directory", "without a slash"}},
 		"a directory":                         {map[string]string{".wasmfile/0001/files/sub/a.wasm": module}, assemble.Spec{Components: make([]assemble.ComponentSpec, 1)}, assemble.SubjectComponent, []int{1}, []string{"sub is a directory"}},
@@ -280,6 +281,9 @@ func TestProblems(t *testing.T) {
 				if !strings.Contains(problem.Message, want) {
 					t.Errorf("the message does not say %q: %s", want, problem.Message)
 				}
+			}
+			if strings.Contains(problem.Message, artifact.ErrInvalid.Error()) {
+				t.Errorf("the message speaks of an artifact, which nobody has yet: %s", problem.Message)
 			}
 			if _, err := os.Stat(filepath.Join(dirs.Output, ocispec.ImageLayoutFile)); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("there is a layout as well")

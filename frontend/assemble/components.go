@@ -40,7 +40,11 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) == 0 && !spec.Optional {
+		switch {
+		case len(found) > 0 || spec.Optional:
+		case len(spec.Exclude) > 0:
+			return nil, componentProblem("it brings no file: --exclude leaves out all that its sources match, or nothing matches them", ordinal)
+		default:
 			return nil, componentProblem("it brings no file: nothing matches its sources (of the build context, is it in .dockerignore?), a directory is empty, or its name has \"..\"", ordinal)
 		}
 		for _, f := range found {

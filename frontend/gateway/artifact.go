@@ -102,17 +102,20 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	if err := b.violations(); err != nil {
 		return nil, err
 	}
-	if err := b.checkBase(converted.BaseImage); err != nil {
+	if err := b.checkBase(ctx, converted.BaseImage); err != nil {
 		return nil, err
 	}
 	if e := converted.Epoch; e != nil && e.Year() > 9999 {
 		return nil, fmt.Errorf("SOURCE_DATE_EPOCH %d is after the year 9999, which no config can say: give it in seconds", e.Unix())
 	}
+	spec := b.spec(converted)
+	if _, empty := spec.Annotations[""]; empty {
+		return nil, b.file.EmptyKeyError()
+	}
 	components, err := b.components(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	spec := b.spec(converted)
 	spec.CheckOnly = checkOnly
 	return &plan{converted.State, components, spec}, nil
 }

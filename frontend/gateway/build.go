@@ -111,6 +111,9 @@ func (b *build) run(ctx context.Context) (*client.Result, error) {
 // the format of an artifact.
 func (b *build) checkRequest(image bool) error {
 	err := b.checkPlatforms(image)
+	if err == nil {
+		err = b.checkArgNames()
+	}
 	switch {
 	case err != nil:
 	case image:
@@ -123,14 +126,7 @@ func (b *build) checkRequest(image bool) error {
 
 // isContext reports whether a named context replaces a stage.
 func (b *build) isContext(stage string) bool {
-	for key := range b.opts {
-		name, ok := strings.CutPrefix(key, contextPrefix)
-		name, _, _ = strings.Cut(name, "::") // the rest is a platform
-		if ok && strings.EqualFold(name, stage) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.contextNames(), func(name string) bool { return strings.EqualFold(name, stage) })
 }
 
 // defaultPlatform is what TARGETPLATFORM says when nobody asked for one.
@@ -203,7 +199,7 @@ func (b *build) convertOptions(ctx context.Context, target ocispec.Platform) doc
 		Config:       b.ui.Config,
 		Client:       b.ui,
 		SourceMap:    b.source.SourceMap,
-		MetaResolver: b.client,
+		MetaResolver: b.metaResolver(),
 		Warn:         b.warnConverted(ctx),
 	}
 	opt.BuildArgs = maps.Clone(opt.BuildArgs)

@@ -3,9 +3,12 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/moby/buildkit/util/suggest"
 
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/pkg/artifact"
@@ -20,9 +23,24 @@ const (
 	// argCompression and argCompressionLevel are for the filesystem layer.
 	argCompression      = "WASMFILE_COMPRESSION"
 	argCompressionLevel = "WASMFILE_COMPRESSION_LEVEL"
-	// argName is the name that the layout gives to the artifact.
-	argName = "WASMFILE_NAME"
+	// ArgName is the name that the layout gives to the artifact.
+	ArgName = "WASMFILE_NAME"
 )
+
+// argPrefix begins the names of the build arguments that are for the frontend.
+const argPrefix = "WASMFILE_"
+
+// checkArgNames refuses a build argument that is nobody's: it would have no effect, and
+// nobody notice.
+func (b *build) checkArgNames() error {
+	known := []string{argForm, argCompression, argCompressionLevel, ArgName, argPush}
+	for _, name := range slices.Sorted(maps.Keys(b.ui.BuildArgs)) {
+		if strings.HasPrefix(name, argPrefix) && !slices.Contains(known, name) && !b.file.HasArg(name) {
+			return suggest.WrapError(fmt.Errorf("there is no build argument %s: the Wasmfile has no ARG of this name, and those for the frontend are %s", name, strings.Join(known, ", ")), name, known, true)
+		}
+	}
+	return nil
+}
 
 // format is what a build's artifact is like. The zero value is the default.
 type format struct {
@@ -49,8 +67,8 @@ func (b *build) readFormat() (format, error) {
 	if f.compression, err = f.compression.WithLevel(args[argCompressionLevel]); err != nil {
 		return f, fmt.Errorf("build argument %s: %w", argCompressionLevel, err)
 	}
-	if f.name, err = parseName(args[argName]); err != nil {
-		return f, fmt.Errorf("build argument %s: %w", argName, err)
+	if f.name, err = parseName(args[ArgName]); err != nil {
+		return f, fmt.Errorf("build argument %s: %w", ArgName, err)
 	}
 	switch f.form {
 	case artifact.FormCNCF:
@@ -99,8 +117,8 @@ func (b *build) checkImageArgs() error {
 	switch {
 	case args[argForm] != "":
 		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: leave one of them out", argForm)
-	case args[argName] != "":
-		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: say -t instead", argName)
+	case args[ArgName] != "":
+		return fmt.Errorf("build argument %s is for an artifact, and --platform asks for an image: say -t instead", ArgName)
 	case args[argCompression] != "" || args[argCompressionLevel] != "":
 		return errors.New("build arguments " + argCompression + " and " + argCompressionLevel + " are for an artifact, and --platform asks for an image: say --output type=image,compression=zstd,compression-level=3 instead")
 	}

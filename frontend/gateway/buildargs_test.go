@@ -30,8 +30,8 @@ func TestFormat(t *testing.T) {
 		{"a directive", cncf, nil, artifact.FormCNCF, "", ""},
 		{"an argument wins over it", cncf, map[string]string{argForm: "oci"}, "", "", ""},
 		{"a compression", plain, map[string]string{argCompression: "zstd", argCompressionLevel: "9"}, "", layoutwriter.Zstd, ""},
-		{"a name with a digest", plain, map[string]string{argName: "greet@sha256:233bffbe80a1fa5d3a1337f70bf2808bdf1b34304eeef8a21b1c1b7033e1e51c"}, "", "", "WASMFILE_NAME: "},
-		{"a name that is none", plain, map[string]string{argName: "Greet"}, "", "", `WASMFILE_NAME: "Greet" is not a name`},
+		{"a name with a digest", plain, map[string]string{ArgName: "greet@sha256:233bffbe80a1fa5d3a1337f70bf2808bdf1b34304eeef8a21b1c1b7033e1e51c"}, "", "", "WASMFILE_NAME: "},
+		{"a name that is none", plain, map[string]string{ArgName: "Greet"}, "", "", `WASMFILE_NAME: "Greet" is not a name`},
 		{"an unknown form", plain, map[string]string{argForm: "docker"}, "", "", `WASMFILE_FORM: there is no form "docker"`},
 		{"an unknown compression", plain, map[string]string{argCompression: "lz4"}, "", "", "WASMFILE_COMPRESSION: "},
 		{"a compression that is not ours", plain, map[string]string{argCompression: "estargz"}, "", "", "WASMFILE_COMPRESSION: compression estargz"},
@@ -56,13 +56,31 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// TestUnknownArguments: given a build argument that begins as those for the
+// frontend do, it is one of them, or an ARG of the Wasmfile.
+func TestUnknownArguments(t *testing.T) {
+	b := newBuild(t, "ARG WASMFILE_BASE=scratch\nFROM scratch AS other\nARG WASMFILE_OTHER\nFROM scratch\nARG WASMFILE_OWN\nCOMPONENT a\n")
+	for name, says := range map[string]string{
+		argForm: "", argCompression: "", argCompressionLevel: "", ArgName: "", argPush: "",
+		"WASMFILE_BASE": "", "WASMFILE_OTHER": "", "WASMFILE_OWN": "", "OTHER": "",
+		"WASMFILE_FROM":        "(did you mean WASMFILE_FORM?)",
+		"WASMFILE_PUSH_CONFIG": "there is no build argument WASMFILE_PUSH_CONFIG",
+	} {
+		b.ui.BuildArgs = map[string]string{name: "x"}
+		err := b.checkArgNames()
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: the error is %v, it has to say %q", name, err, says)
+		}
+	}
+}
+
 // TestName: given names as people write them, those that a layout has for them.
 func TestName(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "", "greet": "docker.io/library/greet:latest", "ada/greet:1": "docker.io/ada/greet:1", "localhost:5000/greet": "localhost:5000/greet:latest",
 	} {
 		b := newBuild(t, "FROM scratch\nCOMPONENT a\n")
-		b.ui.BuildArgs = map[string]string{argName: name}
+		b.ui.BuildArgs = map[string]string{ArgName: name}
 		if f, err := b.readFormat(); err != nil || f.name != want {
 			t.Errorf("%q gives %q, %v", name, f.name, err)
 		}
@@ -86,7 +104,7 @@ func TestImagesRefuseArguments(t *testing.T) {
 	if err := b.checkImageArgs(); err != nil {
 		t.Errorf("a directive is for the artifact of the same Wasmfile: %v", err)
 	}
-	for arg, value := range map[string]string{argForm: "oci", argCompression: "zstd", argCompressionLevel: "1", argName: "greet"} {
+	for arg, value := range map[string]string{argForm: "oci", argCompression: "zstd", argCompressionLevel: "1", ArgName: "greet"} {
 		b.ui.BuildArgs = map[string]string{arg: value}
 		if err := b.checkImageArgs(); err == nil || !strings.Contains(err.Error(), arg) {
 			t.Errorf("%s has no effect, and no error: %v", arg, err)

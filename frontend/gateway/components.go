@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/solver/errdefs"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/wasmfile/wasmfile/frontend/assemble"
@@ -67,12 +69,28 @@ func (c *components) isNew(copies copies, from string) bool {
 	})
 }
 
+// saysLinkLoop is what BuildKit says of symbolic links that lead to each other, without
+// saying which.
+const saysLinkLoop = "too many links"
+
 // locate puts the error of the assembly at the COMPONENT whose source is
 // missing, if that is what it says.
 func (c *components) locate(err error) error {
+	if strings.HasSuffix(err.Error(), saysLinkLoop) && len(errdefs.Sources(err)) == 0 {
+		return c.linkLoop(err)
+	}
 	source, missing := wasmfile.MissingSource(err.Error())
 	if at, known := c.mounted[path.Join("/", source)]; missing && known {
 		return parser.WithLocation(err, at.Location)
+	}
+	return err
+}
+
+func (c *components) linkLoop(err error) error {
+	sources := slices.Sorted(maps.Keys(c.mounted))
+	err = wasmfile.WithMessage(err, "symbolic links lead to each other: one of them is "+wasmfile.Enumerate(sources))
+	if len(sources) == 1 {
+		return parser.WithLocation(err, c.mounted[sources[0]].Location)
 	}
 	return err
 }
@@ -94,9 +112,18 @@ func (c *components) steps(of []wasmfile.Component) string {
 	return strings.Join(names, ", ")
 }
 
-// checkBase refuses an artifact as a base: its components would be lost.
-func (b *build) checkBase(image *dockerspec.DockerOCIImage) error {
-	if image == nil || image.Config.Labels[artifact.AnnotationLayers] == "" {
+// checkBase refuses an artifact as a base, be it another build's result: its
+// components would be lost.
+func (b *build) checkBase(ctx context.Context, image *dockerspec.DockerOCIImage) error {
+	isArtifact := image != nil && image.Config.Labels[artifact.AnnotationLayers] != ""
+	if name := b.file.BaseName(); !isArtifact && name != "" {
+		result, err := b.resultOrigin(ctx, name, b.namedContext(name))
+		if err != nil {
+			return parser.WithLocation(err, b.file.Base)
+		}
+		isArtifact = result != nil
+	}
+	if !isArtifact {
 		return nil
 	}
 	return parser.WithLocation(errors.New("this is a Wasm artifact, whose components a stage does not take over: write FROM scratch, and COMPONENT --from=<artifact> for those that you need"), b.file.Base)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -113,4 +114,17 @@ func (b *build) namedContext(name string) string {
 		return value
 	}
 	return b.opts[contextPrefix+name]
+}
+
+// contextNames are the names of the user's named contexts.
+func (b *build) contextNames() []string {
+	names := make(map[string]bool)
+	for key := range b.opts {
+		name, ok := strings.CutPrefix(key, contextPrefix)
+		name, _, _ = strings.Cut(name, "::") // the rest is a platform
+		if ok && !strings.HasPrefix(name, originContext) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }

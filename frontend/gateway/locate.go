@@ -30,7 +30,7 @@ func (b *build) locate(err error) error {
 		for _, source := range errdefs.Sources(err) { // of a step that failed
 			ranges = append(ranges, source.Ranges...)
 		}
-		err = b.file.Translate(err, fromPB(ranges))
+		err = b.file.Translate(keepNoStage(err), fromPB(ranges))
 	}
 	for _, ranges := range locations(err) {
 		err = errdefs.WithSource(err, &errdefs.Source{Info: b.sourceInfo(), Ranges: toPB(ranges)})

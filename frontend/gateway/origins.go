@@ -93,16 +93,27 @@ func (b *build) origin(ctx context.Context, from string, location []parser.Range
 		return finder.Layout(ctx, from, value)
 	case strings.HasPrefix(value, dockerImage):
 		return b.registryOrigin(ctx, finder, from, strings.TrimPrefix(value, dockerImage))
-	case strings.HasPrefix(value, inputPrefix):
-		inputs, err := b.client.Inputs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if input, ok := inputs[strings.TrimPrefix(value, inputPrefix)]; ok {
-			return finder.Build(ctx, from, input)
-		}
 	}
-	return nil, nil
+	return b.resultOrigin(ctx, from, value)
+}
+
+// resultOrigin is the artifact that another build has made, if that is what the value
+// of a named context stands for.
+func (b *build) resultOrigin(ctx context.Context, name, value string) (*origin.Origin, error) {
+	id, isInput := strings.CutPrefix(value, inputPrefix)
+	if !isInput {
+		return nil, nil
+	}
+	inputs, err := b.client.Inputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	input, ok := inputs[id]
+	if !ok {
+		return nil, nil
+	}
+	finder := origin.Finder{Client: b.client, Platform: b.ui.BuildPlatforms[0]}
+	return finder.Build(ctx, name, input)
 }
 
 // registryOrigin is the artifact of a reference, whose repository is then known

@@ -32,17 +32,14 @@ func callable(r assemble.ComponentReport) bool {
 // healthcheckWithoutComponent finds a HEALTHCHECK of a program that is no
 // component.
 func healthcheckWithoutComponent(c *components) []finding {
-	var found []finding
-	for _, i := range c.file.Instructions {
-		test := healthcheck(i)
-		if len(test) < 2 || test[0] != "CMD" {
-			continue
-		}
-		if named, _ := artifact.Match(c.names(), test[1]); named < 0 {
-			found = append(found, at(c.file, i, test[1], fmt.Sprintf("no component is named %q, and there is no other program in the container: every check would fail; %s", test[1], healthcheckAdvice)))
-		}
+	i, test := healthcheck(c.file)
+	if len(test) < 2 || test[0] != "CMD" {
+		return nil
 	}
-	return found
+	if named, _ := artifact.Match(c.names(), test[1]); named >= 0 {
+		return nil
+	}
+	return []finding{at(c.file, i, test[1], fmt.Sprintf("no component is named %q, and there is no other program in the container: every check would fail; %s", test[1], healthcheckAdvice))}
 }
 
 // componentNotStartable finds components that nobody can start and no other

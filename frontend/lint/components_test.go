@@ -115,3 +115,22 @@ func TestHostileComponents(t *testing.T) {
 		t.Errorf("%d findings of %d bytes", count, len(got))
 	}
 }
+
+// TestManyFindings: given more findings of a rule than a person reads, the first
+// of them and how many more there are; those that a comment skips do not count.
+func TestManyFindings(t *testing.T) {
+	text := "FROM scratch\n# check=skip=ComponentNotStartable\nCOMPONENT skipped\n"
+	reports := []assemble.ComponentReport{{Name: "skipped", Ordinal: 1, Info: module("", "memory")}}
+	var says []string
+	for i := range wasmfile.MaxEnumerated + 7 {
+		name := fmt.Sprintf("c%d", i)
+		text += "COMPONENT --name=" + name + " x\n"
+		reports = append(reports, assemble.ComponentReport{Name: name, Ordinal: i + 2, Info: module("", "memory")})
+		if i < wasmfile.MaxEnumerated {
+			says = append(says, "nobody can start "+name+":")
+		}
+	}
+	read := func(*wasmfile.File) []assemble.ComponentReport { return reports }
+	last := fmt.Sprintf("7 more like this, the first of them here\nWasmfile:%d\n", 4+wasmfile.MaxEnumerated)
+	expect(t, check(t, []byte(text), read, wasmfile.Artifact), append(says, last))
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -60,25 +62,24 @@ func isWasmPath(source string) bool {
 
 // healthcheckInShell finds a HEALTHCHECK in shell form.
 func healthcheckInShell(file *wasmfile.File, _ wasmfile.Form) []finding {
-	var found []finding
-	for _, i := range file.Instructions {
-		if test := healthcheck(i); len(test) > 0 && test[0] == "CMD-SHELL" {
-			found = append(found, at(file, i, "", "HEALTHCHECK in shell form needs /bin/sh, which a Wasm artifact does not have: every check would fail; "+healthcheckAdvice))
-		}
+	i, test := healthcheck(file)
+	if len(test) == 0 || test[0] != "CMD-SHELL" {
+		return nil
 	}
-	return found
+	return []finding{at(file, i, "", "HEALTHCHECK in shell form needs /bin/sh, which a Wasm artifact does not have: every check would fail; "+healthcheckAdvice)}
 }
 
 const healthcheckAdvice = `write HEALTHCHECK CMD ["component", "argument"], or HEALTHCHECK NONE`
 
-// healthcheck is what an instruction has checks execute: CMD or CMD-SHELL, and
-// the words; none when it is about something else.
-func healthcheck(i wasmfile.Instruction) []string {
-	c, ok := i.Command.(*instructions.HealthCheckCommand)
-	if !ok || c.Health == nil {
-		return nil
+// healthcheck is the HEALTHCHECK that takes effect, the last, and what it has checks
+// execute: CMD or CMD-SHELL, and the words.
+func healthcheck(file *wasmfile.File) (at wasmfile.Instruction, test []string) {
+	for _, i := range slices.Backward(file.Instructions) {
+		if c, ok := i.Command.(*instructions.HealthCheckCommand); ok && c.Health != nil {
+			return i, c.Health.Test
+		}
 	}
-	return c.Health.Test
+	return at, nil
 }
 
 // unusedShell finds a SHELL of the target that no RUN comes after. Those of
@@ -106,6 +107,62 @@ func usesShell(rest []wasmfile.Instruction) bool {
 		}
 	}
 	return false
+}
+
+// unknownUser finds a USER that is a name, in an artifact in which nothing can
+// bring the file that it is looked up in. An earlier one is for RUN.
+func unknownUser(file *wasmfile.File, _ wasmfile.Form) []finding {
+	if file.Base != nil {
+		return nil
+	}
+	var found []finding
+	for _, i := range file.Instructions {
+		if c, ok := i.Command.(*instructions.UserCommand); ok {
+			found = nil
+			if database := userDatabase(c.User); database != "" && !slices.ContainsFunc(file.Instructions, canBring(database)) {
+				found = []finding{at(file, i, c.User, fmt.Sprintf("USER %s has a name, and nothing brings a file %s to look it up in: no container starts; write numbers, such as USER 65534", c.User, database))}
+			}
+		}
+	}
+	return found
+}
+
+// userDatabase is the file that says which number a USER is; empty when none is
+// needed, and when a variable hides it.
+func userDatabase(value string) string {
+	user, group, _ := strings.Cut(value, ":")
+	isName := func(s string) bool {
+		_, err := strconv.Atoi(s)
+		return s != "" && err != nil
+	}
+	switch {
+	case strings.Contains(value, "$"):
+		return ""
+	case isName(user):
+		return "/etc/passwd"
+	case isName(group):
+		return "/etc/group"
+	}
+	return ""
+}
+
+// canBring reports whether an instruction can make a file of this path.
+func canBring(file string) func(wasmfile.Instruction) bool {
+	return func(i wasmfile.Instruction) bool {
+		destination := ""
+		switch c := i.Command.(type) {
+		case *instructions.CopyCommand:
+			destination = c.DestPath
+		case *instructions.AddCommand:
+			destination = c.DestPath
+		case *instructions.RunCommand, *instructions.OnbuildCommand:
+			return true
+		default:
+			return false
+		}
+		destination = path.Clean(destination)
+		return !path.IsAbs(destination) || strings.Contains(destination, "$") || destination == "/" || destination == file || strings.HasPrefix(file, destination+"/")
+	}
 }
 
 // onbuildNeverRuns finds triggers of the target itself: those of a stage that

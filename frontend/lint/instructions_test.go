@@ -31,12 +31,27 @@ func TestInstructionRules(t *testing.T) {
 
 		{name: "a health check by a shell", text: artifact + "HEALTHCHECK CMD curl -f localhost\n", says: []string{"HEALTHCHECK NONE"}},
 		{name: "a health check of an image for a Wasm platform", text: artifact + "HEALTHCHECK CMD curl\n", form: wasmfile.Image, says: []string{"HEALTHCHECK NONE"}},
+		{name: "a health check that is taken back", text: "FROM scratch AS base\nHEALTHCHECK CMD curl\nFROM base\nCOMPONENT app.wasm\nHEALTHCHECK NONE\n"},
 		{name: "a health check of an ordinary image", text: "FROM scratch\nHEALTHCHECK CMD curl\n"},
 
 		{name: "a SHELL for no RUN before the next", text: artifact + "SHELL [\"a\"]\nSHELL [\"b\"]\nRUN c\n", says: []string{"SHELL has no effect"}},
 		{name: "a SHELL for a RUN in exec form", text: artifact + "SHELL [\"a\"]\nRUN [\"c\"]\n", says: []string{"SHELL has no effect"}},
 		{name: "a SHELL for a script", text: artifact + "SHELL [\"a\"]\nRUN <<EOF\nc\nEOF\n"},
 		{name: "a SHELL for other stages", text: "FROM scratch AS base\nSHELL [\"a\"]\nFROM base\nCOMPONENT app.wasm\n"},
+
+		{name: "a user of an image for a Wasm platform", text: artifact + "USER nobody\n", form: wasmfile.Image, says: []string{"USER nobody has a name, and nothing brings a file /etc/passwd"}},
+		{name: "a group", text: artifact + "USER 1000:staff\n", says: []string{"/etc/group"}},
+		{name: "a user by number", text: artifact + "USER 1000:1000\n"},
+		{name: "a user in a variable", text: artifact + "ARG U\nUSER $U\n"},
+		{name: "the last user counts", text: artifact + "USER nobody\nUSER 1000\n"},
+		{name: "a user of a stage that the target is FROM", text: "FROM scratch AS base\nUSER nobody\nFROM base\nCOMPONENT app.wasm\n", says: []string{"nobody"}},
+		{name: "a user of a base image", text: "FROM busybox\nCOMPONENT app.wasm\nUSER nobody\n"},
+		{name: "a user beside files elsewhere", text: artifact + "COPY a /srv/\nADD a /etc/app/\nUSER nobody\n", says: []string{"nobody"}},
+		{name: "a user whose file is copied", text: artifact + "USER nobody\nCOPY passwd /etc/passwd\n"},
+		{name: "a user whose file could be copied", text: artifact + "USER nobody\nADD files /etc/\n"},
+		{name: "a user whose file could be in a tree", text: artifact + "USER nobody\nCOPY files /\n"},
+		{name: "a user whose file could be copied to where nobody knows", text: artifact + "USER nobody\nCOPY files .\n"},
+		{name: "a user whose file could be made", text: artifact + "COPY sh /bin/\nRUN [\"/bin/sh\"]\nUSER nobody\n"},
 
 		{name: "ONBUILD in an image for a Wasm platform", text: artifact + "ONBUILD COPY a /\n", form: wasmfile.Image},
 

@@ -7,6 +7,7 @@ package lint
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -63,12 +64,27 @@ func Components(l *linter.Linter, file *wasmfile.File, reports []assemble.Compon
 	}
 }
 
+// report reports the first findings in the order of their lines, and of the
+// others how many there are: a wildcard can match thousands of components.
 func (r *rule) report(l *linter.Linter, findings []finding) {
 	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(line(a.location), line(b.location)) })
+	rule := &linter.LinterRule[struct{}]{Name: r.name, Description: r.description, URL: pages + r.page}
+	count := 0 // without those that a comment skips
+	var first []parser.Range
+	limited := *l
+	limited.Warn = func(name, description, url, message string, location []parser.Range) {
+		switch count++; {
+		case count <= wasmfile.MaxEnumerated:
+			l.Warn(name, description, url, message, location)
+		case count == wasmfile.MaxEnumerated+1:
+			first = location
+		}
+	}
 	for _, f := range findings {
-		l.WithMergedConfigFromComments(f.comments).Run(&linter.LinterRule[struct{}]{
-			Name: r.name, Description: r.description, URL: pages + r.page,
-		}, f.location, f.message)
+		limited.WithMergedConfigFromComments(f.comments).Run(rule, f.location, f.message)
+	}
+	if more := count - wasmfile.MaxEnumerated; more > 0 {
+		l.Run(rule, first, fmt.Sprintf("%d more like this, the first of them here", more))
 	}
 }
 

@@ -19,6 +19,11 @@ var rules = []rule{
 		instructions: unusedShell,
 	},
 	{
+		name: "UnknownUser", page: "unknown-user.md",
+		description:  "A user or group by name is looked up in the artifact's files",
+		instructions: unknownUser,
+	},
+	{
 		name: "OnbuildNeverRuns", page: "onbuild-never-runs.md",
 		description:  "ONBUILD is for builds FROM this one, and nothing is built FROM an artifact",
 		instructions: onbuildNeverRuns,

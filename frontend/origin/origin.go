@@ -137,14 +137,14 @@ func newOrigin(name, base string, layers []ocispec.Descriptor, locate func(ocisp
 		}
 		err := artifact.CheckName(f.name)
 		if err == nil && taken[f.name] {
-			err = fmt.Errorf("%w: two layers are named %q", artifact.ErrInvalid, f.name)
+			err = fmt.Errorf("two layers are named %q", f.name)
 		}
 		if !artifact.IsWasmLayer(l.MediaType) {
 			if err != nil {
 				continue // other tools give paths to other layers
 			}
 		} else if wasm++; err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w: %w", name, artifact.ErrInvalid, err)
 		}
 		taken[f.name] = true
 		f.state, f.path = locate(l)

@@ -30,6 +30,12 @@ func parseAnnotation(rest string, escape rune) ([]string, error) {
 	return words, nil
 }
 
+// hasDynamicKey reports whether the key of a key=value word may stand for another.
+func hasDynamicKey(word string) bool {
+	key, _, _ := strings.Cut(word, "=")
+	return IsDynamic(strings.Trim(key, `"'`))
+}
+
 // renderAnnotation is the instruction for a Dockerfile, in two parts between
 // which a line can be broken.
 func renderAnnotation(keyword string, words []string) (head, tail string) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,10 +89,10 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 		}
 	}
 	if i := slices.IndexFunc(c.sources, isFlag); i >= 0 {
-		return c, fmt.Errorf("COMPONENT %s comes after a file: flags come first", c.sources[i])
+		return c, fmt.Errorf("COMPONENT %s is not a file: flags begin with two dashes, and come before the files", c.sources[i])
 	}
-	if strings.HasPrefix(arguments, `["`) && c.sources[0] == strings.Fields(arguments)[0] {
-		return c, fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
+	if err := checkPaths(arguments, c.sources, escape); err != nil {
+		return c, err
 	}
 	if last := len(c.sources) - 1; last > 0 && isRoot(c.sources[last]) {
 		return c, fmt.Errorf("COMPONENT has no destination, and %q would be one more source, the whole of it: leave it out; a last word without a slash is the component's name", c.sources[last])
@@ -101,6 +102,38 @@ func parseComponent(rest string, escape rune) (componentArguments, error) {
 	}
 	c.download = slices.ContainsFunc(c.sources, isURL) || given["checksum"]
 	return c, c.check(given)
+}
+
+// checkPaths returns an error for arguments that were meant as an array or a comment,
+// and for paths that were cut at a space, because nothing groups words but an array.
+func checkPaths(arguments string, words []string, escape rune) error {
+	if len(words) == 0 || words[0] != strings.Fields(arguments)[0] {
+		return nil // an array
+	}
+	if looksLikeArray(arguments) {
+		return fmt.Errorf("COMPONENT %s is neither a JSON array of strings nor paths: write, for example, COMPONENT [\"my app.wasm\"]", arguments)
+	}
+	for i, word := range words {
+		if i > 0 && strings.HasPrefix(word, "#") {
+			return fmt.Errorf("COMPONENT %s: a comment has a line of its own; a file of this name is ./%s", arguments, word)
+		}
+		quoted := strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'")
+		if quoted && strings.Count(word, word[:1]) == 1 || i < len(words)-1 && strings.HasSuffix(word, string(escape)) {
+			return fmt.Errorf("COMPONENT %s: a path with a space is written in a JSON array, as in COMPONENT [\"my app.wasm\"]", arguments)
+		}
+	}
+	return nil
+}
+
+// looksLikeArray tells an array without double quotes, or with a comma too much,
+// from a wildcard.
+func looksLikeArray(arguments string) bool {
+	if strings.HasPrefix(arguments, `["`) || strings.HasPrefix(arguments, "['") {
+		return true
+	}
+	inside, _ := strings.CutPrefix(arguments, "[")
+	inside, closed := strings.CutSuffix(inside, "]")
+	return closed && len(inside) == len(arguments)-2 && strings.Contains(inside, ".wasm") && !strings.ContainsAny(inside, "[]")
 }
 
 func (c *componentArguments) setFlag(f flag) error {
@@ -153,16 +186,24 @@ func (c componentArguments) check(given map[string]bool) error {
 		return errors.New("COMPONENT needs a Wasm file, for example: COMPONENT app.wasm")
 	case given["name"] && c.name == "":
 		return errors.New("COMPONENT --name is empty: leave it out and the file's own name is used")
+	case given["name"] && len(c.sources) == 2 && strings.EqualFold(c.sources[1], "as"):
+		return fmt.Errorf("COMPONENT has no AS: write COMPONENT %s %s", c.sources[0], c.name)
 	case given["name"] && len(c.sources) > 1:
 		return fmt.Errorf("COMPONENT has one name, %q, for %d files: write a COMPONENT line for each, or no name", c.name, len(c.sources))
 	case given["from"] && strings.Contains(c.from, "$"):
 		return fmt.Errorf("COMPONENT --from=%s: variables are not replaced in --from; give what it stands for a name, with FROM %s AS <name> before this stage and an ARG before the first FROM", c.from, c.from)
 	case slices.ContainsFunc(c.flags, func(f flag) bool { return f.name == "exclude" && strings.Contains(f.value, "$") }):
 		return errors.New("COMPONENT --exclude: variables are not replaced in patterns: write the pattern itself")
+	case strings.Contains(c.from, "://"):
+		return fmt.Errorf("COMPONENT --from=%s: it is the name of a stage, an image, an artifact or a context, not an address; a file that has one is a source: COMPONENT https://example.com/app.wasm", c.from)
+	case slices.ContainsFunc(c.sources, isOtherURL):
+		return fmt.Errorf("COMPONENT %s: a source is a path, or a URL that begins with https:// or http://; to take the components of an artifact in a registry, write COMPONENT --from=registry.example/app:1 *", strings.Join(c.sources, " "))
 	case c.download && given["from"]:
 		return errors.New("COMPONENT --from is for files of a stage, an image, an artifact or a context, not for a URL")
 	case given["checksum"] && !dynamic && !slices.ContainsFunc(c.sources, isURL):
 		return fmt.Errorf("COMPONENT --checksum is for a URL, not for %q", c.sources[0])
+	case !dynamic && slices.ContainsFunc(c.sources, isBrokenPattern):
+		return fmt.Errorf("COMPONENT %s: a \"[\" of a wildcard has no \"]\"; one that is part of a name is written [[]", strings.Join(c.sources, " "))
 	case c.optional && !dynamic && !slices.ContainsFunc(c.sources, hasWildcard):
 		return fmt.Errorf("COMPONENT --optional is for wildcards that may match nothing: %q has none", c.sources[0])
 	}
@@ -180,6 +221,13 @@ func IsDynamic(word string) bool { return strings.ContainsAny(word, "$\"'\\`") }
 
 func hasWildcard(word string) bool { return strings.ContainsAny(word, "*?[") }
 
+// isBrokenPattern reports whether wildcards cannot be understood. Of a URL there are
+// none.
+func isBrokenPattern(word string) bool {
+	_, err := path.Match(word, "")
+	return err != nil && !isURL(word)
+}
+
 // looksLikeName tells a trailing name from one more source: a name has no
 // slash, no wildcard and does not end in .wasm. To give such a name, --name
 // is there.
@@ -190,18 +238,26 @@ func looksLikeName(word string) bool {
 
 // isRoot reports whether a path is that of the whole context or stage, as the
 // destination of a COPY often is.
-func isRoot(path string) bool { return strings.Trim(path, "./") == "" && strings.Contains(path, "/") }
+func isRoot(path string) bool { return strings.Trim(path, "./") == "" }
 
-// isFlag reports whether a word that is to be a file is one of the flags.
+// isFlag reports whether a word that is to be a file is one of the flags, be it with
+// one dash.
 func isFlag(word string) bool {
-	flag, dashes := strings.CutPrefix(word, "--")
+	flag := strings.TrimLeft(word, "-")
 	name, _, _ := strings.Cut(flag, "=")
-	return dashes && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
+	return flag != word && slices.Contains(slices.Concat(copyFlags, ownFlags), name)
 }
 
 func isURL(word string) bool {
 	unquoted := strings.TrimLeft(word, `"'`)
 	return strings.HasPrefix(unquoted, "http://") || strings.HasPrefix(unquoted, "https://")
+}
+
+// isOtherURL reports whether a word is a URL from which nothing can be downloaded. Of
+// Git repositories BuildKit says what is wrong.
+func isOtherURL(word string) bool {
+	scheme, _, ok := strings.Cut(strings.TrimLeft(word, `"'`), "://")
+	return ok && !isURL(word) && !strings.ContainsAny(scheme, "/$") && scheme != "git" && scheme != "ssh"
 }
 
 // render is the instruction for a Dockerfile, in two parts between which a

@@ -99,6 +99,7 @@ type File struct {
 	escape     rune
 	extensions []*extension
 	stages     stageNames
+	args       map[string]bool
 	// unneeded are instructions of the target's stages on which no COMPONENT
 	// depends.
 	unneeded []lineSpan
@@ -106,6 +107,9 @@ type File struct {
 
 // Text is the user's own text.
 func (f *File) Text() []byte { return f.text }
+
+// BaseName is what Base names, variables replaced; empty without a base.
+func (f *File) BaseName() string { return f.baseName }
 
 // IsDockerfile reports whether the text has neither COMPONENT nor ANNOTATION
 // in any stage.
@@ -169,6 +173,18 @@ func (f *File) CheckAnnotations() error {
 		}
 	}
 	return nil
+}
+
+// EmptyKeyError is the error of annotations one of which has no key. It is at the
+// first ANNOTATION of the target's stages with a key that is not written out.
+func (f *File) EmptyKeyError() error {
+	err := errors.New("ANNOTATION has an empty key: a variable in it has no value")
+	for _, e := range f.extensions {
+		if e.wanted && slices.ContainsFunc(e.annotation, hasDynamicKey) {
+			return parser.WithLocation(err, e.location())
+		}
+	}
+	return err
 }
 
 // PlatformArgs are the predefined ARGs that say for what is built.

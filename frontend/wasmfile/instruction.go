@@ -77,3 +77,26 @@ func annotationKeys(c instructions.Command) []string {
 	}
 	return keys
 }
+
+// HasArg reports whether an ARG of any stage, or before the first, has this name.
+func (f *File) HasArg(name string) bool { return f.args[name] }
+
+// findArgs lists the ARGs of all stages and those before them.
+func (f *File) findArgs(stages []instructions.Stage, globals []instructions.ArgCommand) {
+	f.args = make(map[string]bool)
+	add := func(arg *instructions.ArgCommand) {
+		for _, kv := range arg.Args {
+			f.args[kv.Key] = true
+		}
+	}
+	for i := range globals {
+		add(&globals[i])
+	}
+	for _, stage := range stages {
+		for _, c := range stage.Commands {
+			if arg, ok := c.(*instructions.ArgCommand); ok {
+				add(arg)
+			}
+		}
+	}
+}

@@ -120,6 +120,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 	f.findProcess(stages, chain)
 	f.findInstructions(stages, chain)
 	f.findKeywords(stages)
+	f.findArgs(stages, globals)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)
 	return f, err
 }

@@ -149,3 +149,16 @@ func TestTranslationsTravel(t *testing.T) {
 		t.Errorf("%s: %s", st.Code(), st.Message())
 	}
 }
+
+// TestWildcardsAreNoArrays: given wildcards and names that look a little like a JSON
+// array or like a path that was cut, they are sources as written.
+func TestWildcardsAreNoArrays(t *testing.T) {
+	for _, arguments := range []string{"[a-c].wasm", "[a-c].wasm lib/b[12].wasm", "[ab]", "a[[].wasm", `"a.wasm" 'b.wasm'`, `a\$b.wasm`, "ssh://example.com/a.git"} {
+		f, err := wasmfile.Parse([]byte("FROM scratch\nCOMPONENT "+arguments+"\n"), wasmfile.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", arguments, err)
+		} else if got := strings.Join(f.Components[0].Sources(), " "); got != arguments {
+			t.Errorf("%s is %s", arguments, got)
+		}
+	}
+}

@@ -66,6 +66,10 @@ func (f *File) CheckProcess() error {
 			continue
 		}
 		what, line := "in shell form", strings.TrimSpace(strings.Join(p.words, " "))
+		if array, _, ok := strings.Cut(line, "] #"); ok && strings.HasPrefix(array, "[") {
+			return parser.WithLocation(fmt.Errorf("%s is in shell form because of the comment after its array: write %s %s], and the comment on a line of its own",
+				p.keyword, p.keyword, array), p.Location)
+		}
 		if array, ok := strings.CutPrefix(line, "["); ok {
 			what, line = "in shell form, which it is without a JSON array of strings in double quotes,", brokenArray.Replace(array)
 		}

@@ -163,9 +163,10 @@ func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 	return first, end
 }
 
-// stageNames are the names of all stages in lower case. Those of stages that
-// only name an image have the image.
+// stageNames are the names of all stages in lower case, in their order. Those of
+// stages that only name an image have the image.
 type stageNames struct {
+	names  []string
 	images []string
 	byName map[string]string
 }
@@ -186,8 +187,9 @@ func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, esc
 			image = ""
 		}
 		names.images = append(names.images, image)
-		if stage.Name != "" {
-			names.byName[strings.ToLower(stage.Name)] = image
+		if name := strings.ToLower(stage.Name); name != "" {
+			names.names = append(names.names, name)
+			names.byName[name] = image
 		}
 	}
 	return names, nil
@@ -212,3 +214,6 @@ func (f *File) Stage(from string) (image string, isStage bool) {
 	image, isStage = f.stages.byName[strings.ToLower(from)]
 	return image, isStage
 }
+
+// StageNames are the names of all stages, in lower case and in their order.
+func (f *File) StageNames() []string { return f.stages.names }

@@ -140,19 +140,25 @@ func (c *componentArguments) notFound(message string) string {
 	case c.from == "":
 		reason += "; is it in .dockerignore, or a link out of it?"
 	}
-	if last := len(c.sources) - 1; last > 0 && strings.TrimLeft(c.sources[last], "/") == source {
+	last := len(c.sources) - 1
+	switch {
+	case last == 0 || strings.TrimLeft(c.sources[last], "/") != source:
+	case strings.Contains(c.sources[last], "/"):
 		reason += " (COMPONENT has no destination, and a name has no slash)"
+	case last == 1:
+		reason += fmt.Sprintf(" (to call %s that, say --name=%s)", c.sources[0], c.sources[last])
 	}
 	return reason
 }
 
-// maxEnumerated is the most names that a message has.
-const maxEnumerated = 20
+// MaxEnumerated is how many of one kind people are shown: names in a message,
+// findings of a rule.
+const MaxEnumerated = 20
 
 // Enumerate lists names for a message, not more than a person would read.
 func Enumerate(names []string) string {
-	if more := len(names) - maxEnumerated; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxEnumerated], ", "), more)
+	if more := len(names) - MaxEnumerated; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:MaxEnumerated], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }
@@ -170,13 +176,18 @@ func (f *File) Translate(err error, location []parser.Range) error {
 			location = append(location, l...)
 		}
 	}
-	// An error that came by gRPC begins with its code, which is not for people.
-	original := strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
+	original := WithoutCode(err)
 	message := f.Message(original, location)
 	if message == original {
 		return err
 	}
 	return WithMessage(err, message)
+}
+
+// WithoutCode is what an error says. One that came by gRPC begins with its code,
+// which is not for people.
+func WithoutCode(err error) string {
+	return strings.TrimPrefix(err.Error(), grpcerrors.Code(err).String()+": ")
 }
 
 // WithMessage is an error that says something else. The original stays in the

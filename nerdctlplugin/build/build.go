@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
@@ -102,7 +103,10 @@ func imageNames(tags []string) ([]string, error) {
 func buildInto(ctx context.Context, o Options) error {
 	outputs := make([]string, 0, len(o.Outputs))
 	for _, output := range o.Outputs {
-		if !strings.Contains(output, "=") { // a directory, as in docker
+		switch { // as in docker
+		case output == "-":
+			output = "type=tar"
+		case !strings.Contains(output, "="):
 			output = "type=local,dest=" + output
 		}
 		outputs = append(outputs, output)
@@ -111,15 +115,10 @@ func buildInto(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
-	for i := range exports {
-		if len(o.Tags) == 0 || exports[i].Type == client.ExporterLocal || exports[i].Type == client.ExporterTar {
-			continue
-		}
-		names, err := imageNames(o.Tags)
-		if err != nil {
+	if len(o.Tags) > 0 {
+		if err := o.nameExports(ctx, exports); err != nil {
 			return err
 		}
-		exports[i].Attrs["name"] = strings.Join(names, ",")
 	}
 	o.Request.Exports = exports
 	metadata, err := solveAdvised(ctx, o.Request)
@@ -127,6 +126,28 @@ func buildInto(ctx context.Context, o Options) error {
 		return err
 	}
 	return o.writeDigest(string(metadata[gateway.MetaDigest]))
+}
+
+// nameExports has the result called by the tags where it is written to: images by all
+// of them, a layout by the first, unless the build argument for its name is given.
+func (o *Options) nameExports(ctx context.Context, exports []client.ExportEntry) error {
+	names, err := imageNames(o.Tags)
+	if err != nil {
+		return err
+	}
+	for i := range exports {
+		if exports[i].Type != client.ExporterLocal && exports[i].Type != client.ExporterTar {
+			exports[i].Attrs["name"] = strings.Join(names, ",")
+		}
+	}
+	if o.Request.isImage() || o.Request.hasBuildArg(gateway.ArgName) {
+		return nil
+	}
+	if len(names) > 1 {
+		advice.Warn(ctx, fmt.Errorf("a layout has one name: it is called %s, and not %s", names[0], strings.Join(names[1:], ", ")))
+	}
+	o.Request.BuildArgs = append(slices.Clone(o.Request.BuildArgs), gateway.ArgName+"="+names[0])
+	return nil
 }
 
 // solveAdvised is solve with advice.

@@ -1,13 +1,19 @@
 package build
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
 )
 
@@ -19,7 +25,10 @@ func (r *Request) addContexts(opt *client.SolveOpt) error {
 		if !ok || name == "" || source == "" {
 			return fmt.Errorf("--build-context %s: it has to be NAME=SOURCE", named)
 		}
-		key := "context:" + name
+		key, err := contextKey(name)
+		if err != nil {
+			return fmt.Errorf("--build-context %s: %w", named, err)
+		}
 		path, isLayout := strings.CutPrefix(source, "oci-layout://")
 		switch {
 		case isLayout:
@@ -31,27 +40,33 @@ func (r *Request) addContexts(opt *client.SolveOpt) error {
 		case strings.HasPrefix(source, "docker-image://") || strings.HasPrefix(source, "target:") || isURL(source):
 			opt.FrontendAttrs[key] = source
 		default:
-			if err := mount(opt, name, source); err != nil {
+			id := "named-" + name // no name takes the place of the build context
+			if err := mount(opt, id, source); err != nil {
 				return fmt.Errorf("--build-context %s: %w", named, err)
 			}
-			opt.FrontendAttrs[key] = "local:" + name
+			opt.FrontendAttrs[key] = "local:" + id
 		}
 	}
 	return nil
 }
 
+// contextKey is the frontend's option for a named context: BuildKit looks for what
+// FROM and --from say in the form of a reference.
+func contextKey(name string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", fmt.Errorf("name %q: %w", name, err)
+	}
+	return "context:" + strings.TrimSuffix(reference.FamiliarString(named), ":latest"), nil
+}
+
 // addLayout lets the builder read a layout, and returns how it is named there.
-// BuildKit wants a digest; a path without one means the layout's only image.
+// BuildKit wants a digest.
 func addLayout(opt *client.SolveOpt, id, path string) (string, error) {
-	dir, digest, _ := strings.Cut(path, "@")
-	if digest == "" {
-		dir = strings.TrimSuffix(dir, ":latest")
-		opened, err := layout.Open(dir)
-		if err != nil {
-			return "", err
-		}
-		digest = opened.Root().Digest.String()
-		if err := opened.Close(); err != nil {
+	dir, digest, hasDigest := strings.Cut(path, "@")
+	if !hasDigest {
+		var err error
+		if dir, digest, err = findImage(path); err != nil {
 			return "", err
 		}
 	}
@@ -64,4 +79,34 @@ func addLayout(opt *client.SolveOpt, id, path string) (string, error) {
 	}
 	opt.OCIStores[id] = store
 	return "oci-layout://" + id + "@" + digest, nil
+}
+
+// findImage finds the image that DIR:TAG names, or the only one of DIR, which the tag
+// latest names too.
+func findImage(path string) (dir, digest string, err error) {
+	dir, tag := path, ""
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if i := strings.LastIndexByte(path, ':'); i > strings.LastIndexByte(path, '/') {
+			dir, tag = path[:i], path[i+1:]
+		}
+	}
+	opened, images, err := layout.OpenAll(dir)
+	if err != nil {
+		return "", "", err
+	}
+	if err := opened.Close(); err != nil {
+		return "", "", err
+	}
+	var tags []string
+	for _, image := range images {
+		name := image.Annotations[ocispec.AnnotationRefName]
+		if name == tag && tag != "" {
+			return dir, image.Digest.String(), nil
+		}
+		tags = append(tags, name)
+	}
+	if len(images) == 1 && (tag == "" || tag == "latest") {
+		return dir, images[0].Digest.String(), nil
+	}
+	return "", "", fmt.Errorf("the layout has no image %q: say oci-layout://DIR:TAG or DIR@DIGEST, its tags are %s", tag, wasmfile.Enumerate(tags))
 }

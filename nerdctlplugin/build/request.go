@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/config"
@@ -70,12 +71,20 @@ type Request struct {
 func (r *Request) isImage() bool {
 	for _, list := range r.Platforms {
 		for platform := range strings.SplitSeq(list, ",") {
-			if strings.HasSuffix(platform, "/wasm") {
+			if strings.HasSuffix(strings.ToLower(platform), "/wasm") {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// hasBuildArg reports whether a build argument is given, be it an empty one.
+func (r *Request) hasBuildArg(name string) bool {
+	return slices.ContainsFunc(r.BuildArgs, func(arg string) bool {
+		key, _, _ := strings.Cut(arg, "=")
+		return key == name
+	})
 }
 
 // solveOptions turns a request into BuildKit's form. done has to be called
@@ -175,6 +184,9 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	attrs := opt.FrontendAttrs
 	for _, arg := range r.BuildArgs {
 		key, value, given := strings.Cut(arg, "=")
+		if key == "" {
+			return fmt.Errorf("--build-arg %s: it has to be NAME=VALUE or NAME", arg)
+		}
 		if !given {
 			if value, given = os.LookupEnv(key); !given {
 				continue // as docker: an argument without value is not set
@@ -189,6 +201,9 @@ func (r *Request) addValues(opt *client.SolveOpt) error {
 	}
 	for _, label := range r.Labels {
 		key, value, _ := strings.Cut(label, "=")
+		if key == "" {
+			return fmt.Errorf("--label %s: it has to be KEY=VALUE", label)
+		}
 		attrs["label:"+key] = value
 	}
 	for key, value := range map[string]string{

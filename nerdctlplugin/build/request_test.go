@@ -24,7 +24,7 @@ func TestRequestBecomesFrontendOptions(t *testing.T) {
 	r := Request{
 		Context: contextDir(t), Target: "stage", BuildArgs: []string{"A=1=2", "FROM_ENVIRONMENT", "NOT_GIVEN_AT_ALL"},
 		Labels: []string{"l=x", "empty"}, Platforms: []string{"wasip2/wasm"}, NoCache: true, Pull: true,
-		Network: "none", Contexts: []string{"dir=" + t.TempDir(), "img=docker-image://busybox", "web=https://example.com/x.tar"},
+		Network: "none", Contexts: []string{"dir=" + t.TempDir(), "context=" + t.TempDir(), "docker.io/library/img:latest=docker-image://busybox", "web=https://example.com/x.tar"},
 		Stderr: os.Stderr,
 	}
 	opt, done, err := r.solveOptions()
@@ -36,12 +36,12 @@ func TestRequestBecomesFrontendOptions(t *testing.T) {
 		"filename": "Wasmfile", "target": "stage", "build-arg:A": "1=2", "build-arg:FROM_ENVIRONMENT": "given",
 		"build-arg:SOURCE_DATE_EPOCH": "7", "label:l": "x", "label:empty": "", "platform": "wasip2/wasm",
 		"no-cache": "", "image-resolve-mode": "pull", "force-network-mode": "none",
-		"context:dir": "local:dir", "context:img": "docker-image://busybox", "context:web": "https://example.com/x.tar",
+		"context:dir": "local:named-dir", "context:context": "local:named-context", "context:img": "docker-image://busybox", "context:web": "https://example.com/x.tar",
 	}
 	if !maps.Equal(opt.FrontendAttrs, want) {
 		t.Errorf("options are\n%v, not\n%v", opt.FrontendAttrs, want)
 	}
-	for _, name := range []string{"context", "dockerfile", "dir"} {
+	for _, name := range []string{"context", "dockerfile", "named-dir", "named-context"} {
 		if opt.LocalMounts[name] == nil {
 			t.Errorf("no files %q", name)
 		}
@@ -56,20 +56,23 @@ func TestFiles(t *testing.T) {
 		filename string // empty for an error
 		says     string
 	}{
-		"the context's":   {Request{Context: dir}, "Wasmfile", ""},
-		"another":         {Request{Context: t.TempDir(), File: filepath.Join(dir, "Wasmfile")}, "Wasmfile", ""},
-		"standard input":  {Request{Context: dir, File: "-", Stdin: strings.NewReader("FROM scratch\n")}, "Wasmfile", ""},
-		"of a URL":        {Request{Context: "https://example.com/r.git", File: "sub/W"}, "sub/W", ""},
-		"a URL's default": {Request{Context: "https://example.com/r.git"}, "Wasmfile", ""},
-		"missing":         {Request{Context: t.TempDir()}, "", "does not exist"},
-		"no context":      {Request{Context: filepath.Join(dir, "none")}, "", "build context"},
-		"too much input":  {Request{Context: dir, File: "-", Stdin: strings.NewReader(strings.Repeat("#", maxFileSize+1))}, "", "over"},
-		"a bad secret":    {Request{Context: dir, Secrets: []string{"nope"}}, "", "--secret"},
-		"a bad context":   {Request{Context: dir, Contexts: []string{"nope"}}, "", "NAME=SOURCE"},
-		"no layout":       {Request{Context: dir, Contexts: []string{"l=oci-layout://" + dir}}, "", "not an OCI image layout"},
-		"inline cache":    {Request{Context: dir, CacheTo: []string{"type=inline"}}, "", "type=registry"},
-		"of an image":     {Request{Context: dir, CacheTo: []string{"type=inline"}, Platforms: []string{"wasi/wasm"}}, "Wasmfile", ""},
-		"both no-cache":   {Request{Context: dir, NoCache: true, NoCacheFilter: []string{"a"}}, "", "together"},
+		"the context's":                   {Request{Context: dir}, "Wasmfile", ""},
+		"another":                         {Request{Context: t.TempDir(), File: filepath.Join(dir, "Wasmfile")}, "Wasmfile", ""},
+		"standard input":                  {Request{Context: dir, File: "-", Stdin: strings.NewReader("FROM scratch\n")}, "Wasmfile", ""},
+		"of a URL":                        {Request{Context: "https://example.com/r.git", File: "sub/W"}, "sub/W", ""},
+		"a URL's default":                 {Request{Context: "https://example.com/r.git"}, "Wasmfile", ""},
+		"missing":                         {Request{Context: t.TempDir()}, "", "does not exist"},
+		"no context":                      {Request{Context: filepath.Join(dir, "none")}, "", "build context"},
+		"too much input":                  {Request{Context: dir, File: "-", Stdin: strings.NewReader(strings.Repeat("#", maxFileSize+1))}, "", "over"},
+		"a bad secret":                    {Request{Context: dir, Secrets: []string{"nope"}}, "", "--secret"},
+		"a bad context":                   {Request{Context: dir, Contexts: []string{"nope"}}, "", "NAME=SOURCE"},
+		"a context no FROM could name":    {Request{Context: dir, Contexts: []string{"A=" + dir}}, "", "must be lowercase"},
+		"a label without a key":           {Request{Context: dir, Labels: []string{"=x"}}, "", "KEY=VALUE"},
+		"a build argument without a name": {Request{Context: dir, BuildArgs: []string{"=x"}}, "", "NAME=VALUE"},
+		"no layout":                       {Request{Context: dir, Contexts: []string{"l=oci-layout://" + dir}}, "", "not an OCI image layout"},
+		"inline cache":                    {Request{Context: dir, CacheTo: []string{"type=inline"}}, "", "type=registry"},
+		"of an image":                     {Request{Context: dir, CacheTo: []string{"type=inline"}, Platforms: []string{"wasi/wasm"}}, "Wasmfile", ""},
+		"both no-cache":                   {Request{Context: dir, NoCache: true, NoCacheFilter: []string{"a"}}, "", "together"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.request.Stderr = os.Stderr
@@ -86,7 +89,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestIsImage(t *testing.T) {
-	for platforms, want := range map[string]bool{"": false, "linux/amd64": false, "wasi/wasm": true, "linux/amd64,wasip1/wasm": true} {
+	for platforms, want := range map[string]bool{"": false, "linux/amd64": false, "wasi/wasm": true, "WASI/Wasm": true, "linux/amd64,wasip1/wasm": true} {
 		if r := (Request{Platforms: []string{platforms}}); r.isImage() != want {
 			t.Errorf("%q: %v", platforms, r.isImage())
 		}

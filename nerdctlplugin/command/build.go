@@ -29,6 +29,9 @@ with the components as files instead of an artifact.`,
 			if len(args) != 1 {
 				return errors.New("build needs one context: a directory, or the URL of a repository")
 			}
+			if args[0] == "-" {
+				return errors.New("no context is read from standard input: unpack it and name the directory; -f - reads the Wasmfile from there")
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +48,7 @@ with the components as files instead of an artifact.`,
 
 func bindBuild(flags *pflag.FlagSet, o *build.Options) {
 	r := &o.Request
-	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result in containerd")
+	flags.StringArrayVarP(&o.Tags, "tag", "t", nil, "name of the result, in containerd or in what -o writes")
 	flags.StringArrayVarP(&o.Outputs, "output", "o", nil, "where to write the result instead, as type=local,dest=DIR or type=tar,dest=FILE")
 	flags.BoolVar(&o.Check, "check", false, "look for mistakes in the Wasmfile, and build nothing")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")

@@ -172,6 +172,7 @@ func TestExecute(t *testing.T) {
 		"a bad address":     {[]string{"--data-root", dataRoot, "--address", "tcp://x", "pull", "x"}, 1, "unix://"},
 		"no daemon":         {[]string{"--data-root", dataRoot, "--address", "/none.sock", "pull", "x"}, 1, "/none.sock"},
 		"no build context":  {[]string{"--data-root", dataRoot, "build"}, 1, "or the URL of a repository\n\nUsage:  nerdctl wasm build "},
+		"a context by pipe": {[]string{"--data-root", dataRoot, "build", "-"}, 1, "standard input: unpack it"},
 		"no name to build":  {[]string{"--data-root", dataRoot, "build", "."}, 1, "-t NAME"},
 	} {
 		t.Run(name, func(t *testing.T) {

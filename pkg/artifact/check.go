@@ -14,21 +14,21 @@ import (
 // file name in a layout's consumers.
 const maxNameLength = 255
 
-// CheckName returns an error that matches ErrInvalid for a name that a
-// component may not have: empty, over 255 bytes, not UTF-8, with a path
-// separator or a control character, "." or "..".
+// CheckName returns an error for a name that a component may not have: empty,
+// over 255 bytes, not UTF-8, with a path separator or a control character, "."
+// or "..". Whoever finds the name in an artifact adds ErrInvalid.
 func CheckName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
-		return fmt.Errorf("%w: %q cannot be a component's name", ErrInvalid, name)
+		return fmt.Errorf("%q cannot be a component's name", name)
 	case len(name) > maxNameLength:
-		return fmt.Errorf("%w: component name %.32q... has %d bytes, the limit is %d", ErrInvalid, name, len(name), maxNameLength)
+		return fmt.Errorf("component name %.32q... has %d bytes, the limit is %d", name, len(name), maxNameLength)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("%w: component name %q is not UTF-8", ErrInvalid, name)
+		return fmt.Errorf("component name %q is not UTF-8", name)
 	case strings.ContainsAny(name, `/\`):
-		return fmt.Errorf("%w: component name %q has a path separator", ErrInvalid, name)
+		return fmt.Errorf("component name %q has a path separator", name)
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%w: component name %q has a control character", ErrInvalid, name)
+		return fmt.Errorf("component name %q has a control character", name)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func CheckLayers(layers []ocispec.Descriptor) error {
 			continue
 		}
 		if err := CheckName(title); err != nil {
-			return fmt.Errorf("layer %d (%s): %w", i, l.Digest, err)
+			return fmt.Errorf("layer %d (%s): %w: %w", i, l.Digest, ErrInvalid, err)
 		}
 		if first, taken := names[title]; taken {
 			return fmt.Errorf("%w: layers %d and %d are both named %q", ErrInvalid, first, i, title)

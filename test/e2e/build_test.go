@@ -65,6 +65,11 @@ func TestNamedLayout(t *testing.T) {
 		t.Errorf("the plugin has loaded %s", out)
 	}
 	must(t, "nerdctl", "rmi", name)
+	built := try(t, "nerdctl", "wasm", "build", "-q", "-t", name, "-o", "-", b.dir)
+	if r := (command{args: []string{"nerdctl", "wasm", "load"}, stdin: strings.NewReader(built.stdout)}).run(t); !strings.Contains(r.stdout, name+"@"+want) {
+		t.Errorf("of what the plugin has built, it has loaded %s", r.all())
+	}
+	must(t, "nerdctl", "rmi", name)
 }
 
 // TestImageExportersAreRefused: given an artifact build, every exporter that

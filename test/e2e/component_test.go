@@ -114,9 +114,13 @@ func TestComponentFromArtifact(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { artifactErrors(t, ours) })
 }
 
-// fromBakeTarget takes a component of a target that the same bake file builds.
+// fromBakeTarget takes a component of a target that the same bake file builds, which
+// cannot be a base.
 func fromBakeTarget(t *testing.T, source, sum string) {
-	dir := write(t, map[string]string{"Wasmfile": "FROM scratch\nCOMPONENT --from=source greet.wasm\n"})
+	dir := write(t, map[string]string{
+		"Wasmfile": "FROM scratch\nCOMPONENT --from=source greet.wasm\n",
+		"Base":     "FROM scratch AS other\nFROM source\nCOMPONENT --from=source greet.wasm\n",
+	})
 	dest := filepath.Join(t.TempDir(), "layout")
 	args := map[string]string{"BUILDKIT_SYNTAX": os.Getenv("WASMFILE_FRONTEND")}
 	bake, err := json.Marshal(map[string]any{"target": map[string]any{
@@ -124,6 +128,10 @@ func fromBakeTarget(t *testing.T, source, sum string) {
 		"app": map[string]any{
 			"context": dir, "dockerfile": "Wasmfile", "args": args,
 			"contexts": map[string]string{"source": "target:source"}, "output": []string{"type=local,dest=" + dest},
+		},
+		"based": map[string]any{
+			"context": dir, "dockerfile": "Base", "args": args, "contexts": map[string]string{"source": "target:source"},
+			"output": []string{"type=cacheonly"},
 		},
 	}})
 	if err != nil {
@@ -134,6 +142,7 @@ func fromBakeTarget(t *testing.T, source, sum string) {
 	if got := layers(t, dest); len(got) != 1 || got[0].Digest != sum {
 		t.Errorf("the layers are %v", got)
 	}
+	fails(t, []string{"this is a Wasm artifact", " | >>> FROM source"}, "docker", "buildx", "bake", "--builder", buildkitBuilder(), "--allow", "fs=*", "-f", file, "based")
 }
 
 // artifactErrors are what can be wrong with an artifact and with what a
@@ -366,5 +375,21 @@ func TestProgressNamesComponents(t *testing.T) {
 	}
 	if strings.Contains(r.all(), "/.wasmfile") || strings.Contains(r.all(), "] COPY [") {
 		t.Errorf("the progress shows the rendering:\n%s", r.all())
+	}
+}
+
+// TestNoSuchStage: given a --from with a misspelled name of a stage, which is no
+// image either, the error says which stages there are, and the nearest.
+func TestNoSuchStage(t *testing.T) {
+	for _, line := range []string{"COMPONENT --from=biuld app.wasm", "COMPONENT app.wasm\nCOPY --from=biuld app.wasm /"} {
+		dir := write(t, map[string]string{"app.wasm": greetWasm(t), "Wasmfile": "FROM scratch AS build\nCOPY app.wasm /\nFROM scratch\n" + line + "\n"})
+		says := []string{"biuld: no stage or context has this name (names: build)", "(did you mean build?)", " | >>> " + line[strings.LastIndex(line, "\n")+1:]}
+		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+			b := build{builder: builder, dir: dir, output: "type=local,dest=" + t.TempDir()}
+			fails(t, says, b.args()...)
+			b.flags = []string{"--check"}
+			fails(t, says, b.args()...)
+		}
+		fails(t, says, "nerdctl", "wasm", "build", "--progress", "plain", "-t", "none", dir)
 	}
 }

@@ -84,6 +84,21 @@ func TestContextIsAWasmfile(t *testing.T) {
 	}
 }
 
+// TestLinkLoop: given a symbolic link to itself, the error names it, and is at its
+// COMPONENT when there is no other.
+func TestLinkLoop(t *testing.T) {
+	dir := write(t, map[string]string{
+		"Wasmfile": "FROM scratch\nCOMPONENT loop.wasm\n", "Two": "FROM scratch\nCOMPONENT app.wasm\nCOMPONENT loop.wasm\n", "app.wasm": greetWasm(t),
+	})
+	if err := os.Symlink("loop.wasm", filepath.Join(dir, "loop.wasm")); err != nil {
+		t.Fatal(err)
+	}
+	b := build{builder: buildkitBuilder(), dir: dir, output: "type=cacheonly"}
+	fails(t, []string{"links lead to each other: one of them is /loop.wasm", " | >>> COMPONENT loop.wasm"}, b.args()...)
+	b.file = filepath.Join(dir, "Two")
+	fails(t, []string{"one of them is /app.wasm, /loop.wasm"}, b.args()...)
+}
+
 // TestIgnoreFiles: given ignore files, the one that belongs to the Wasmfile
 // comes before the context's, and what it leaves out cannot be a component.
 func TestIgnoreFiles(t *testing.T) {
