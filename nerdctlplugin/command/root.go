@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
@@ -44,7 +42,7 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err = root.Execute()
+	cmd, err := root.ExecuteContextC(context.Background())
 	var exit errutil.ExitCoder
 	var passed passOn
 	switch {
@@ -54,6 +52,10 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 		return exit.ExitCode()
 	case errors.As(err, &passed):
 		err = dispatch.Become(args)
+	}
+	if signal := interruption(cmd.Context()); signal != nil {
+		fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(interrupted(err)))
+		return endBy(signal)
 	}
 	// Artifacts, registries and daemons have a part in what errors say.
 	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(err.Error()))
@@ -156,14 +158,4 @@ func explainUsage(cmd *cobra.Command) {
 	for _, verb := range cmd.Commands() {
 		explainUsage(verb)
 	}
-}
-
-// interruptible is a command's context until the first SIGINT or SIGTERM, so
-// that what was begun is undone.
-func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
@@ -110,7 +111,7 @@ func PullImage(ctx context.Context, client *containerd.Client, raw string, o Pul
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("pull %s: interrupted: what was fetched is kept for a day, for the next pull to go on", ref.String())
+		return nil, advice.Add(fmt.Errorf("pull %s: %w", ref.String(), context.Cause(ctx)), "what was fetched is kept for a day, for the next pull to go on")
 	}
 	if err != nil {
 		return nil, adviseRegistry(err, ref.String(), ref.Domain)
