@@ -5,11 +5,13 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 )
@@ -30,18 +32,25 @@ func (e interruptError) Is(target error) bool {
 	return same || target == context.Canceled
 }
 
-// interruptible is a command's context until a SIGINT or SIGTERM, so that what was begun
-// is undone. stop lets the signals go; it can be called again.
+// interruptible is a command's context until a SIGINT or SIGTERM, or until nobody reads
+// what it prints, so that what was begun is undone. stop lets the signals go; it can be called again.
 func interruptible(cmd *cobra.Command) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	cmd.SetContext(ctx)
 	signals, ended := make(chan os.Signal, patience), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	go func() {
 		defer close(ended)
 		count := 0
 		for received := range signals {
-			cancel(interruptError{received.(syscall.Signal)})
+			number := received.(syscall.Signal)
+			if number == syscall.SIGPIPE {
+				if readerIsGone() { // else it is of a connection, whose error is seen
+					cancel(interruptError{number})
+				}
+				continue
+			}
+			cancel(interruptError{number})
 			if count++; count == patience {
 				signal.Stop(signals)
 			}
@@ -53,6 +62,13 @@ func interruptible(cmd *cobra.Command) (_ context.Context, stop func()) {
 		close(signals)
 		<-ended // for the last one to count
 	})
+}
+
+// readerIsGone reports whether standard output or error is a pipe that nobody reads.
+func readerIsGone() bool {
+	fds := []unix.PollFd{{Fd: int32(os.Stdout.Fd())}, {Fd: int32(os.Stderr.Fd())}}
+	_, err := unix.Poll(fds, 0)
+	return err == nil && slices.ContainsFunc(fds, func(fd unix.PollFd) bool { return fd.Revents&unix.POLLERR != 0 })
 }
 
 // interruption is the signal that ended a command's context, nil for none.
@@ -78,8 +94,9 @@ func interrupted(err error) string {
 // else returns the exit code that stands for that.
 func endBy(received os.Signal) int {
 	number := received.(syscall.Signal)
-	signal.Reset(number)
-	if err := syscall.Kill(os.Getpid(), number); err == nil {
+	if number != syscall.SIGPIPE { // which Go ignores unless it comes of a write
+		signal.Reset(number)
+		_ = syscall.Kill(os.Getpid(), number)
 		time.Sleep(time.Second) // another thread may get it
 	}
 	return 128 + int(number)

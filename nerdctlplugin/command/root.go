@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
@@ -54,7 +55,9 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 		err = dispatch.Become(args)
 	}
 	if signal := interruption(cmd.Context()); signal != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(interrupted(err)))
+		if signal != syscall.SIGPIPE { // nobody reads it
+			fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(interrupted(err)))
+		}
 		return endBy(signal)
 	}
 	// Artifacts, registries and daemons have a part in what errors say.

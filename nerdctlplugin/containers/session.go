@@ -113,8 +113,8 @@ func (s *session) background(ctx context.Context) error {
 		return err
 	}
 	s.options.Ready()
-	fmt.Fprintln(s.options.Stdout, s.container.ID())
-	return nil
+	_, err = fmt.Fprintln(s.options.Stdout, s.container.ID())
+	return err
 }
 
 // attached connects the container to this process's standard streams.
@@ -145,7 +145,11 @@ func (s *session) attached(ctx context.Context) (err error) {
 		status = <-exited
 	}
 	advice.Warn(ctx, streams.Finish(task))
-	return s.end(ctx, task, status)
+	ended := s.end(ctx, task, status)
+	if lost := streams.Lost(); lost != nil {
+		return lost
+	}
+	return ended
 }
 
 // streams chooses what to attach: with -a only what it names.

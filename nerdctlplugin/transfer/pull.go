@@ -58,12 +58,12 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
 		}
 	}
-	if o.Quiet {
-		fmt.Fprintln(o.Stdout, image.Record.Name)
-		return nil
+	line := image.Record.Name
+	if !o.Quiet {
+		line += "@" + image.Record.Target.Digest.String()
 	}
-	fmt.Fprintf(o.Stdout, "%s@%s\n", image.Record.Name, image.Record.Target.Digest)
-	return nil
+	_, err = fmt.Fprintln(o.Stdout, line)
+	return err
 }
 
 // PullImage is Pull with a client that is connected. It neither compiles nor prints the
