@@ -36,9 +36,9 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each entry, or \"json\"")
-	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show: table, native or dockercompat (default table, native with --format; dockercompat for all when one is no artifact)")
+	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show (table|native|dockercompat): by default table, native with --format, and dockercompat for all when one is no artifact")
 	flags.BoolVar(&wit, "wit", false, "show the components' worlds in WIT: the interfaces that they import and export, with all types")
-	flags.StringVar(&o.Type, "type", "", "what has the names: image, container, volume or network (default: the first that there is)")
+	flags.StringVar(&o.Type, "type", "", "what has the names (image|container|volume|network): by default the first that there is")
 	flags.BoolVarP(&o.Size, "size", "s", false, "show sizes, of containers and volumes")
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm")
 	return cmd

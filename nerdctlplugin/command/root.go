@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
@@ -92,10 +93,15 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		Version:          version.String(),
 		SilenceUsage:     true,
 		SilenceErrors:    true,
-		TraverseChildren: true,         // the short global flags stand before the verb
-		Args:             cobra.NoArgs, // else an unknown verb would show help and succeed
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		TraverseChildren: true, // the short global flags stand before the verb
+		Args:             knownVerb,
+		// How much a typing error may differ from what is suggested for it, as in nerdctl.
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if isCompletion(cmd) {
+				return nil
+			}
 			if err := g.finish(); err != nil {
 				return err
 			}
@@ -138,7 +144,21 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	addPassedOn(root, g)
 	addRefused(root)
 	explainUsage(root)
+	completeFlags(root, g)
 	return root
+}
+
+// knownVerb refuses what is no verb of a command, for which it would show its help, and
+// says which one may be meant.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	err := cobra.NoArgs(cmd, args)
+	if err == nil {
+		return nil
+	}
+	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+		return fmt.Errorf("%w\n\nDid you mean this?\n\t%s", err, strings.Join(meant, "\n\t"))
+	}
+	return err
 }
 
 // explainUsage has errors in how a verb is called say how it is, as docker's and

@@ -28,8 +28,11 @@ func needsContainerd(cmd *cobra.Command) bool {
 	if cmd.HasSubCommands() { // it shows its help
 		return false
 	}
+	if cmd.HasParent() && cmd.Parent().Name() == "completion" { // which prints a script
+		return false
+	}
 	switch cmd.Name() {
-	case "version", "completion", "help", "oci-hook":
+	case "version", "help", "oci-hook":
 		return false
 	}
 	_, refused := refusedVerbs[cmd.Name()]

@@ -37,3 +37,17 @@ func Connect(ctx context.Context, global types.GlobalCommandOptions) (*container
 		_ = client.Close() // nothing is lost with the connection
 	}, nil
 }
+
+// Namespaces are the names of containerd's namespaces, for completion.
+func Namespaces(ctx context.Context, global types.GlobalCommandOptions) ([]string, error) {
+	client, ctx, done, err := Connect(ctx, global)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	names, err := client.NamespaceService().List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	return names, nil
+}
