@@ -62,6 +62,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := daemon.Reach(ctx, o.Global); err != nil { // else a build would be in vain
+		return err
+	}
 	dir, err := os.MkdirTemp("", "wasmfile-build-")
 	if err != nil {
 		return err

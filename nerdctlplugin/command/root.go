@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/version"
@@ -62,7 +63,7 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 		return endBy(signal)
 	}
 	// Artifacts, registries and daemons have a part in what errors say.
-	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(err.Error()))
+	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(daemon.Advise(err, g.config.Address).Error()))
 	return failure
 }
 
