@@ -27,7 +27,12 @@ func TestStalling(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(ends)
-	client := &http.Client{Transport: stalling{http.DefaultTransport, 300 * time.Millisecond}}
+	client := &http.Client{}
+	if err := withRetries(client); err != nil {
+		t.Fatal(err)
+	}
+	// As it is for a registry, but for the time.
+	client.Transport = stalling{client.Transport.(retrying).next.(stalling).next, 300 * time.Millisecond}
 	for path, stops := range map[string]bool{"/stops": true, "/slow": false} {
 		response, err := client.Get(server.URL + path)
 		if err != nil {
