@@ -32,13 +32,17 @@ func (e interruptError) Is(target error) bool {
 	return same || target == context.Canceled
 }
 
-// interruptible is a command's context until a SIGINT or SIGTERM, or until nobody reads
-// what it prints, so that what was begun is undone. stop lets the signals go; it can be called again.
+// interrupting are the signals that end a command. SIGPIPE does when nobody reads what it
+// prints.
+var interrupting = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE}
+
+// interruptible is a command's context until a signal ends it, so that what was begun is
+// undone. Those that this process was started to ignore, as by nohup, do not. stop lets the signals go; it can be called again.
 func interruptible(cmd *cobra.Command) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	cmd.SetContext(ctx)
 	signals, ended := make(chan os.Signal, patience), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(interrupting), signal.Ignored)...)
 	go func() {
 		defer close(ended)
 		count := 0

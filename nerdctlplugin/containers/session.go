@@ -31,7 +31,8 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/foreground"
 )
 
-// forwarded are the signals that a foreground container gets.
+// forwarded are the signals that a foreground container gets, but for those that this
+// process was started to ignore.
 var forwarded = []os.Signal{
 	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
 }
@@ -279,7 +280,7 @@ func outliveReaders() (stop func()) {
 func (s *session) takeSignals(ctx context.Context, task containerd.Task) (stop func()) {
 	signals := make(chan os.Signal, 16)
 	if s.options.Create.SigProxy {
-		signal.Notify(signals, forwarded...)
+		signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwarded), signal.Ignored)...)
 	}
 	if received := s.options.Ready(); received != nil {
 		signals <- received

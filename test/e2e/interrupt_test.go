@@ -92,6 +92,27 @@ func TestInterruptedStart(t *testing.T) {
 	}
 }
 
+// TestHangup: given a terminal that goes away, a command that is not done undoes what it
+// began, and a guest ends; given nohup, nothing happens.
+func TestHangup(t *testing.T) {
+	name := unique("hangup")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	run := "nerdctl wasm run -q --rm --net none --name " + name + " " + probe(t, "component") + " sleep 60"
+	hangup, end := syscall.SIGHUP, syscall.SIGTERM
+	if status, said := interrupt(t, 50*time.Millisecond, []syscall.Signal{hangup}, "sh", "-c", "exec "+run); !status.Signaled() || said != "nerdctl wasm: interrupted\n" {
+		t.Errorf("in the beginning: %#x: %s", status, said)
+	}
+	if out := must(t, "nerdctl", "ps", "-aq", "--filter", "name="+name); out != "" {
+		t.Errorf("%s is left", out)
+	}
+	if status, said := interrupt(t, 5*time.Second, []syscall.Signal{hangup}, "sh", "-c", "exec "+run); status.ExitStatus() != 128+int(hangup) {
+		t.Errorf("when the guest runs: %#x: %s", status, said)
+	}
+	if status, said := interrupt(t, 5*time.Second, []syscall.Signal{hangup, end}, "sh", "-c", "trap '' HUP; exec "+run); status.ExitStatus() != 128+int(end) {
+		t.Errorf("with nohup: %#x: %s", status, said)
+	}
+}
+
 // TestInterruptedPush: given a push that is interrupted, it says so, and nothing of the
 // request that was under way.
 func TestInterruptedPush(t *testing.T) {
