@@ -19,7 +19,7 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 		Example: `  nerdctl wasm inspect registry.example/hello:1
   nerdctl wasm inspect ./hello.tar
   nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
-  nerdctl wasm inspect --mode native hello | jq .Manifest
+  nerdctl wasm inspect --mode native hello | jq '.[].Manifest'
   nerdctl wasm inspect --wit hello
   nerdctl wasm inspect hello web`,
 		Args:              cobra.MinimumNArgs(1),
