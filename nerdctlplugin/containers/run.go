@@ -201,7 +201,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		if undo != nil {
 			undo()
 		}
-		return nil, fmt.Errorf("create the container: %w", err)
+		return nil, fmt.Errorf("create the container: %w", advice.OneLine(err))
 	}
 	// From here on the client that answers is the one without substitutions.
 	loaded, err := client.LoadContainer(ctx, created.ID())

@@ -29,7 +29,7 @@ func adviseRegistry(err error, ref, host string) error {
 	if errors.As(err, &unexpected) {
 		status = unexpected.StatusCode
 	}
-	err = oneLine{err}
+	err = advice.OneLine(err)
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, artifact.ErrNoWasm):
@@ -52,14 +52,6 @@ func adviseRegistry(err error, ref, host string) error {
 	}
 	return fmt.Errorf("%s: %w", ref, err)
 }
-
-// oneLine is an error that is shown on one line, whatever a registry answers.
-type oneLine struct{ error }
-
-func (e oneLine) Error() string {
-	return strings.ReplaceAll(strings.TrimSpace(e.error.Error()), "\n", ": ")
-}
-func (e oneLine) Unwrap() error { return e.error }
 
 // isLocal reports whether a registry is on this machine: it is asked without HTTPS, too.
 func isLocal(host string) bool {
