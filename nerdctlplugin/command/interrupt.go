@@ -37,7 +37,8 @@ func (e interruptError) Is(target error) bool {
 var interrupting = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE}
 
 // interruptible is a command's context until a signal ends it, so that what was begun is
-// undone. Those that this process was started to ignore, as by nohup, do not. stop lets the signals go; it can be called again.
+// undone. Those that this process was started to ignore, as by nohup, do not. stop lets
+// the signals go; it can be called again.
 func interruptible(cmd *cobra.Command) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	cmd.SetContext(ctx)

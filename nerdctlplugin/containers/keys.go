@@ -23,7 +23,7 @@ import (
 type signalKeys struct {
 	console.Console
 	ctx  context.Context // of the terminal's session, without its end
-	left atomic.Bool
+	left atomic.Bool     // to the kernel
 	task atomic.Pointer[containerd.Task]
 }
 

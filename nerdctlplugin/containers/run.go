@@ -55,7 +55,7 @@ type RunOptions struct {
 	// Stdin, Stdout and Stderr are the process's own.
 	Stdin, Stdout, Stderr *os.File
 	// Ready is called when the container runs: from then on signals are its. It
-	// returns the one that ended the context when it was too late to, else nil.
+	// returns the one that came too late to interrupt the start, nil for none.
 	Ready func() os.Signal
 }
 
