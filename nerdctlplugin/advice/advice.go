@@ -3,6 +3,7 @@ package advice
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/containerd/log"
 	"github.com/sirupsen/logrus"
@@ -28,6 +29,18 @@ func (e *Error) Unwrap() error { return e.Err }
 func Add(err error, format string, args ...any) error {
 	return &Error{Err: err, Advice: fmt.Sprintf(format, args...)}
 }
+
+// OneLine makes an error one that is shown on one line, of libraries that put those that
+// they join or are sent on lines of their own.
+func OneLine(err error) error { return oneLine{err} }
+
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	return strings.ReplaceAll(strings.TrimSpace(e.error.Error()), "\n", ": ")
+}
+
+func (e oneLine) Unwrap() error { return e.error }
 
 // Warn logs an error that does not end a command. It does nothing for nil.
 func Warn(ctx context.Context, err error) {

@@ -63,6 +63,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := daemon.Reach(ctx, o.Global); err != nil { // else a build would be in vain
+		return err
+	}
 	dir, err := os.MkdirTemp("", "wasmfile-build-")
 	if err != nil {
 		return err
@@ -184,7 +187,9 @@ func load(ctx context.Context, o Options, names []string, dir string) error {
 		if err != nil {
 			return fmt.Errorf("import what was built as %s: %w", name, err)
 		}
-		fmt.Fprintf(o.Stdout, "%s@%s\n", name, image.Record.Target.Digest)
+		if _, err := fmt.Fprintf(o.Stdout, "%s@%s\n", name, image.Record.Target.Digest); err != nil {
+			return err
+		}
 	}
 	return o.writeDigest(built.Root().Digest.String())
 }
@@ -215,7 +220,9 @@ func buildImage(ctx context.Context, o Options, names []string, path string) err
 		return fmt.Errorf("import what was built: %w", err)
 	}
 	for _, image := range images {
-		fmt.Fprintf(o.Stdout, "%s@%s\n", image.Name, image.Target.Digest)
+		if _, err := fmt.Fprintf(o.Stdout, "%s@%s\n", image.Name, image.Target.Digest); err != nil {
+			return err
+		}
 		if err := o.writeDigest(image.Target.Digest.String()); err != nil {
 			return err
 		}

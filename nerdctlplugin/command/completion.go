@@ -2,12 +2,28 @@ package command
 
 import (
 	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/containerd/nerdctl/v2/pkg/netutil"
+	"github.com/containerd/platforms"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
+
+// completionTimeout is how long somebody who types waits for containerd.
+const completionTimeout = 2 * time.Second
+
+// isCompletion reports whether a command is the one that shells ask: it needs no options
+// that are in order, and nothing that fails is to be seen.
+func isCompletion(cmd *cobra.Command) bool { return cmd.Name() == cobra.ShellCompRequestCmd }
 
 // completeImages completes the first argument with the artifacts in containerd.
 func completeImages(g *globals) cobra.CompletionFunc {
@@ -25,7 +41,9 @@ func completeAllImages(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(images.Names(completionContext(cmd), g.options()))
+		ctx, cancel := completionContext(cmd)
+		defer cancel()
+		return completions(images.Names(ctx, g.options()))
 	}
 }
 
@@ -35,7 +53,9 @@ func completeContainers(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(containers.Names(completionContext(cmd), g.options()))
+		ctx, cancel := completionContext(cmd)
+		defer cancel()
+		return completions(containers.Names(ctx, g.options()))
 	}
 }
 
@@ -58,15 +78,15 @@ func completeComponents(g *globals) cobra.CompletionFunc {
 		if err := g.enterRootless(cmd); err != nil {
 			return completions(nil, err)
 		}
-		return completions(images.ComponentNames(completionContext(cmd), args[0], g.options()))
+		ctx, cancel := completionContext(cmd)
+		defer cancel()
+		return completions(images.ComponentNames(ctx, args[0], g.options()))
 	}
 }
 
-func completionContext(cmd *cobra.Command) context.Context {
-	if ctx := cmd.Context(); ctx != nil {
-		return ctx
-	}
-	return context.Background()
+// completionContext ends a completion that containerd does not answer.
+func completionContext(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), completionTimeout)
 }
 
 func completions(names []string, err error) ([]string, cobra.ShellCompDirective) {
@@ -75,4 +95,95 @@ func completions(names []string, err error) ([]string, cobra.ShellCompDirective)
 		return nil, cobra.ShellCompDirectiveError
 	}
 	return names, cobra.ShellCompDirectiveDefault
+}
+
+// completeFlags has the values of flags completed, of a command and those below it: those
+// that a flag's usage lists, as (a|b), and those that this machine has.
+func completeFlags(cmd *cobra.Command, g *globals) {
+	complete := func(flag *pflag.Flag) {
+		if values := flagValues(flag, g); values != nil {
+			// An error is one of a flag that there is not, or of one that was done before.
+			_ = cmd.RegisterFlagCompletionFunc(flag.Name, values)
+		}
+	}
+	cmd.LocalFlags().VisitAll(complete)
+	for _, below := range cmd.Commands() {
+		completeFlags(below, g)
+	}
+}
+
+var (
+	listedValues = regexp.MustCompile(`\(([^()|]+(?:\|[^()|]+)+)\)`)
+	quotedValues = regexp.MustCompile(`"([a-z]+)"`)
+)
+
+// flagValues completes the value of a flag, nil when nothing is known of it.
+func flagValues(flag *pflag.Flag, g *globals) cobra.CompletionFunc {
+	var values []string
+	if listed := listedValues.FindStringSubmatch(flag.Usage); listed != nil {
+		for _, value := range strings.Split(listed[1], "|") {
+			value, _, _ = strings.Cut(value, "[")
+			if value == strings.ToLower(value) { // else it stands for values
+				values = append(values, value)
+			}
+		}
+	}
+	switch flag.Name {
+	case "format":
+		for _, quoted := range quotedValues.FindAllStringSubmatch(flag.Usage, -1) {
+			values = append(values, quoted[1])
+		}
+	case "platform":
+		for _, platform := range artifact.WasmPlatforms() {
+			values = append(values, platforms.Format(platform))
+		}
+	case "namespace", "n":
+		return completeNamespaces(g)
+	case "network", "net":
+		if flag.Value.Type() == "stringSlice" {
+			return completeNetworks(g)
+		}
+	}
+	if values == nil {
+		return nil
+	}
+	return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// completeNamespaces completes containerd's namespaces.
+func completeNamespaces(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if err := g.enterRootless(cmd); err != nil {
+			return completions(nil, err)
+		}
+		ctx, cancel := completionContext(cmd)
+		defer cancel()
+		return withoutFiles(completions(daemon.Namespaces(ctx, g.options())))
+	}
+}
+
+// completeNetworks completes the networks that a container can be connected to.
+func completeNetworks(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if err := g.enterRootless(cmd); err != nil {
+			return completions(nil, err)
+		}
+		names := []string{"host", "none"}
+		cni, err := netutil.NewCNIEnv(g.config.CNIPath, g.config.CNINetConfPath, netutil.WithNamespace(g.config.Namespace))
+		if err != nil {
+			return completions(nil, err)
+		}
+		networks, err := cni.NetworkMap()
+		for _, network := range networks {
+			if !slices.Contains(names, network.Name) { // the map has them by ID, too
+				names = append(names, network.Name)
+			}
+		}
+		return withoutFiles(completions(names, err))
+	}
+}
+
+// withoutFiles has a shell offer no files.
+func withoutFiles(names []string, directive cobra.ShellCompDirective) ([]string, cobra.ShellCompDirective) {
+	return names, directive | cobra.ShellCompDirectiveNoFileComp
 }

@@ -15,7 +15,7 @@ func (passOn) Error() string { return "this is about a container" }
 // orContainers turns an error of looking for artifacts into passOn when all the
 // names are containers'.
 func orContainers(cmd *cobra.Command, g *globals, names []string, err error) error {
-	if err != nil && containers.Exist(completionContext(cmd), names, g.options()) {
+	if err != nil && containers.Exist(cmd.Context(), names, g.options()) {
 		return passOn{}
 	}
 	return err

@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/store"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 )
 
 // globals are nerdctl's global options: defaults, overridden by nerdctl.toml,
@@ -126,7 +128,7 @@ func (g *globals) finish() error {
 		return fmt.Errorf("cgroup manager %q: it has to be systemd, cgroupfs or none", c.CgroupManager)
 	}
 	if err := store.IsFilesystemSafe(c.Namespace); err != nil {
-		return fmt.Errorf("namespace %q: %w", c.Namespace, err)
+		return fmt.Errorf("namespace %q: %w", c.Namespace, advice.OneLine(err))
 	}
 	if err := fs.InitFS(c.DataRoot); err != nil {
 		return fmt.Errorf("prepare nerdctl's data root %s: %w", c.DataRoot, err)

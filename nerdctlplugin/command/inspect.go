@@ -19,7 +19,7 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 		Example: `  nerdctl wasm inspect registry.example/hello:1
   nerdctl wasm inspect ./hello.tar
   nerdctl wasm inspect --format '{{range .Components}}{{.Name}} {{.Descriptor.Digest}}{{"\n"}}{{end}}' hello
-  nerdctl wasm inspect --mode native hello | jq .Manifest
+  nerdctl wasm inspect --mode native hello | jq '.[].Manifest'
   nerdctl wasm inspect --wit hello
   nerdctl wasm inspect hello web`,
 		Args:              cobra.MinimumNArgs(1),
@@ -36,9 +36,9 @@ nerdctl shows them; with one of these among the names, all are JSON.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Format, "format", "f", "", "Go template for each entry, or \"json\"")
-	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show: table, native or dockercompat (default table, native with --format; dockercompat for all when one is no artifact)")
+	flags.StringVar((*string)(&o.Mode), "mode", "", "what to show (table|native|dockercompat): by default table, native with --format, and dockercompat for all when one is no artifact")
 	flags.BoolVar(&wit, "wit", false, "show the components' worlds in WIT: the interfaces that they import and export, with all types")
-	flags.StringVar(&o.Type, "type", "", "what has the names: image, container, volume or network (default: the first that there is)")
+	flags.StringVar(&o.Type, "type", "", "what has the names (image|container|volume|network): by default the first that there is")
 	flags.BoolVarP(&o.Size, "size", "s", false, "show sizes, of containers and volumes")
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm")
 	return cmd

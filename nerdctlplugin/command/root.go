@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/containerd/nerdctl/v2/pkg/config"
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/pkg/printable"
 	"github.com/wasmfile/wasmfile/pkg/version"
@@ -44,7 +45,7 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err = root.Execute()
+	cmd, err := root.ExecuteContextC(context.Background())
 	var exit errutil.ExitCoder
 	var passed passOn
 	switch {
@@ -55,8 +56,14 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &passed):
 		err = dispatch.Become(args)
 	}
+	if signal := interruption(cmd.Context()); signal != nil {
+		if signal != syscall.SIGPIPE { // nobody reads it
+			fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(interrupted(err)))
+		}
+		return endBy(signal)
+	}
 	// Artifacts, registries and daemons have a part in what errors say.
-	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(err.Error()))
+	fmt.Fprintf(stderr, "%s: %s\n", name, printable.Text(daemon.Advise(err, g.config.Address).Error()))
 	return failure
 }
 
@@ -87,10 +94,15 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 		Version:          version.String(),
 		SilenceUsage:     true,
 		SilenceErrors:    true,
-		TraverseChildren: true,         // the short global flags stand before the verb
-		Args:             cobra.NoArgs, // else an unknown verb would show help and succeed
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		TraverseChildren: true, // the short global flags stand before the verb
+		Args:             knownVerb,
+		// How much a typing error may differ from what is suggested for it, as in nerdctl.
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if isCompletion(cmd) {
+				return nil
+			}
 			if err := g.finish(); err != nil {
 				return err
 			}
@@ -133,7 +145,21 @@ container: nerdctl ps, logs, stop, rm, inspect, stats and so on work on it.`,
 	addPassedOn(root, g)
 	addRefused(root)
 	explainUsage(root)
+	completeFlags(root, g)
 	return root
+}
+
+// knownVerb refuses what is no verb of a command, for which it would show its help, and
+// says which one may be meant.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	err := cobra.NoArgs(cmd, args)
+	if err == nil {
+		return nil
+	}
+	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+		return fmt.Errorf("%w\n\nDid you mean this?\n\t%s", err, strings.Join(meant, "\n\t"))
+	}
+	return err
 }
 
 // explainUsage has errors in how a verb is called say how it is, as docker's and
@@ -156,14 +182,4 @@ func explainUsage(cmd *cobra.Command) {
 	for _, verb := range cmd.Commands() {
 		explainUsage(verb)
 	}
-}
-
-// interruptible is a command's context until the first SIGINT or SIGTERM, so
-// that what was begun is undone.
-func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }

@@ -38,7 +38,10 @@ component that handles HTTP requests is served on the lowest EXPOSEd port, or
 			// The setup can be interrupted; afterwards signals are the guest's.
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			o.Ready = stop
+			o.Ready = func() os.Signal {
+				stop()
+				return interruption(ctx)
+			}
 			return containers.Run(ctx, args, o)
 		},
 		ValidArgsFunction: completeImages(g),

@@ -15,8 +15,10 @@ func newSystem(g *globals) *cobra.Command {
 		Use:   systemVerb,
 		Short: "Look after this machine",
 		Long:  "Look after this machine. Beside check, the commands are those of nerdctl system.",
-		Args:  cobra.NoArgs,
+		Args:  knownVerb,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	var o check.PrintOptions
 	check := &cobra.Command{

@@ -16,8 +16,9 @@ func newVersion() *cobra.Command {
 		Example: `  nerdctl wasm version
   nerdctl version # of the real nerdctl and of containerd`,
 		Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintln(cmd.OutOrStdout(), version.String())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), version.String())
+			return err
 		},
 	}
 }

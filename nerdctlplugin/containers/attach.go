@@ -73,7 +73,7 @@ func attachable(ctx context.Context, c containerd.Container) error {
 }
 
 func attach(ctx context.Context, client *containerd.Client, found containerd.Container, o AttachOptions) error {
-	s := session{client: client, container: found, options: RunOptions{Ready: func() {}, Stdout: o.Stdout}}
+	s := session{client: client, container: found, options: RunOptions{Ready: func() os.Signal { return nil }, Stdout: o.Stdout}}
 	s.options.Create.SigProxy = true
 	err := s.attachTerminal(ctx, o)
 	var exit errutil.ExitCodeError

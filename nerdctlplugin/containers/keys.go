@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"syscall"
 
@@ -17,10 +18,12 @@ import (
 // would send the signals from the container's terminal, but drops those for
 // which the first process of a PID namespace has no handler, and WASI has
 // none: the shim decides what becomes of a signal. WASI cannot switch the keys
-// off either.
+// off either. Before there is a guest, Ctrl-C is for this process, which a terminal that
+// is raw does not tell.
 type signalKeys struct {
 	console.Console
 	ctx  context.Context // of the terminal's session, without its end
+	left atomic.Bool     // to the kernel
 	task atomic.Pointer[containerd.Task]
 }
 
@@ -41,9 +44,15 @@ func (k *signalKeys) Read(p []byte) (int, error) {
 // deliverTo says which task signals are for.
 func (k *signalKeys) deliverTo(task containerd.Task) { k.task.Store(&task) }
 
+// leave has the kernel send the signals from the container's terminal.
+func (k *signalKeys) leave() { k.left.Store(true) }
+
 func (k *signalKeys) send(signal syscall.Signal) {
 	task := k.task.Load()
 	if task == nil {
+		if signal == syscall.SIGINT && !k.left.Load() {
+			advice.Warn(k.ctx, syscall.Kill(os.Getpid(), signal))
+		}
 		return
 	}
 	if err := (*task).Kill(k.ctx, signal); err != nil && !errdefs.IsNotFound(err) {

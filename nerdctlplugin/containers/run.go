@@ -54,8 +54,9 @@ type RunOptions struct {
 	EnvHost bool
 	// Stdin, Stdout and Stderr are the process's own.
 	Stdin, Stdout, Stderr *os.File
-	// Ready is called when the container runs: from then on signals are its.
-	Ready func()
+	// Ready is called when the container runs: from then on signals are its. It
+	// returns the one that came too late to interrupt the start, nil for none.
+	Ready func() os.Signal
 }
 
 // Run runs the artifact args[0], an image's name, a layout or a .wasm file, in a
@@ -174,6 +175,12 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	// It is soon done, and whoever has the container undoes it. Halfway, nerdctl cannot:
+	// it uses the context that has ended for that, too.
+	ctx = context.WithoutCancel(ctx)
 	name, release, err := runnable(ctx, client, image)
 	if err != nil {
 		return nil, err
@@ -194,7 +201,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		if undo != nil {
 			undo()
 		}
-		return nil, fmt.Errorf("create the container: %w", err)
+		return nil, fmt.Errorf("create the container: %w", advice.OneLine(err))
 	}
 	// From here on the client that answers is the one without substitutions.
 	loaded, err := client.LoadContainer(ctx, created.ID())
@@ -203,8 +210,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	}
 	if o.Create.Workdir != "" {
 		if err := makeWorkdir(ctx, client, loaded, o.Create.Workdir); err != nil {
-			removing := context.WithoutCancel(ctx)
-			return nil, errors.Join(err, container.RemoveContainer(removing, loaded, o.Create.GOptions, true, true, client))
+			return nil, errors.Join(err, container.RemoveContainer(ctx, loaded, o.Create.GOptions, true, true, client))
 		}
 	}
 	return loaded, nil

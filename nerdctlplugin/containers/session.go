@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/containerd/console"
 	containerd "github.com/containerd/containerd/v2/client"
@@ -30,7 +31,8 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/foreground"
 )
 
-// forwarded are the signals that a foreground container gets.
+// forwarded are the signals that a foreground container gets, but for those that this
+// process was started to ignore.
 var forwarded = []os.Signal{
 	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
 }
@@ -42,8 +44,15 @@ type session struct {
 	container containerd.Container
 	options   RunOptions
 	labels    map[string]string
+	started   bool
 	detached  bool
 }
+
+// How often, and after what time, to try again to remove what is written to meanwhile.
+const (
+	removeTries = 10
+	removeWait  = 100 * time.Millisecond
+)
 
 func (s *session) run(ctx context.Context) (err error) {
 	defer outliveReaders()()
@@ -53,16 +62,12 @@ func (s *session) run(ctx context.Context) (err error) {
 		if err != nil && !errors.As(err, &exit) {
 			advice.Warn(undo, containerutil.UpdateErrorLabel(undo, s.container, err))
 		}
-		if s.options.Create.Rm && !s.detached {
-			// nerdctl warns about systemd timers of health checks, which these
-			// containers do not have. What fails is returned as an error.
-			removing := advice.Quieter(undo, logrus.ErrorLevel)
-			if removeErr := container.RemoveContainer(removing, s.container, s.options.Create.GOptions, true, true, s.client); removeErr != nil {
-				advice.Warn(undo, fmt.Errorf("remove the container %s: %w", s.container.ID(), removeErr))
-			}
+		interrupted := ctx.Err() != nil && !s.started
+		if s.options.Create.Rm && !s.detached || interrupted {
+			advice.Warn(undo, s.remove(undo))
 		}
 	}()
-	if s.labels, err = s.container.Labels(ctx); err != nil {
+	if s.labels, err = s.container.Labels(undo); err != nil {
 		return fmt.Errorf("read the container's labels: %w", err)
 	}
 	switch {
@@ -72,6 +77,26 @@ func (s *session) run(ctx context.Context) (err error) {
 		return s.terminal(ctx)
 	}
 	return s.attached(ctx)
+}
+
+// remove removes the container.
+func (s *session) remove(ctx context.Context) error {
+	// nerdctl warns about systemd timers of health checks, which these
+	// containers do not have. What fails is returned as an error.
+	removing := advice.Quieter(ctx, logrus.ErrorLevel)
+	err := container.RemoveContainer(removing, s.container, s.options.Create.GOptions, true, true, s.client)
+	// A hook that was running when the start was interrupted may still write there.
+	for range removeTries {
+		if !errors.Is(err, syscall.ENOTEMPTY) {
+			break
+		}
+		time.Sleep(removeWait)
+		err = os.RemoveAll(s.labels[labels.StateDir])
+	}
+	if err != nil {
+		return fmt.Errorf("remove the container %s: %w", s.container.ID(), err)
+	}
+	return nil
 }
 
 // background starts the container and leaves it alone.
@@ -89,8 +114,8 @@ func (s *session) background(ctx context.Context) error {
 		return err
 	}
 	s.options.Ready()
-	fmt.Fprintln(s.options.Stdout, s.container.ID())
-	return nil
+	_, err = fmt.Fprintln(s.options.Stdout, s.container.ID())
+	return err
 }
 
 // attached connects the container to this process's standard streams.
@@ -104,8 +129,7 @@ func (s *session) attached(ctx context.Context) (err error) {
 	streams.Attach(ctx, task, func(err error) { log.G(ctx).Debug(err) })
 	exited, err := s.begin(ctx, task)
 	if err != nil {
-		_, deleteErr := task.Delete(context.WithoutCancel(ctx), containerd.WithProcessKill)
-		advice.Warn(ctx, errors.Join(deleteErr, streams.Finish(nil)))
+		advice.Warn(ctx, streams.Finish(nil))
 		return err
 	}
 	stop := s.takeSignals(ctx, task)
@@ -122,7 +146,11 @@ func (s *session) attached(ctx context.Context) (err error) {
 		status = <-exited
 	}
 	advice.Warn(ctx, streams.Finish(task))
-	return s.end(ctx, task, status)
+	ended := s.end(ctx, task, status)
+	if lost := streams.Lost(); lost != nil {
+		return lost
+	}
+	return ended
 }
 
 // streams chooses what to attach: with -a only what it names.
@@ -165,6 +193,8 @@ func (s *session) terminal(ctx context.Context) error {
 	}
 	if daemon.IsOwnRuntime(s.options.Create.Runtime) {
 		keys.deliverTo(task)
+	} else {
+		keys.leave()
 	}
 	return s.watch(ctx, task, con, exited, detached)
 }
@@ -201,14 +231,20 @@ func (s *session) terminalTask(ctx context.Context, con console.Console, detache
 	})
 }
 
-// begin starts a task and returns where its exit status will be.
+// begin starts a task and returns where its exit status will be. A task that does not
+// start is deleted.
 func (s *session) begin(ctx context.Context, task containerd.Task) (<-chan containerd.ExitStatus, error) {
 	// The channel outlives the first signal, which belongs to the guest.
 	exited, err := task.Wait(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("wait for the container: %w", err)
 	}
-	return exited, s.start(ctx, task)
+	if err := s.start(ctx, task); err != nil {
+		_, deleteErr := task.Delete(context.WithoutCancel(ctx), containerd.WithProcessKill)
+		advice.Warn(ctx, deleteErr)
+		return nil, err
+	}
+	return exited, nil
 }
 
 // start starts a task and tells nerdctl that its container is meant to run.
@@ -217,6 +253,7 @@ func (s *session) start(ctx context.Context, task containerd.Task) error {
 		return adviseTask(err, s.options.Create.Runtime)
 	}
 	// It runs, and a signal that comes now is its own.
+	s.started = true
 	ctx = context.WithoutCancel(ctx)
 	if _, restarts := s.labels[restart.PolicyLabel]; restarts {
 		if err := containerutil.UpdateStatusLabel(ctx, s.container, containerd.Running); err != nil {
@@ -241,14 +278,12 @@ func outliveReaders() (stop func()) {
 // takeSignals sends signals on to the guest, and only then lets go of the ones
 // that interrupted the setup.
 func (s *session) takeSignals(ctx context.Context, task containerd.Task) (stop func()) {
-	interrupted := ctx.Err() != nil // by a signal since the guest started
 	signals := make(chan os.Signal, 16)
 	if s.options.Create.SigProxy {
-		signal.Notify(signals, forwarded...)
+		signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwarded), signal.Ignored)...)
 	}
-	s.options.Ready()
-	if interrupted {
-		signals <- syscall.SIGTERM
+	if received := s.options.Ready(); received != nil {
+		signals <- received
 	}
 	ctx = context.WithoutCancel(ctx)
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
@@ -30,7 +31,7 @@ func FindContainer(ctx context.Context, client *containerd.Client, raw string) (
 			return nil
 		},
 	}
-	if _, err := walker.Walk(ctx, raw); err != nil {
+	if _, err := walker.Walk(ctx, raw); err != nil && !errdefs.IsInvalidArgument(err) { // of a filter: it is no name
 		return nil, fmt.Errorf("look for container %s: %w", raw, err)
 	}
 	if found == nil {
@@ -58,9 +59,9 @@ func FindImage(ctx context.Context, client *containerd.Client, raw string) (imag
 	}
 	count, err := walker.Walk(ctx, raw)
 	switch {
-	case err != nil:
+	case err != nil && !errdefs.IsInvalidArgument(err):
 		return images.Image{}, fmt.Errorf("look for image %s: %w", raw, err)
-	case count == 0:
+	case err != nil, count == 0: // what no filter can look for is no name
 		return images.Image{}, fmt.Errorf("image %s: %w", raw, errdefs.ErrNotFound)
 	case ambiguous:
 		return images.Image{}, fmt.Errorf("%s is the beginning of several image IDs: give more of it", raw)
@@ -72,7 +73,10 @@ func FindImage(ctx context.Context, client *containerd.Client, raw string) (imag
 // the error says how to get it.
 func PulledImage(ctx context.Context, client *containerd.Client, raw string) (images.Image, error) {
 	image, err := FindImage(ctx, client, raw)
-	if errors.Is(err, errdefs.ErrNotFound) {
+	switch {
+	case errors.Is(err, errdefs.ErrNotFound) && (strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, ".")):
+		return image, advice.Add(err, "it looks like a file, which `nerdctl wasm import %s NAME` makes an image of", raw)
+	case errors.Is(err, errdefs.ErrNotFound):
 		return image, advice.Add(err, "pull it with `nerdctl wasm pull %s`, or list what there is with `nerdctl images`", raw)
 	}
 	return image, err

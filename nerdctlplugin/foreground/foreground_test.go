@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -39,6 +40,34 @@ func TestSinkOutlivesItsReader(t *testing.T) {
 	}
 	if broken.written.Load() != 20 {
 		t.Errorf("%d bytes are counted", broken.written.Load())
+	}
+}
+
+// TestSinkTellsWhatIsLost: given a reader that had enough, nothing is lost; given output
+// that cannot be written, the error says why.
+func TestSinkTellsWhatIsLost(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r.Close()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, c := range []struct {
+		out  io.Writer
+		want error
+	}{{&bytes.Buffer{}, nil}, {w, nil}, {full, syscall.ENOSPC}} {
+		connected := New(Options{Stdout: c.out})
+		if _, err := io.WriteString(connected.stdout, "text"); err != nil {
+			t.Fatal(err)
+		}
+		if err := connected.Lost(); !errors.Is(err, c.want) {
+			t.Errorf("%T: %v, not %v", c.out, err, c.want)
+		}
 	}
 }
 

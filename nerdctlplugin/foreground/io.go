@@ -98,6 +98,15 @@ func (f *IO) Broken() <-chan struct{} {
 	return broken
 }
 
+// Lost is why output of the guest could not be written, after Finish: nil when it was,
+// or when its reader ended before.
+func (f *IO) Lost() error {
+	if err := errors.Join(f.stdout.failure(), f.stderr.failure()); err != nil {
+		return fmt.Errorf("write the container's output: %w", err)
+	}
+	return nil
+}
+
 // Attach closes the guest's standard input when this process's has ended,
 // which may have happened before there was a task: the shim holds the other
 // end of the pipe open until it is told. What goes wrong is sent to report.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/process"
@@ -50,6 +51,8 @@ func startLogger(uri, namespace, id string) (_ *logger, err error) {
 	stderrReader, stderr := pipe()
 	ready, readyWriter := pipe()
 	command := process.NewBinaryCmd(parsed, id, namespace)
+	// Ctrl-C is for the guest, which may have more to say.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.ExtraFiles = []*os.File{stdoutReader, stderrReader, readyWriter}
 	if err == nil {
 		err = command.Start()

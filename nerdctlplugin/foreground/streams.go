@@ -1,9 +1,11 @@
 package foreground
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // sink is a writer that never fails, so that a reader which is gone does not
@@ -12,7 +14,8 @@ type sink struct {
 	writer  io.Writer
 	written atomic.Int64
 	once    sync.Once
-	broken  chan struct{}
+	broken  chan struct{} // closed when err is set
+	err     error
 }
 
 func newSink(w io.Writer) *sink { return &sink{writer: w, broken: make(chan struct{})} }
@@ -28,9 +31,26 @@ func (s *sink) Write(p []byte) (int, error) {
 	default:
 	}
 	if _, err := s.writer.Write(p); err != nil {
-		s.once.Do(func() { close(s.broken) })
+		s.once.Do(func() {
+			s.err = err
+			close(s.broken)
+		})
 	}
 	return len(p), nil
+}
+
+// failure is why the sink discards, nil when it does not or when its reader has had
+// enough.
+func (s *sink) failure() error {
+	select {
+	case <-s.broken:
+	default:
+		return nil
+	}
+	if errors.Is(s.err, syscall.EPIPE) {
+		return nil
+	}
+	return s.err
 }
 
 // endReader tells when its reader has ended.

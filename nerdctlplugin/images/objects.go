@@ -55,8 +55,11 @@ func findObject(ctx context.Context, name string, o InspectOptions) (object, err
 		artifactErr = err
 	}
 	client, ctx, done, err := daemon.Connect(ctx, o.Global)
+	if err != nil && artifactErr != nil && source.LooksLikePath(name) {
+		err = artifactErr
+	}
 	if err != nil {
-		return object{}, errors.Join(artifactErr, err)
+		return object{}, err
 	}
 	defer done()
 	if errors.Is(artifactErr, artifact.ErrNoWasm) && o.Mode == InspectDockerCompat {

@@ -68,15 +68,17 @@ func Prune(ctx context.Context, o PruneOptions) error {
 			}
 			continue
 		}
-		fmt.Fprintln(o.Stdout, "Removed:", found.record.Name)
+		if _, err := fmt.Fprintln(o.Stdout, "Removed:", found.record.Name); err != nil {
+			errs = append(errs, err)
+		}
 		for blob, size := range blobs(found.record.Target, found.artifact) {
 			if needed[blob]--; needed[blob] == 0 {
 				freed += size
 			}
 		}
 	}
-	fmt.Fprintln(o.Stdout, "Total reclaimed space:", units.HumanSize(float64(freed)))
-	return errors.Join(errs...)
+	_, err = fmt.Fprintln(o.Stdout, "Total reclaimed space:", units.HumanSize(float64(freed)))
+	return errors.Join(append(errs, err)...)
 }
 
 // unusedImages are the artifacts that Prune would remove.

@@ -60,7 +60,9 @@ func Open(ctx context.Context, raw, platform string, global types.GlobalCommandO
 		return OpenImage(ctx, raw, platform, global)
 	case errors.Is(err, layout.ErrAmbiguous):
 		return nil, nil, advice.Add(err, "copy the one that you want into a layout of its own, for example with `oras cp`")
-	case errors.Is(err, layout.ErrNotLayout) && !LooksLikePath(raw):
+	case errors.Is(err, layout.ErrNotLayout) && LooksLikePath(raw):
+		return nil, nil, advice.Add(err, "it has to be an OCI image layout, as a directory or a tar file; `nerdctl wasm import %s NAME` makes an image of a .wasm file", raw)
+	case errors.Is(err, layout.ErrNotLayout):
 		// A file of that name may just lie around.
 		if ctx, found, imageErr := OpenImage(ctx, raw, platform, global); imageErr == nil {
 			return ctx, found, nil

@@ -2,8 +2,10 @@ package transfer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -27,6 +29,8 @@ func adviseRegistry(err error, ref, host string) error {
 	if errors.As(err, &unexpected) {
 		status = unexpected.StatusCode
 	}
+	err = advice.OneLine(err)
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, artifact.ErrNoWasm):
 		return advice.Add(err, "is it an ordinary image? `nerdctl run` runs those")
@@ -39,6 +43,10 @@ func adviseRegistry(err error, ref, host string) error {
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "%s limits how often it is asked: try again later, or log in with `nerdctl login %s`", host, host)
 	case errutil.IsErrConnectionRefused(err) && isLocal(host):
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "nothing listens there: start the registry, or correct the name")
+	case errors.As(err, &certificate):
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "put the certificate of its authority into %s/ca.crt of a --hosts-dir, or, in a network that you trust, use --insecure-registry", host)
+	case isLocal(host) && (status == http.StatusBadRequest || errors.Is(err, io.EOF)):
+		return advice.Add(fmt.Errorf("%s: %w", ref, err), "a registry of this machine is asked without HTTPS: if this one has it, write `server = \"https://%s\"` into %s/hosts.toml of a --hosts-dir", host, host)
 	case isPlainHTTP(err):
 		return advice.Add(fmt.Errorf("%s: %w", ref, err), "if %s is a registry without HTTPS in a network that you trust, use --insecure-registry", host)
 	}

@@ -56,10 +56,12 @@ func Load(ctx context.Context, o LoadOptions) error {
 	defer done()
 	loaded, err := loadFile(ctx, client, path, o)
 	for _, image := range loaded {
-		if o.Quiet {
-			fmt.Fprintln(o.Stdout, image.Name)
-		} else {
-			fmt.Fprintf(o.Stdout, "%s@%s\n", image.Name, image.Target.Digest)
+		line := image.Name
+		if !o.Quiet {
+			line += "@" + image.Target.Digest.String()
+		}
+		if _, printErr := fmt.Fprintln(o.Stdout, line); printErr != nil {
+			return errors.Join(err, printErr)
 		}
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -24,7 +25,7 @@ func showProgress(out io.Writer, quiet bool, statuses func() []jobs.StatusInfo) 
 		return func() {}
 	}
 	show := plainProgress(out, statuses)
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if canDraw(out) {
 		show = progressBars(out, statuses)
 	}
 	stopped := make(chan struct{})
@@ -48,8 +49,28 @@ func showProgress(out io.Writer, quiet bool, statuses func() []jobs.StatusInfo) 
 	}
 }
 
+// canDraw reports whether bars can be drawn over the last ones: the writer of bars takes
+// the width of the terminal from standard input.
+func canDraw(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// colorless writes without colors, which are all that is set by "m".
+type colorless struct{ out io.Writer }
+
+var color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+func (c colorless) Write(p []byte) (int, error) {
+	_, err := c.out.Write(color.ReplaceAll(p, nil))
+	return len(p), err
+}
+
 // progressBars draws nerdctl's bars, each time over the last.
 func progressBars(out io.Writer, statuses func() []jobs.StatusInfo) func() {
+	if os.Getenv("NO_COLOR") != "" {
+		out = colorless{out}
+	}
 	writer, start := progress.NewWriter(out), time.Now()
 	return func() {
 		table := tabwriter.NewWriter(writer, 1, 8, 1, ' ', 0)

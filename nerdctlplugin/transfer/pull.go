@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
@@ -57,12 +58,12 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
 		}
 	}
-	if o.Quiet {
-		fmt.Fprintln(o.Stdout, image.Record.Name)
-		return nil
+	line := image.Record.Name
+	if !o.Quiet {
+		line += "@" + image.Record.Target.Digest.String()
 	}
-	fmt.Fprintf(o.Stdout, "%s@%s\n", image.Record.Name, image.Record.Target.Digest)
-	return nil
+	_, err = fmt.Fprintln(o.Stdout, line)
+	return err
 }
 
 // PullImage is Pull with a client that is connected. It neither compiles nor prints the
@@ -110,7 +111,7 @@ func PullImage(ctx context.Context, client *containerd.Client, raw string, o Pul
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("pull %s: interrupted: what was fetched is kept for a day, for the next pull to go on", ref.String())
+		return nil, advice.Add(fmt.Errorf("pull %s: %w", ref.String(), context.Cause(ctx)), "what was fetched is kept for a day, for the next pull to go on")
 	}
 	if err != nil {
 		return nil, adviseRegistry(err, ref.String(), ref.Domain)

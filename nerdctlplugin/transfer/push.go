@@ -100,8 +100,8 @@ func Push(ctx context.Context, raw, ref string, o PushOptions) error {
 	if err := sign(target, root.Digest, o.Global, o.Sign); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Stdout, "%s@%s\n", target.String(), root.Digest)
-	return nil
+	_, err = fmt.Fprintf(o.Stdout, "%s@%s\n", target.String(), root.Digest)
+	return err
 }
 
 // pushable is what to push: the root, or of an index that is not all there the

@@ -23,14 +23,14 @@ const (
 // them or failed, at the time that it says (RFC 9110, 10.2.3).
 type retrying struct{ next http.RoundTripper }
 
-// withRetries makes a client's requests retrying.
+// withRetries makes a client's requests retrying, and has them end when an answer stalls.
 func withRetries(client *http.Client) error {
 	next := client.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
 	if _, ok := next.(retrying); !ok {
-		client.Transport = retrying{next}
+		client.Transport = retrying{stalling{next, stallTimeout}}
 	}
 	return nil
 }

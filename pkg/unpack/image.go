@@ -37,8 +37,9 @@ type Options struct {
 	// ENTRYPOINT calls them; none for all.
 	Components []string
 	// Source is the registry reference that the content comes from, so that
-	// containerd can mount its blobs across repositories when they are pushed;
-	// empty when it does not come from a registry.
+	// containerd can mount its blobs across repositories when they are pushed, and
+	// that what came before an interruption is kept for the next Import; empty when
+	// it does not come from a registry.
 	Source string
 	// OnProgress is called, by one goroutine at a time, when the state of a
 	// blob changes.
@@ -144,7 +145,7 @@ func (i *importing) run(ctx context.Context, rootIsThere bool) (err error) {
 		return err
 	}
 	defer func() {
-		if canContinue(leased, err) {
+		if i.opts.Source != "" && canContinue(leased, err) {
 			err = errors.Join(err, hold.leave(ctx, name))
 			return
 		}

@@ -31,10 +31,11 @@ type hold struct {
 	lease   leases.Lease
 }
 
-// newHold begins to keep what is stored with the context that it returns.
+// newHold begins to keep what is stored with the context that it returns. It is not
+// interrupted: containerd would make the lease, and nobody would know its ID.
 func newHold(ctx context.Context, client *containerd.Client) (context.Context, *hold, error) {
 	service := client.LeasesService()
-	lease, err := service.Create(ctx, leases.WithRandomID(), leases.WithExpiration(leaseDuration))
+	lease, err := service.Create(context.WithoutCancel(ctx), leases.WithRandomID(), leases.WithExpiration(leaseDuration))
 	if err != nil {
 		return ctx, nil, fmt.Errorf("create a lease: %w", err)
 	}

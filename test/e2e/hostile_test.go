@@ -190,6 +190,8 @@ func TestUserErrors(t *testing.T) {
 		"an unknown verb":      {[]string{"nerdctl", "wasm", "frobnicate", "x"}, []string{"frobnicate"}},
 		"no daemon":            {[]string{"nerdctl", "--address", "/nowhere/containerd.sock", "wasm", "pull", "x"}, []string{"/nowhere/containerd.sock"}},
 		"no shim":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--runtime", "io.containerd.nosuchshim.v1", publish(t, "greet")}, []string{"containerd-shim-nosuchshim-v1"}},
+		"no name":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--name", "a b", publish(t, "greet")}, []string{`name-store error: identifier "a b"`}},
+		"no namespace":         {[]string{"nerdctl", "--namespace", "a/b", "wasm", "ps"}, []string{`"a/b": invalid argument: `}},
 		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"Wasm"}},
 	}
 	for name, c := range cases {

@@ -19,6 +19,14 @@ func TestRootless(t *testing.T) {
 	fails(t, []string{"missing  containerd", "no rootless containerd runs", "containerd-rootless.sh"}, u.wasm("system", "check")...)
 	fails(t, []string{"no rootless containerd runs", "system check"}, u.wasm("images")...)
 	must(t, u.wasm("system")...) // shows its help
+	// What needs no containerd can do without.
+	must(t, u.wasm("completion", "bash")...)
+	must(t, u.wasm("__complete", "run", "--pull", "")...)
+	layout := u.path("greet.tar")
+	must(t, "nerdctl", "wasm", "build", "-q", "-o", "type=tar,dest="+layout, example("greet"))
+	if out := must(t, u.wasm("inspect", layout)...); !strings.Contains(out, "greet.wasm") {
+		t.Errorf("inspect of a layout prints %q", out)
+	}
 	u.startContainerd(t)
 	for _, test := range []struct {
 		name string

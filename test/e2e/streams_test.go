@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -132,6 +133,61 @@ func TestReaderIsGone(t *testing.T) {
 		eventually(t, 10*time.Second, "that the container is removed", func() bool {
 			return try(t, "nerdctl", "ps", "-aq", "--filter", "name="+name).stdout == ""
 		})
+	}
+}
+
+// TestReaderOfProgressIsGone: given a reader of a command's progress that is gone, the
+// command ends as others do, and leaves no temporary files.
+func TestReaderOfProgressIsGone(t *testing.T) {
+	tmp := t.TempDir()
+	line := "nerdctl wasm build --no-cache -t local/" + unique("unread") + " " + example("greet")
+	r := command{args: []string{"bash", "-c", line + " 2>&1 | true; exit ${PIPESTATUS[0]}"}, env: []string{"TMPDIR=" + tmp}}.run(t)
+	if r.code != 128+int(syscall.SIGPIPE) {
+		t.Errorf("exit code %d: %s", r.code, r.all())
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left", left, err)
+	}
+}
+
+// TestOutputIsLost: given a standard output that takes nothing, a command fails and says
+// why, also when it has done what it had to.
+func TestOutputIsLost(t *testing.T) {
+	ref, name := probe(t, "component"), unique("lost")
+	defer try(t, "nerdctl", "rm", "-f", name)
+	for _, line := range []string{
+		"wasm version",
+		"wasm pull -q " + ref,
+		"wasm push -q " + ref,
+		"wasm build -q -t local/" + name + " " + example("greet"),
+		"wasm run --rm --net none " + ref + " echo x",
+		"wasm run --rm --net none -i " + ref + " cat </dev/zero",
+		"wasm run -d --net none --name " + name + " " + ref + " sleep 60",
+	} {
+		fails(t, []string{"nerdctl wasm: ", "no space left on device\n"}, "sh", "-c", "nerdctl "+line+" >/dev/full")
+	}
+}
+
+// TestProgressWithoutScreen: given a terminal on which nothing can be drawn over, or of
+// which the width is not known, a pull writes a line for each blob; given NO_COLOR, bars
+// have no colors.
+func TestProgressWithoutScreen(t *testing.T) {
+	ref := probe(t, "component")
+	for line, escapes := range map[string]string{
+		"TERM=dumb nerdctl wasm pull " + ref:                  "\x1b",
+		"TERM=xterm nerdctl wasm pull " + ref + " </dev/null": "\x1b",
+		"TERM=xterm NO_COLOR=1 nerdctl wasm pull " + ref:      "m",
+	} {
+		term := onTerminal(t, "sh", "-c", line)
+		term.ends(0)
+		term.shows(ref + "@sha256:")
+		if escapes == "m" {
+			term.shows("|++++")
+			escapes = "\x1b[32m"
+		}
+		if strings.Contains(term.output(), escapes) {
+			t.Errorf("%s: the terminal gets %q", line, term.output())
+		}
 	}
 }
 

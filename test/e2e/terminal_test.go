@@ -99,6 +99,25 @@ func (term *terminal) types(text string) {
 // as it was: not raw.
 func (term *terminal) ends(code int) {
 	term.t.Helper()
+	term.wait()
+	if got := term.command.ProcessState.ExitCode(); got != code {
+		term.t.Errorf("exit code %d, not %d; the terminal shows %q", got, code, term.output())
+	}
+	term.isCooked()
+}
+
+// endsBy is ends for a command that a signal ends.
+func (term *terminal) endsBy(signal syscall.Signal) {
+	term.t.Helper()
+	term.wait()
+	if status := term.command.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != signal {
+		term.t.Errorf("%s, not %s; the terminal shows %q", term.command.ProcessState, signal, term.output())
+	}
+	term.isCooked()
+}
+
+func (term *terminal) wait() {
+	term.t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- term.command.Wait() }()
 	select {
@@ -106,10 +125,6 @@ func (term *terminal) ends(code int) {
 	case <-time.After(30 * time.Second):
 		term.t.Fatalf("it does not end; the terminal shows %q", term.output())
 	}
-	if got := term.command.ProcessState.ExitCode(); got != code {
-		term.t.Errorf("exit code %d, not %d; the terminal shows %q", got, code, term.output())
-	}
-	term.isCooked()
 }
 
 func (term *terminal) isCooked() {
