@@ -1,16 +1,16 @@
 package e2e
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// in are commands of nerdctl and its wasm in a namespace of their own.
+// inNamespace are commands of nerdctl and its wasm in a namespace of their own.
 func inNamespace(namespace string) (nerdctl, wasm []string) {
 	nerdctl = []string{"nerdctl", "--namespace", namespace}
 	return nerdctl, []string{"nerdctl", "--namespace", namespace, "wasm"}
@@ -41,11 +41,7 @@ func TestSaveAndLoad(t *testing.T) {
 	must(t, append(elsewhere, "run", "--rm", "--pull", "never", "--net", "none", files)...)
 
 	must(t, "gzip", archive)
-	compressed, err := os.ReadFile(archive + ".gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := command{args: append(elsewhere, "load", "-q"), stdin: bytes.NewReader(compressed)}.run(t)
+	r := command{args: append(elsewhere, "load", "-q"), stdin: open(t, archive+".gz")}.run(t)
 	if r.code != 0 || sorted(r.stdout) != sorted(two+"\n"+files) {
 		t.Errorf("exit code %d: %s", r.code, r.all())
 	}
@@ -56,12 +52,9 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
+// sorted are lines of one word each, in order.
 func sorted(lines string) string {
-	fields := strings.Fields(lines)
-	if len(fields) == 2 && fields[1] < fields[0] {
-		fields[0], fields[1] = fields[1], fields[0]
-	}
-	return strings.Join(fields, "\n")
+	return strings.Join(slices.Sorted(strings.FieldsSeq(lines)), "\n")
 }
 
 // TestImport: given a .wasm file, a layout or an archive and a name, it is in

@@ -58,11 +58,8 @@ func TestBadWasmfiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != strings.TrimSuffix(string(want), "\n") {
+			want := readFile(t, golden)
+			if got != strings.TrimSuffix(want, "\n") {
 				t.Errorf("it says\n%s\nand not\n%s", got, want)
 			}
 			noInternals(t, r.all())

@@ -24,6 +24,12 @@ func buildkitBuilder() string { return os.Getenv("BUILDX_BUILDER") }
 // example is the directory of one of the repository's examples.
 func example(name string) string { return filepath.Join("..", "..", "examples", name) }
 
+// greetWasm is the component of the example greet.
+func greetWasm(t *testing.T) string {
+	t.Helper()
+	return readFile(t, filepath.Join(example("greet"), "greet.wasm"))
+}
+
 // build is one `docker buildx build` of a directory with a Wasmfile.
 type build struct {
 	builder string // the sandbox's buildkitd when empty
@@ -144,10 +150,27 @@ func publishDir(t *testing.T, name, dir string) string {
 	return ref
 }
 
+// readFile is the content of a file.
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 // write makes a directory with these files, a build context.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
+	writeInto(t, dir, files)
+	return dir
+}
+
+// writeInto writes files below a directory, and makes the directories that they need.
+func writeInto(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -157,5 +180,4 @@ func write(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }

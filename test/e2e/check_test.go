@@ -54,11 +54,7 @@ func checked(findings string) string {
 // goldenFindings is what the failing case of a rule finds.
 func goldenFindings(t *testing.T, rule string) string {
 	t.Helper()
-	findings, err := os.ReadFile(filepath.Join(lintCases, rule, "fail", "check.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(findings)
+	return readFile(t, filepath.Join(lintCases, rule, "fail", "check.txt"))
 }
 
 // TestCheck: given the failing case of each rule, --check prints its findings

@@ -94,11 +94,7 @@ func TestHooks(t *testing.T) {
 // that each was given, and in whose mount namespace it ran.
 func hooksRun(t *testing.T, log, host, id, pid string) (run []string) {
 	t.Helper()
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readFile(t, log)) {
 		words := strings.SplitN(line, " ", 3)
 		var state struct {
 			ID, Status, Bundle string

@@ -146,13 +146,7 @@ func TestInstallerRestartsContainerd(t *testing.T) {
 	install := func(restart string) []string {
 		return []string{"docker", "run", "--rm", "-e", "RESTART=" + restart, "-v", host + ":/host", ref}
 	}
-	restarts := func() string {
-		log, err := os.ReadFile(filepath.Join(host, "restarts"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(log)
-	}
+	restarts := func() string { return readFile(t, filepath.Join(host, "restarts")) }
 	fails(t, []string{"`exit 3` failed on the node"}, install("exit 3")...)
 	for range 2 {
 		must(t, install("echo restarted >>/restarts")...)

@@ -132,7 +132,7 @@ func TestPodServesBesideASidecar(t *testing.T) {
 		t.Errorf("the sidecar gets %q", out)
 	}
 	pids := []string{p.do("inspect", "-o", "go-template", "--template", "{{.info.pid}}", web), p.do("inspect", "-o", "go-template", "--template", "{{.info.pid}}", sidecar)}
-	if a, b := parent(t, pids[0]), parent(t, pids[1]); a != b {
+	if a, b := procField(t, pids[0], "status", "PPid:"), procField(t, pids[1], "status", "PPid:"); a != b {
 		t.Errorf("the processes %v have the parents %s and %s", pids, a, b)
 	}
 	eventually(t, 20*time.Second, "statistics", func() bool {
@@ -146,17 +146,6 @@ func TestPodServesBesideASidecar(t *testing.T) {
 	if state := p.status(sidecar, "state"); state != "CONTAINER_RUNNING" {
 		t.Errorf("the sidecar is %s", state)
 	}
-}
-
-// parent is the number of a process's parent.
-func parent(t *testing.T, pid string) string {
-	t.Helper()
-	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(status), "PPid:")
-	return strings.Fields(after)[0]
 }
 
 // TestPodConfiguration: given variables, a configuration and a secret as

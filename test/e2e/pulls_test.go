@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -245,18 +244,12 @@ func TestStoredContent(t *testing.T) {
 		t.Errorf("the file says %q", out)
 	}
 
-	mounts := make(map[string]bool)
-	proxy := newRecorder(t)
-	proxy.onRequest = func(r *http.Request) {
-		if query := r.URL.Query(); r.Method == http.MethodPost && query.Get("mount") != "" {
-			mounts[query.Get("from")] = true
-		}
-	}
+	f := newFront(t, "127.0.0.1:0", false)
 	// The label names the host, and the proxy is at the same one.
-	target := strings.Replace(proxy.ref(registry()+"/e2e/"+unique("mounted")), "127.0.0.1", "localhost", 1)
+	target := strings.Replace(f.ref(registry()+"/e2e/"+unique("mounted")), "127.0.0.1", "localhost", 1)
 	must(t, in("--insecure-registry", "wasm", "push", "-q", ref, target)...)
-	if !slices.Equal(slices.Collect(maps.Keys(mounts)), []string{repository}) {
-		t.Errorf("the push mounted from %v, not from %s", mounts, repository)
+	if n := f.count("POST", "mount="); n == 0 || f.count("POST", "mount=", "from="+repository) != n {
+		t.Errorf("the push did not mount from %s alone: %v", repository, f.requests)
 	}
 }
 

@@ -212,13 +212,10 @@ func (u *rootlessUser) remove(t *testing.T) {
 
 func (u *rootlessUser) endProcesses(t *testing.T, uid int) {
 	t.Helper()
-	subordinate, err := os.ReadFile("/etc/subuid")
-	if err != nil {
-		t.Fatal(err)
-	}
+	subordinate := readFile(t, "/etc/subuid")
 	eventually(t, time.Minute, "the end of the user's processes", func() bool {
 		left := processesOf(t, func(owner int) bool {
-			return owner == uid || isSubordinate(string(subordinate), u.name, owner)
+			return owner == uid || isSubordinate(subordinate, u.name, owner)
 		})
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended

@@ -149,11 +149,8 @@ func flagCases(t *testing.T, holder string) map[string]flagCase {
 // TestEveryRunFlag: given each flag in the documentation's table, run does what
 // the table says: it runs the guest without a warning, with one, or not.
 func TestEveryRunFlag(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "nerdctl-wasm-flags.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := flagRow.FindAllStringSubmatch(string(page), -1)
+	page := readFile(t, filepath.Join("..", "..", "docs", "nerdctl-wasm-flags.md"))
+	rows := flagRow.FindAllStringSubmatch(page, -1)
 	if len(rows) < 100 {
 		t.Fatalf("the page has %d rows", len(rows))
 	}

@@ -99,11 +99,8 @@ func TestSharedShim(t *testing.T) {
 // passMinutes has a shim see that nobody was given its address for minutes.
 func passMinutes(t *testing.T, pid string) {
 	t.Helper()
-	environment, err := os.ReadFile("/proc/" + pid + "/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for variable := range strings.SplitSeq(string(environment), "\x00") {
+	environment := readFile(t, "/proc/"+pid+"/environ")
+	for variable := range strings.SplitSeq(environment, "\x00") {
 		if lock, ok := strings.CutPrefix(variable, "WASMFILE_SHIM_LOCK="); ok {
 			then := time.Now().Add(-5 * time.Minute)
 			if err := os.Chtimes(lock, then, then); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,11 +31,7 @@ func sleepingIn(t *testing.T, ref string, flags ...string) (name string) {
 	name = unique("verbs")
 	run := append([]string{"nerdctl", "wasm", "run", "-d", "-q", "--net", "none", "--name", name}, flags...)
 	must(t, append(run, ref, "sleep", "300")...)
-	t.Cleanup(func() { // The test's context has ended by then.
-		if out, err := exec.Command("nerdctl", "rm", "-f", name).CombinedOutput(); err != nil {
-			t.Errorf("remove %s: %v: %s", name, err, out)
-		}
-	})
+	t.Cleanup(func() { removeGuest(t, "nerdctl", name) })
 	return name
 }
 
@@ -118,11 +113,7 @@ func TestCopy(t *testing.T) {
 		t.Helper()
 		to := filepath.Join(t.TempDir(), "copied")
 		must(t, "nerdctl", "wasm", "cp", from, to)
-		content, err := os.ReadFile(to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content)
+		return readFile(t, to)
 	}
 	for _, state := range []string{"running", "stopped"} {
 		if got := copied(name + ":/etc/note"); got != "from the artifact\n" {
