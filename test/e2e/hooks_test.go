@@ -53,7 +53,7 @@ func withHooks(t *testing.T) (crictl []string, log string) {
 // they run with for a native program in the same pod.
 func TestHooks(t *testing.T) {
 	crictl, log := withHooks(t)
-	ref := probe(t, "component")
+	ref := publishGuest(t, "sleep")
 	must(t, append(crictl, "pull", ref)...)
 	must(t, append(crictl, "pull", busybox())...)
 	p := newPod(t, crictl...)
@@ -124,7 +124,7 @@ func hooksRun(t *testing.T, log, host, id, pid string) (run []string) {
 // container does not start, and the error names it.
 func TestHookFails(t *testing.T) {
 	crictl, _ := withHooks(t)
-	ref := probe(t, "component")
+	ref := publishGuest(t, "sleep")
 	must(t, append(crictl, "pull", ref)...)
 	p := newPod(t, crictl...)
 	config := p.write("guest.json", object{

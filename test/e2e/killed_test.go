@@ -15,7 +15,7 @@ import (
 // TestContainerdRestarts: given running guests, containerd can be killed and
 // started again: they go on, and it controls them as before.
 func TestContainerdRestarts(t *testing.T) {
-	two, web := publishTwo(t), publish(t, "http")
+	two, web := publishSleeper(t), publish(t, "http")
 	c := startContainerd(t, "", unchanged)
 	c.pull(two)
 	c.pull(web)
@@ -61,7 +61,7 @@ func TestShimIsReplaced(t *testing.T) {
 }
 
 func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContainerd) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	bin := t.TempDir()
 	shim, err := exec.LookPath("containerd-shim-wasmfile-v1")
 	if err != nil {
@@ -110,7 +110,7 @@ func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContaine
 // is left of the container once containerd is there again and was asked to
 // remove it.
 func TestKilledAtAnyPoint(t *testing.T) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	for _, victim := range []string{"shim", "engine", "containerd"} {
 		t.Run(victim, func(t *testing.T) {
 			c := startContainerd(t, "", unchanged)

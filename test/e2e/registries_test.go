@@ -35,10 +35,10 @@ const large = 5 << 20
 func honest(t *testing.T) *hostile {
 	t.Helper()
 	h := &hostile{blobs: make(map[string][]byte)}
-	probe := guest(t, "probe.component")
+	command := guest(t, "exit")
 	h.artifact(t,
-		h.add(componentType, "small.wasm", neverSeen(probe)),
-		h.add(componentType, "large.wasm", neverSeen(grown(probe, large))))
+		h.add(componentType, "small.wasm", neverSeen(command)),
+		h.add(componentType, "large.wasm", neverSeen(grown(command, large))))
 	return h
 }
 
