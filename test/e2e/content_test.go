@@ -108,8 +108,10 @@ func removeNamespace(t *testing.T, namespace string) {
 			try(t, append(list.rm, id)...)
 		}
 	}
-	try(t, "ctr", "-n", namespace, "content", "prune", "references")
-	try(t, "ctr", "namespaces", "rm", namespace)
+	releaseLeases(t, namespace)
+	if r := try(t, "ctr", "namespaces", "rm", namespace); r.code != 0 {
+		t.Errorf("remove the namespace: %s", r.all())
+	}
 	// The cgroup that its containers' were in, which nobody else removes.
 	for _, controller := range cgroupControllers(t) {
 		var err error

@@ -190,7 +190,7 @@ func TestUserErrors(t *testing.T) {
 		"an unknown verb":      {[]string{"nerdctl", "wasm", "frobnicate", "x"}, []string{"frobnicate"}},
 		"no daemon":            {[]string{"nerdctl", "--address", "/nowhere/containerd.sock", "wasm", "pull", "x"}, []string{"/nowhere/containerd.sock"}},
 		"no shim":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--runtime", "io.containerd.nosuchshim.v1", publish(t, "greet")}, []string{"containerd-shim-nosuchshim-v1"}},
-		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"Wasm"}},
+		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"linux/amd64", "ordinary image"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { fails(t, c.says, c.args...) })
