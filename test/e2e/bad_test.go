@@ -46,6 +46,7 @@ func TestBadWasmfiles(t *testing.T) {
 	}
 	for _, dir := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: buildkitBuilder(), dir: dir}
 			r := try(t, b.args()...)
 			got := failureOf(r.all())

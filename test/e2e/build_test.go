@@ -79,6 +79,7 @@ func TestImageExportersAreRefused(t *testing.T) {
 	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 		for name, flags := range flags {
 			t.Run(builder+" "+name, func(t *testing.T) {
+				t.Parallel()
 				r := try(t, build{builder: builder, dir: example("greet"), flags: flags}.args()...)
 				if r.code == 0 || !strings.Contains(r.all(), "type-local") {
 					t.Errorf("exit code %d, and the message must name type-local:\n%s", r.code, r.all())
@@ -120,6 +121,7 @@ func TestBuildErrors(t *testing.T) {
 	for name, c := range cases {
 		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
 				dest := filepath.Join(t.TempDir(), "layout")
 				b := build{builder: builder, dir: write(t, c.files), output: "type=local,dest=" + dest}
 				r := fails(t, c.says, b.args()...)

@@ -38,6 +38,7 @@ func TestCallAnswersLikeADockerfile(t *testing.T) {
 			"subrequests.describe": "outline", "subrequests.describe,format=json": "outline",
 		} {
 			t.Run(builder+" "+call, func(t *testing.T) {
+				t.Parallel()
 				got := must(t, build{builder: builder, dir: wasm, flags: []string{"--call=" + call}}.args()...)
 				want := must(t, "docker", "buildx", "build", "--builder", builder, "--call="+call,
 					"--build-arg", "BUSYBOX_IMAGE="+busybox(), "-f", filepath.Join(docker, "Dockerfile"), docker)

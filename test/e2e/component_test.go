@@ -88,6 +88,7 @@ func TestComponentFromArtifact(t *testing.T) {
 	for name, c := range cases {
 		for _, builder := range []string{buildkitBuilder(), dockerBuilder} {
 			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
 				text := "ARG SOURCE=scratch\nFROM ${SOURCE} AS arg\nFROM scratch\n" + c.text + "\n"
 				dir := write(t, map[string]string{"Wasmfile": text})
 				got := layers(t, build{builder: builder, dir: dir, flags: c.flags}.layout(t))
@@ -159,6 +160,7 @@ func artifactErrors(t *testing.T, ours string) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := write(t, map[string]string{"Wasmfile": "FROM scratch\n\nCOMPONENT --from=" + c.from + " " + c.source + "\n"})
 			for i := range c.says {
 				c.says[i] = strings.ReplaceAll(c.says[i], `\"`, `"`)

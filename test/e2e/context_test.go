@@ -27,8 +27,11 @@ func TestContexts(t *testing.T) {
 		"a tar file by HTTP":                  {file: "Wasmfile", context: serveFiles(t, write(t, map[string]string{"context.tar": packed})) + "context.tar"},
 		"the Wasmfile outside of the context": {file: filepath.Join(write(t, map[string]string{"Other": text}), "Other"), context: dir},
 	} {
-		for _, b.builder = range []string{dockerBuilder, buildkitBuilder()} {
-			t.Run(name+" "+b.builder, func(t *testing.T) {
+		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
+				b := b
+				b.builder = builder
 				if got := layoutDigest(t, b.layout(t)); got != want {
 					t.Errorf("%s, not %s", got, want)
 				}
@@ -132,6 +135,7 @@ func TestNamedContexts(t *testing.T) {
 	}
 	check := func(source, use, wasmfile, builder string) {
 		t.Run(source+" "+use+" "+builder, func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: builder, dir: wasmfile, flags: []string{"--build-context", "files=" + sources[source]}}
 			if got := layoutDigest(t, b.layout(t)); got != want {
 				t.Errorf("%s, not %s", got, want)

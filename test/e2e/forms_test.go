@@ -95,6 +95,7 @@ func TestFormErrors(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: buildkitBuilder(), output: "type=local,dest=" + filepath.Join(t.TempDir(), "layout")}
 			b.dir = greetWith(t, c.wasmfile)
 			for _, arg := range c.args {

@@ -57,6 +57,7 @@ func checkImageTar(t *testing.T, file string) {
 func TestImageMode(t *testing.T) {
 	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 		t.Run(builder+" push", func(t *testing.T) {
+			t.Parallel()
 			ref := registry() + "/e2e/" + unique("image") + ":latest"
 			must(t, imageBuild(builder, "--push", "-t", ref)...)
 			checkImageConfig(t, must(t, "crane", "config", ref))
@@ -67,6 +68,7 @@ func TestImageMode(t *testing.T) {
 			}
 		})
 		t.Run(builder+" load", func(t *testing.T) {
+			t.Parallel()
 			tag := unique("load") + ":latest"
 			must(t, imageBuild(builder, "--load", "-t", tag)...)
 			defer try(t, "docker", "rmi", "-f", tag)
@@ -75,12 +77,14 @@ func TestImageMode(t *testing.T) {
 		})
 		for _, exporter := range []string{"oci", "docker"} {
 			t.Run(builder+" type="+exporter, func(t *testing.T) {
+				t.Parallel()
 				file := filepath.Join(t.TempDir(), "image.tar")
 				must(t, imageBuild(builder, "-o", "type="+exporter+",dest="+file)...)
 				checkImageTar(t, file)
 			})
 		}
 		t.Run(builder+" type=image", func(t *testing.T) {
+			t.Parallel()
 			ref := registry() + "/e2e/" + unique("image") + ":latest"
 			must(t, imageBuild(builder, "-o", "type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true,name="+ref)...)
 			checkImageConfig(t, must(t, "crane", "config", ref))

@@ -52,6 +52,7 @@ func TestInstaller(t *testing.T) {
 		"a template":        {"{{ template \"base\" . }}\n", "", "io.containerd.cri.v1.runtime", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			files := map[string]string{"etc/containerd/config.toml": c.before}
 			if c.file != "" {
 				files[c.file] = ""

@@ -158,6 +158,11 @@ func TestClientsAgree(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(volume, "note"), []byte("from the host\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if content := readFile(t, filepath.Join(volume, "note")); content != "from the host\n" {
+			t.Errorf("the read-only file is now %q", content)
+		}
+	})
 	cases := []struct {
 		name   string
 		flags  []string
@@ -180,6 +185,7 @@ func TestClientsAgree(t *testing.T) {
 			client.pull(t, ref)
 			for _, c := range cases {
 				t.Run(kind+"/"+client.name+"/"+c.name, func(t *testing.T) {
+					t.Parallel()
 					r := try(t, client.run(ref, c.flags, c.args...)...)
 					if r.stdout != c.stdout || !strings.Contains(r.stderr, c.stderr) || r.code != c.code {
 						t.Errorf("exit code %d, stdout %q, stderr %q; want %d, %q, %q", r.code, r.stdout, r.stderr, c.code, c.stdout, c.stderr)
@@ -187,10 +193,6 @@ func TestClientsAgree(t *testing.T) {
 				})
 			}
 		}
-	}
-	content, err := os.ReadFile(filepath.Join(volume, "note"))
-	if err != nil || string(content) != "from the host\n" {
-		t.Errorf("the read-only file is now %q (%v)", content, err)
 	}
 }
 

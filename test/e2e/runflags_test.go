@@ -156,7 +156,7 @@ func TestEveryRunFlag(t *testing.T) {
 	}
 	ref, holder := probe(t, "component"), unique("holder")
 	cases := flagCases(t, holder)
-	defer try(t, "nerdctl", "rm", "-f", holder)
+	t.Cleanup(func() { removeGuest(t, "nerdctl", holder) })
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	for _, row := range rows {
 		name, effect, reason := row[1], row[2], row[3]
@@ -169,6 +169,7 @@ func TestEveryRunFlag(t *testing.T) {
 			continue // it has a test of its own
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			flags := append([]string{"run", "--rm"}, c.args...)
 			if !strings.Contains(strings.Join(c.args, " "), "--net") {
 				flags = append(flags, "--net=none")
