@@ -122,11 +122,21 @@ func fileSum(t *testing.T, path string) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// published remembers what publish has done in this run of the tests.
+// published are the references that publishOnce has published in this run of the tests.
 var published = struct {
 	sync.Mutex
-	layouts map[string]string
-}{layouts: make(map[string]string)}
+	refs map[string]bool
+}{refs: make(map[string]bool)}
+
+// publishOnce has something published under a reference, unless it was.
+func publishOnce(ref string, publish func()) {
+	published.Lock()
+	defer published.Unlock()
+	if !published.refs[ref] {
+		publish()
+		published.refs[ref] = true
+	}
+}
 
 // publish builds an example once, pushes it to the sandbox's registry and
 // returns its reference.
@@ -140,13 +150,10 @@ func publish(t *testing.T, name string) string {
 func publishDir(t *testing.T, name, dir string) string {
 	t.Helper()
 	ref := registry() + "/e2e/" + name + ":latest"
-	published.Lock()
-	defer published.Unlock()
-	if _, done := published.layouts[name]; !done {
+	publishOnce(ref, func() {
 		layout := build{builder: buildkitBuilder(), dir: dir}.layout(t)
 		must(t, "oras", "cp", "--no-tty", "--from-oci-layout", layout+":latest", "--to-plain-http", ref)
-		published.layouts[name] = layoutDigest(t, layout)
-	}
+	})
 	return ref
 }
 

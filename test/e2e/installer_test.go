@@ -18,11 +18,13 @@ func installerImage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, "docker", "buildx", "build", filepath.Join(repo, "bin"), "--progress", "quiet",
-		"-f", filepath.Join(repo, "deploy", "kubernetes", "Dockerfile"), "--build-arg", "BASE="+busybox(),
-		"--build-context", "engine="+filepath.Dir(os.Getenv("WASMFILE_ENGINE")),
-		"--build-context", "scripts="+filepath.Join(repo, "deploy", "kubernetes"),
-		"--provenance=false", "-o", "type=image,push=true,name="+ref)
+	publishOnce(ref, func() {
+		must(t, "docker", "buildx", "build", filepath.Join(repo, "bin"), "--progress", "quiet",
+			"-f", filepath.Join(repo, "deploy", "kubernetes", "Dockerfile"), "--build-arg", "BASE="+busybox(),
+			"--build-context", "engine="+filepath.Dir(os.Getenv("WASMFILE_ENGINE")),
+			"--build-context", "scripts="+filepath.Join(repo, "deploy", "kubernetes"),
+			"--provenance=false", "-o", "type=image,push=true,name="+ref)
+	})
 	return ref
 }
 

@@ -144,12 +144,10 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			// containerd tidies up when it removes the next one.
 			must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("last"), "a", "sleep", "0")...)
 			var left []string
-			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-				if left = more(c.inventory(first), before); len(left) == 0 {
-					break
-				}
-			}
-			if len(left) > 0 {
+			if !holds(t, 30*time.Second, func() bool {
+				left = more(c.inventory(first), before)
+				return len(left) == 0
+			}) {
 				t.Errorf("left:\n%s", strings.Join(left, "\n"))
 			}
 			c.killOne("shim", first)
@@ -219,14 +217,14 @@ func (c *ownContainerd) remove(id string, delay time.Duration) {
 	c.t.Helper()
 	var left []string
 	// A shim of which containerd does not know ends by itself, after a minute.
-	for deadline := time.Now().Add(75 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	if !holds(c.t, 75*time.Second, func() bool {
 		_, _ = untimed(c.ctr("tasks", "rm", "--force", id)...)
 		_, _ = untimed(c.ctr("containers", "rm", id)...)
 		// What the client made first, and could not remove.
 		_, _ = untimed(c.ctr("snapshots", "rm", id)...)
-		if left = traces(c.t, []string{id}); len(left) == 0 {
-			return
-		}
+		left = traces(c.t, []string{id})
+		return len(left) == 0
+	}) {
+		c.t.Errorf("of a container of which something was killed after %s is left:\n%s", delay, strings.Join(left, "\n"))
 	}
-	c.t.Errorf("of a container of which something was killed after %s is left:\n%s", delay, strings.Join(left, "\n"))
 }

@@ -73,6 +73,7 @@ func TestLastOutputIsRead(t *testing.T) {
 	}
 	for name, line := range lines {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {

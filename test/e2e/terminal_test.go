@@ -103,7 +103,7 @@ func (term *terminal) ends(code int) {
 	go func() { done <- term.command.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(30 * time.Second * patience(term.t)):
 		term.t.Fatalf("it does not end; the terminal shows %q", term.output())
 	}
 	if got := term.command.ProcessState.ExitCode(); got != code {
