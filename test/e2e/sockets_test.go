@@ -57,6 +57,7 @@ func TestSockets(t *testing.T) {
 		must(t, "nerdctl", "wasm", "pull", "-q", ref)
 		for _, verb := range []string{"tcp", "udp", "name"} {
 			t.Run(guest+"/"+verb, func(t *testing.T) {
+				t.Parallel()
 				must(t, onHost(ref, "network=allow", verb, port)...)
 				for _, denied := range []string{"", "network=deny", "network=http"} {
 					fails(t, []string{"unreachable"}, onHost(ref, denied, verb, port)...)

@@ -26,6 +26,7 @@ func TestGuestsAreWhatTheySay(t *testing.T) {
 		"exit":            {Kind: wasm.KindComponent, WASI: 2},
 		"add":             {Kind: wasm.KindComponent, WASI: 2},
 		"sleep":           {Kind: wasm.KindModule, WASI: 1},
+		"spin":            {Kind: wasm.KindModule},
 	} {
 		file, err := os.Open(paths[name])
 		if err != nil {
