@@ -80,10 +80,10 @@ func TestClassicImageInAnIndex(t *testing.T) {
 	})
 	ref := registry() + "/e2e/" + unique("classic") + ":latest"
 	buildClassic(t, dir, "linux/amd64,wasi/wasm,wasip1/wasm", "type=image,push=true,name="+ref)
-	namespace := unique("classic")
-	defer removeNamespace(t, namespace)
-	_, wasm := inNamespace(namespace)
 	for flag, want := range map[string]string{"": "wasip1/wasm", "wasi/wasm": "wasi/wasm", "wasip1/wasm": "wasip1/wasm"} {
+		namespace := unique("classic")
+		defer removeNamespace(t, namespace)
+		_, wasm := inNamespace(namespace)
 		run := append(wasm, "run", "--rm", "-q", "--net", "none")
 		if flag != "" {
 			run = append(run, "--platform", flag)
