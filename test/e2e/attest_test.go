@@ -13,8 +13,10 @@ import (
 func scanner(t *testing.T) string {
 	t.Helper()
 	ref := registry() + "/e2e/scanner:latest"
-	must(t, "docker", "buildx", "build", "--builder", buildkitBuilder(), "--progress", "plain", "--provenance=false",
-		"--build-arg", "BUSYBOX_IMAGE="+busybox(), "--push", "-t", ref, filepath.Join("testdata", "scanner"))
+	publishOnce(ref, func() {
+		must(t, "docker", "buildx", "build", "--builder", buildkitBuilder(), "--progress", "plain", "--provenance=false",
+			"--build-arg", "BUSYBOX_IMAGE="+busybox(), "--push", "-t", ref, filepath.Join("testdata", "scanner"))
+	})
 	return ref
 }
 

@@ -2,39 +2,19 @@ package e2e
 
 import (
 	"encoding/base64"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// guardedRegistry is the sandbox's registry for those who log in as ada, with
-// the password secret. It returns its host and port.
-func guardedRegistry(t *testing.T) string {
-	t.Helper()
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry()})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "ada" || password != "secret" {
-			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"who are you?"}]}`, http.StatusUnauthorized)
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
-}
-
 // TestRegistryCredentials: given a registry that wants a password, pull and
 // push use the one in Docker's configuration, and say what is wrong without.
 func TestRegistryCredentials(t *testing.T) {
 	ref := publish(t, "greet")
-	host := guardedRegistry(t)
-	guarded := host + strings.TrimPrefix(ref, registry())
+	f := newFront(t, "127.0.0.1:0", false)
+	f.password = "secret"
+	host, guarded := f.host(), f.ref(ref)
 	defer try(t, "nerdctl", "rmi", "-f", guarded)
 
 	config := filepath.Join(t.TempDir(), "config.json")

@@ -46,6 +46,7 @@ func TestBadWasmfiles(t *testing.T) {
 	}
 	for _, dir := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: buildkitBuilder(), dir: dir}
 			r := try(t, b.args()...)
 			got := failureOf(r.all())
@@ -58,11 +59,8 @@ func TestBadWasmfiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != strings.TrimSuffix(string(want), "\n") {
+			want := readFile(t, golden)
+			if got != strings.TrimSuffix(want, "\n") {
 				t.Errorf("it says\n%s\nand not\n%s", got, want)
 			}
 			noInternals(t, r.all())

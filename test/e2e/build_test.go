@@ -84,6 +84,7 @@ func TestImageExportersAreRefused(t *testing.T) {
 	for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 		for name, flags := range flags {
 			t.Run(builder+" "+name, func(t *testing.T) {
+				t.Parallel()
 				r := try(t, build{builder: builder, dir: example("greet"), flags: flags}.args()...)
 				if r.code == 0 || !strings.Contains(r.all(), "type-local") {
 					t.Errorf("exit code %d, and the message must name type-local:\n%s", r.code, r.all())
@@ -96,10 +97,7 @@ func TestImageExportersAreRefused(t *testing.T) {
 // TestBuildErrors: given a bad Wasmfile, an error at its line, from both
 // builders.
 func TestBuildErrors(t *testing.T) {
-	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	greet := greetWasm(t)
 	cases := map[string]struct {
 		files map[string]string
 		says  []string
@@ -109,7 +107,7 @@ func TestBuildErrors(t *testing.T) {
 			[]string{"Wasmfile:2", "a.wasm"},
 		},
 		"truncated": {
-			map[string]string{"a.wasm": string(greet[:len(greet)/2]), "Wasmfile": "FROM scratch\n\n# a comment\nCOMPONENT a.wasm\n"},
+			map[string]string{"a.wasm": greet[:len(greet)/2], "Wasmfile": "FROM scratch\n\n# a comment\nCOMPONENT a.wasm\n"},
 			[]string{"Wasmfile:4", "a.wasm", "offset"},
 		},
 		"missing": {
@@ -117,17 +115,18 @@ func TestBuildErrors(t *testing.T) {
 			[]string{"Wasmfile:2", "nowhere.wasm"},
 		},
 		"no entrypoint among several": {
-			map[string]string{"a.wasm": string(greet), "b.wasm": string(greet), "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT b.wasm\n"},
+			map[string]string{"a.wasm": greet, "b.wasm": greet, "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT b.wasm\n"},
 			[]string{"ENTRYPOINT", "a.wasm", "b.wasm"},
 		},
 		"the same name twice": {
-			map[string]string{"x/a.wasm": string(greet), "a.wasm": string(greet), "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT x/a.wasm\nENTRYPOINT [\"a\"]\n"},
+			map[string]string{"x/a.wasm": greet, "a.wasm": greet, "Wasmfile": "FROM scratch\nCOMPONENT a.wasm\nCOMPONENT x/a.wasm\nENTRYPOINT [\"a\"]\n"},
 			[]string{"Wasmfile:3", "a.wasm"},
 		},
 	}
 	for name, c := range cases {
 		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
 			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
 				dest := filepath.Join(t.TempDir(), "layout")
 				b := build{builder: builder, dir: write(t, c.files), output: "type=local,dest=" + dest}
 				r := fails(t, c.says, b.args()...)

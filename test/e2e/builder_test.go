@@ -24,6 +24,12 @@ func buildkitBuilder() string { return os.Getenv("BUILDX_BUILDER") }
 // example is the directory of one of the repository's examples.
 func example(name string) string { return filepath.Join("..", "..", "examples", name) }
 
+// greetWasm is the component of the example greet.
+func greetWasm(t *testing.T) string {
+	t.Helper()
+	return readFile(t, filepath.Join(example("greet"), "greet.wasm"))
+}
+
 // build is one `docker buildx build` of a directory with a Wasmfile.
 type build struct {
 	builder string // the sandbox's buildkitd when empty
@@ -116,11 +122,21 @@ func fileSum(t *testing.T, path string) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// published remembers what publish has done in this run of the tests.
+// published are the references that publishOnce has published in this run of the tests.
 var published = struct {
 	sync.Mutex
-	layouts map[string]string
-}{layouts: make(map[string]string)}
+	refs map[string]bool
+}{refs: make(map[string]bool)}
+
+// publishOnce has something published under a reference, unless it was.
+func publishOnce(ref string, publish func()) {
+	published.Lock()
+	defer published.Unlock()
+	if !published.refs[ref] {
+		publish()
+		published.refs[ref] = true
+	}
+}
 
 // publish builds an example once, pushes it to the sandbox's registry and
 // returns its reference.
@@ -134,20 +150,34 @@ func publish(t *testing.T, name string) string {
 func publishDir(t *testing.T, name, dir string) string {
 	t.Helper()
 	ref := registry() + "/e2e/" + name + ":latest"
-	published.Lock()
-	defer published.Unlock()
-	if _, done := published.layouts[name]; !done {
+	publishOnce(ref, func() {
 		layout := build{builder: buildkitBuilder(), dir: dir}.layout(t)
 		must(t, "oras", "cp", "--no-tty", "--from-oci-layout", layout+":latest", "--to-plain-http", ref)
-		published.layouts[name] = layoutDigest(t, layout)
-	}
+	})
 	return ref
+}
+
+// readFile is the content of a file.
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // write makes a directory with these files, a build context.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
+	writeInto(t, dir, files)
+	return dir
+}
+
+// writeInto writes files below a directory, and makes the directories that they need.
+func writeInto(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -157,5 +187,4 @@ func write(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }

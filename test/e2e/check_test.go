@@ -54,11 +54,7 @@ func checked(findings string) string {
 // goldenFindings is what the failing case of a rule finds.
 func goldenFindings(t *testing.T, rule string) string {
 	t.Helper()
-	findings, err := os.ReadFile(filepath.Join(lintCases, rule, "fail", "check.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(findings)
+	return readFile(t, filepath.Join(lintCases, rule, "fail", "check.txt"))
 }
 
 // TestCheck: given the failing case of each rule, --check prints its findings
@@ -66,6 +62,7 @@ func goldenFindings(t *testing.T, rule string) string {
 func TestCheck(t *testing.T) {
 	for _, rule := range lintRules(t) {
 		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
 			r := lintCase(t, buildkitBuilder(), rule, "fail", "--check").run(t)
 			if want := checked(goldenFindings(t, rule)); r.stdout != want || r.code != 1 {
 				t.Errorf("exit code %d\n%s\nwant:\n%s\n%s", r.code, r.stdout, want, r.stderr)
@@ -87,6 +84,7 @@ func TestBuildWarns(t *testing.T) {
 	for i, rule := range lintRules(t) {
 		builder := []string{buildkitBuilder(), dockerBuilder}[i%2]
 		t.Run(rule+" "+builder, func(t *testing.T) {
+			t.Parallel()
 			dest := filepath.Join(t.TempDir(), "artifact.tar")
 			r := lintCase(t, builder, rule, "fail", "-o", "type=tar,dest="+dest).run(t)
 			if _, err := os.Stat(dest); err != nil || r.code != 0 {
@@ -160,6 +158,7 @@ func TestCheckOptions(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := write(t, map[string]string{"Wasmfile": c.text})
 			b := build{builder: buildkitBuilder(), dir: components, flags: append([]string{"-f", filepath.Join(dir, "Wasmfile")}, c.flags...)}
 			if c.check {
@@ -239,6 +238,7 @@ func TestCheckFindsErrors(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := write(t, map[string]string{"Wasmfile": c.text})
 			r := try(t, build{builder: buildkitBuilder(), dir: filepath.Join(lintCases, "components"), flags: []string{
 				"-f", filepath.Join(dir, "Wasmfile"), "--call=check,format=json",
@@ -275,6 +275,7 @@ func TestExamplesAreClean(t *testing.T) {
 	for _, file := range files {
 		b := build{builder: buildkitBuilder(), dir: filepath.Dir(file), flags: []string{"--build-context", "greet=" + example("greet")}}
 		t.Run(filepath.Base(b.dir), func(t *testing.T) {
+			t.Parallel()
 			check := b
 			check.flags = append(check.flags, "--check")
 			if out := must(t, check.args()...); out+"\n" != checked("") {

@@ -21,12 +21,8 @@ type ciJob struct {
 // blocks are the fenced blocks of a language in a Markdown page.
 func blocks(t *testing.T, page, language string) []string {
 	t.Helper()
-	content, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []string
-	for i, part := range strings.Split(string(content), "\n```") {
+	for i, part := range strings.Split(readFile(t, page), "\n```") {
 		if text, ok := strings.CutPrefix(part, language+"\n"); ok && i%2 == 1 {
 			found = append(found, text)
 		}
@@ -107,12 +103,11 @@ func TestDocumentedCI(t *testing.T) {
 }
 
 func runCI(t *testing.T, text string) {
-	host, repository := guardedRegistry(t), "ci/"+unique("app")
+	f := newFront(t, "127.0.0.1:0", false)
+	f.password = "secret"
+	host, repository := f.host(), "ci/"+unique("app")
 	private, public := keyPair(t)
-	key, err := os.ReadFile(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := readFile(t, private)
 	job := parseCI(t, strings.NewReplacer(
 		"${{ secrets.COSIGN_PRIVATE_KEY }}", "", "${{ secrets.COSIGN_PASSWORD }}", "", // from env
 		"${{ github.repository }}", repository, "${{ github.ref_name }}", "v1", "${{ secrets.GITHUB_TOKEN }}", "secret", "ghcr.io", host,
@@ -124,7 +119,7 @@ func runCI(t *testing.T, text string) {
 	for key, value := range job.env {
 		env = append(env, key+"="+value)
 	}
-	env = append(env, "COSIGN_PRIVATE_KEY="+string(key))
+	env = append(env, "COSIGN_PRIVATE_KEY="+key)
 	dir := project(t)
 	wasmfile := "# syntax=wasmfile/frontend:1\nFROM scratch AS app\nCOMPONENT app.wasm\nENTRYPOINT [\"app\"]\nLABEL ci=" + repository + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "Wasmfile"), []byte(wasmfile), 0o644); err != nil {

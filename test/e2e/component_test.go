@@ -16,16 +16,6 @@ import (
 	"github.com/wasmfile/wasmfile/test/e2e/guests"
 )
 
-// greetFile is the component of the example greet.
-func greetFile(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 // layers are the layers of the manifest in a layout.
 func layers(t *testing.T, layout string) []descriptor {
 	t.Helper()
@@ -58,7 +48,7 @@ func pushFiles(t *testing.T, files map[string]string, args ...string) string {
 // a layout or of another target, COMPONENT --from takes its components, whose
 // digests stay.
 func TestComponentFromArtifact(t *testing.T) {
-	greet := greetFile(t)
+	greet := greetWasm(t)
 	sum := digest.FromString(greet).String()
 	source := write(t, map[string]string{
 		"greet.wasm": greet, "other.wasm": "\x00asm\x01\x00\x00\x00", "notes.txt": "text",
@@ -98,6 +88,7 @@ func TestComponentFromArtifact(t *testing.T) {
 	for name, c := range cases {
 		for _, builder := range []string{buildkitBuilder(), dockerBuilder} {
 			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
 				text := "ARG SOURCE=scratch\nFROM ${SOURCE} AS arg\nFROM scratch\n" + c.text + "\n"
 				dir := write(t, map[string]string{"Wasmfile": text})
 				got := layers(t, build{builder: builder, dir: dir, flags: c.flags}.layout(t))
@@ -178,6 +169,7 @@ func artifactErrors(t *testing.T, ours string) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := write(t, map[string]string{"Wasmfile": "FROM scratch\n\nCOMPONENT --from=" + c.from + " " + c.source + "\n"})
 			for i := range c.says {
 				c.says[i] = strings.ReplaceAll(c.says[i], `\"`, `"`)
@@ -212,7 +204,7 @@ func TestMovedTag(t *testing.T) {
 // TestComponentFromURL: given a server, a component with the right checksum is
 // taken, and one with the wrong checksum, or none, is an error at its line.
 func TestComponentFromURL(t *testing.T) {
-	greet := greetFile(t)
+	greet := greetWasm(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/greet.wasm" {
 			http.NotFound(w, r)
@@ -250,7 +242,7 @@ func TestComponentFromURL(t *testing.T) {
 // comes to a registry and back, and the component runs beside it.
 func TestLayersOfOtherTypes(t *testing.T) {
 	dir := write(t, map[string]string{
-		"greet.wasm": greetFile(t), "model.bin": "weights", "motd": "hello",
+		"greet.wasm": greetWasm(t), "model.bin": "weights", "motd": "hello",
 		"Wasmfile": "FROM scratch\nCOMPONENT --media-type=application/vnd.example.model.v1 --name=model model.bin\nCOMPONENT --link --exclude=z* *.wasm\nCOPY motd /etc/\n",
 	})
 	layout := build{builder: buildkitBuilder(), dir: dir}.layout(t)
@@ -276,7 +268,7 @@ func TestLayersOfOtherTypes(t *testing.T) {
 func TestNothingAddsAComponent(t *testing.T) {
 	const hidden = "/.wasmfile/0001/files/evil.wasm"
 	evil := registry() + "/e2e/" + unique("evil") + ":latest"
-	image := write(t, map[string]string{"evil.wasm": greetFile(t), "Wasmfile": "FROM " + busybox() + "\nCOPY evil.wasm " + hidden + "\n"})
+	image := write(t, map[string]string{"evil.wasm": greetWasm(t), "Wasmfile": "FROM " + busybox() + "\nCOPY evil.wasm " + hidden + "\n"})
 	must(t, build{builder: buildkitBuilder(), dir: image, output: "type=image,name=" + evil + ",push=true"}.args()...)
 	files := map[string]string{"a.wasm": "\x00asm\x01\x00\x00\x00"}
 	for name, text := range map[string]string{
@@ -352,13 +344,13 @@ func unlike(t *testing.T, n byte) string {
 	name := unique("unlike")
 	section := append([]byte{byte(len(name))}, name...)
 	section = append(section, n)
-	return greetFile(t) + string(append([]byte{0, byte(len(section))}, section...))
+	return greetWasm(t) + string(append([]byte{0, byte(len(section))}, section...))
 }
 
 // TestProgressNamesComponents: given a build, its steps say which component
 // comes from where, and the last one has their sizes and digests.
 func TestProgressNamesComponents(t *testing.T) {
-	greet := greetFile(t)
+	greet := greetWasm(t)
 	dir := write(t, map[string]string{
 		"greet.wasm": greet,
 		"Wasmfile": "FROM scratch AS build\nCOPY greet.wasm /out/\nFROM scratch\nCOMPONENT --from=build /out/greet.wasm greet\nCOMPONENT --link gr*.wasm\nENTRYPOINT [\"greet\"]\n" +

@@ -109,15 +109,12 @@ func TestPrivileges(t *testing.T) {
 			must(t, append(c.run, "--name", name, "--user", "1234:2345", "--cap-add", "SYS_ADMIN", ref, "sleep", "60")...)
 			defer try(t, c.tool, "rm", "-f", name)
 			pid := must(t, c.tool, "inspect", "--format", "{{.State.Pid}}", name)
-			status, err := os.ReadFile("/proc/" + pid + "/status")
-			if err != nil {
-				t.Fatal(err)
-			}
+			status := readFile(t, "/proc/"+pid+"/status")
 			for _, want := range []string{
 				`Uid:\s1234\s1234\s1234\s1234`, `Gid:\s2345\s2345\s2345\s2345`, `CapInh:\s0+`, `CapPrm:\s0+`, `CapEff:\s0+`,
 				`CapBnd:\s0+`, `CapAmb:\s0+`, `NoNewPrivs:\s1`, `Seccomp:\s2`,
 			} {
-				if !regexp.MustCompile(`(?m)^` + want + `$`).Match(status) {
+				if !regexp.MustCompile(`(?m)^` + want + `$`).MatchString(status) {
 					t.Errorf("its status has no %s:\n%s", want, status)
 				}
 			}

@@ -5,64 +5,15 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 )
-
-// recorder is a proxy in front of the sandbox's registry that remembers which
-// blobs and manifests were fetched.
-type recorder struct {
-	*httptest.Server
-	mu      sync.Mutex
-	fetched []string
-	// onRequest, when it is not nil, sees every request.
-	onRequest func(*http.Request)
-}
-
-func newRecorder(t *testing.T) *recorder {
-	t.Helper()
-	r := &recorder{}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry()})
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodGet && (strings.Contains(req.URL.Path, "/blobs/") || strings.Contains(req.URL.Path, "/manifests/")) {
-			r.mu.Lock()
-			r.fetched = append(r.fetched, req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:])
-			r.mu.Unlock()
-		}
-		if r.onRequest != nil {
-			r.mu.Lock()
-			r.onRequest(req)
-			r.mu.Unlock()
-		}
-		proxy.ServeHTTP(w, req)
-	}))
-	t.Cleanup(r.Close)
-	return r
-}
-
-// take returns what was fetched since the last call.
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	fetched := r.fetched
-	r.fetched = nil
-	return fetched
-}
-
-// ref names a repository of the sandbox's registry through the proxy.
-func (r *recorder) ref(ref string) string {
-	return r.Listener.Addr().String() + strings.TrimPrefix(ref, registry())
-}
 
 // TestSharedComponentIsTransferredOnce: given two artifacts with a component
 // in common, the second pull fetches its manifest and config only.
@@ -76,36 +27,29 @@ func TestSharedComponentIsTransferredOnce(t *testing.T) {
 			"Wasmfile":   "FROM scratch\nCOMPONENT probe.wasm\nENTRYPOINT [\"probe\"]\nLABEL artifact=" + name + "\n",
 		})))
 	}
-	proxy := newRecorder(t)
+	f := newFront(t, "127.0.0.1:0", false)
 	clean := func() {
 		for _, ref := range refs {
-			try(t, "nerdctl", "rmi", "-f", proxy.ref(ref))
+			try(t, "nerdctl", "rmi", "-f", f.ref(ref))
 		}
 	}
 	clean()
 	defer clean()
 
 	namespace := []string{"--namespace", unique("share")} // nothing is there yet
-	pull := func(ref string) []string {
-		must(t, append(append([]string{"nerdctl"}, namespace...), "wasm", "pull", "-q", "--insecure-registry", proxy.ref(ref))...)
-		return proxy.take()
+	pull := func(ref string) {
+		f.forget()
+		must(t, append(append([]string{"nerdctl"}, namespace...), "wasm", "pull", "-q", "--insecure-registry", f.ref(ref))...)
 	}
 	defer removeNamespace(t, namespace[1])
-	if first := pull(refs[0]); !slices.Contains(first, shared) {
-		t.Fatalf("the first pull did not fetch the component: %v", first)
+	if pull(refs[0]); f.count("GET", shared) == 0 {
+		t.Fatalf("the first pull did not fetch the component: %v", f.requests)
 	}
-	second := pull(refs[1])
-	if slices.Contains(second, shared) {
-		t.Errorf("the second pull fetched the component again: %v", second)
+	if pull(refs[1]); f.count("GET", shared) > 0 {
+		t.Errorf("the second pull fetched the component again: %v", f.requests)
 	}
-	var blobs int
-	for _, what := range second {
-		if strings.HasPrefix(what, "sha256:") {
-			blobs++
-		}
-	}
-	if blobs > 2 {
-		t.Errorf("the second pull fetched more than a manifest and a config: %v", second)
+	if f.count("GET", "/blobs/")+f.count("GET", "/manifests/sha256:") > 2 {
+		t.Errorf("the second pull fetched more than a manifest and a config: %v", f.requests)
 	}
 	list := must(t, "ctr", "-n", namespace[1], "content", "ls", "-q")
 	if n := strings.Count(list, shared); n != 1 {
@@ -164,8 +108,10 @@ func removeNamespace(t *testing.T, namespace string) {
 			try(t, append(list.rm, id)...)
 		}
 	}
-	try(t, "ctr", "-n", namespace, "content", "prune", "references")
-	try(t, "ctr", "namespaces", "rm", namespace)
+	releaseLeases(t, namespace)
+	if r := try(t, "ctr", "namespaces", "rm", namespace); r.code != 0 {
+		t.Errorf("remove the namespace: %s", r.all())
+	}
 	// The cgroup that its containers' were in, which nobody else removes.
 	for _, controller := range cgroupControllers(t) {
 		var err error

@@ -8,34 +8,12 @@ import (
 	"testing"
 )
 
-// greetWasm is a component.
-func greetWasm(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-// archive packs a directory into a tar file of another directory.
-func archive(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "context.tar")
-	must(t, "tar", "-C", dir, "-cf", path, ".")
-	return path
-}
-
 // TestContexts: given the same files as every kind of build context, the same
 // artifact, from both builders.
 func TestContexts(t *testing.T) {
 	text := "FROM scratch\nCOMPONENT app.wasm\nCOPY --chmod=644 config.toml /etc/\n"
 	dir := write(t, map[string]string{"Wasmfile": text, "app.wasm": greetWasm(t), "config.toml": "a = 1\n"})
-	packed := archive(t, dir)
-	content, err := os.ReadFile(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	packed := string(tarOf(t, dir))
 	want := layoutDigest(t, build{dir: dir}.layout(t))
 	nested := t.TempDir()
 	if err := os.CopyFS(filepath.Join(nested, "sub", "dir"), os.DirFS(dir)); err != nil {
@@ -43,14 +21,17 @@ func TestContexts(t *testing.T) {
 	}
 	for name, b := range map[string]build{
 		"the Wasmfile on standard input":      {file: "-", context: dir, stdin: text},
-		"a tar file on standard input":        {file: "Wasmfile", context: "-", stdin: string(content)},
+		"a tar file on standard input":        {file: "Wasmfile", context: "-", stdin: packed},
 		"a Git repository":                    {file: "Wasmfile", context: serveGit(t, dir)},
 		"a folder of a branch of one":         {file: "Wasmfile", context: serveGit(t, nested) + "#main:sub/dir"},
-		"a tar file by HTTP":                  {file: "Wasmfile", context: serveFiles(t, filepath.Dir(packed)) + "context.tar"},
+		"a tar file by HTTP":                  {file: "Wasmfile", context: serveFiles(t, write(t, map[string]string{"context.tar": packed})) + "context.tar"},
 		"the Wasmfile outside of the context": {file: filepath.Join(write(t, map[string]string{"Other": text}), "Other"), context: dir},
 	} {
-		for _, b.builder = range []string{dockerBuilder, buildkitBuilder()} {
-			t.Run(name+" "+b.builder, func(t *testing.T) {
+		for _, builder := range []string{dockerBuilder, buildkitBuilder()} {
+			t.Run(name+" "+builder, func(t *testing.T) {
+				t.Parallel()
+				b := b
+				b.builder = builder
 				if got := layoutDigest(t, b.layout(t)); got != want {
 					t.Errorf("%s, not %s", got, want)
 				}
@@ -169,6 +150,7 @@ func TestNamedContexts(t *testing.T) {
 	}
 	check := func(source, use, wasmfile, builder string) {
 		t.Run(source+" "+use+" "+builder, func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: builder, dir: wasmfile, flags: []string{"--build-context", "files=" + sources[source]}}
 			if got := layoutDigest(t, b.layout(t)); got != want {
 				t.Errorf("%s, not %s", got, want)

@@ -20,13 +20,7 @@ func useCrun(t *testing.T) (calls func() string) {
 		t.Fatal(err)
 	}
 	configureShim(t, fmt.Sprintf("[shim]\noci-runtime = %q\n", crun))
-	return func() string {
-		text, err := os.ReadFile(log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
+	return func() string { return readFile(t, log) }
 }
 
 // TestCrun: given an administrator who wants crun, a guest's life is what it is

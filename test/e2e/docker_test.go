@@ -11,11 +11,7 @@ func dockerRun(t *testing.T, ref string, flags []string, args ...string) (name s
 	t.Helper()
 	must(t, "docker", "pull", "-q", "--platform", platform(ref), ref)
 	name = unique("docker")
-	t.Cleanup(func() {
-		if out, err := untimed("docker", "rm", "-f", name); err != nil {
-			t.Errorf("remove %s: %v: %s", name, err, out)
-		}
-	})
+	t.Cleanup(func() { removeGuest(t, "docker", name) })
 	command := append([]string{"docker", "run", "-d", "--name", name, "--runtime", runtimeName, "--platform", platform(ref)}, flags...)
 	must(t, append(append(command, ref), args...)...)
 	return name

@@ -117,25 +117,28 @@ func TestServerDrains(t *testing.T) {
 // request is answered or its connection refused when the server is asked to end.
 func TestManyRequestsAreDrained(t *testing.T) {
 	for round := range atScale(2, 40) {
-		delay := 1500*time.Millisecond + time.Duration(round)*37*time.Millisecond
+		delay := time.Duration(round) * 37 * time.Millisecond
 		drainUnderLoad(t, "/", "200 1", 90, delay)
 		drainUnderLoad(t, "/slow", "200 waited", 300, delay)
 	}
 }
 
-// drainUnderLoad has clients ask for a path, and the server end after a delay.
+// drainUnderLoad has clients ask for a path, and the server end at some moment after each
+// of them was answered.
 func drainUnderLoad(t *testing.T, path, answer string, count int, delay time.Duration) {
 	t.Helper()
 	name, address, _ := serve(t, "http.drain=1m http.requests=150 http.connections=250")
 	defer try(t, "nerdctl", "rm", "-f", name)
 	got := make(map[string]int)
 	var mu sync.Mutex
-	var clients sync.WaitGroup
+	var begun, clients sync.WaitGroup
 	for range count {
+		begun.Add(1)
 		clients.Go(func() {
 			// Of many in one moment, the kernel forgets those over the engine's backlog.
 			time.Sleep(rand.N(time.Second))
-			for last := answer; last == answer; {
+			first := sync.OnceFunc(begun.Done)
+			for last := answer; last == answer; first() {
 				last = outcome("http://" + address + path)
 				mu.Lock()
 				got[last]++
@@ -143,6 +146,7 @@ func drainUnderLoad(t *testing.T, path, answer string, count int, delay time.Dur
 			}
 		})
 	}
+	begun.Wait()
 	time.Sleep(delay)
 	must(t, "nerdctl", "kill", "--signal", "TERM", name)
 	clients.Wait()

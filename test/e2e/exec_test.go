@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -37,11 +36,7 @@ func sleeper(t *testing.T, tool, ref string, flags ...string) (id string) {
 		flags = append([]string{"nerdctl", "wasm", "run", "-d", "-q", "--name", name, "--net", "none"}, flags...)
 	}
 	must(t, append(flags, ref, "sleep", "300")...)
-	t.Cleanup(func() { // The test's context has ended by then.
-		if out, err := exec.Command(tool, "rm", "-f", name).CombinedOutput(); err != nil {
-			t.Errorf("remove %s: %v: %s", name, err, out)
-		}
-	})
+	t.Cleanup(func() { removeGuest(t, tool, name) })
 	return must(t, tool, "inspect", "--format", "{{.Id}}", name)
 }
 

@@ -14,13 +14,10 @@ import (
 // TestForeignArtifacts: given artifacts that other tools make, in the forms
 // and with the media types that they use, they are pulled and run.
 func TestForeignArtifacts(t *testing.T) {
-	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := digest.FromBytes(greet).String()
+	greet := greetWasm(t)
+	sum := digest.FromString(greet).String()
 	dir := write(t, map[string]string{
-		"greet.wasm": string(greet),
+		"greet.wasm": greet,
 		"cncf.json":  `{"created":"2024-09-25T12:00:00Z","architecture":"wasm","os":"wasip2","layerDigests":["` + sum + `"],"component":{"exports":["wasi:cli/run@0.2.0"],"imports":[]}}`,
 		"all.json":   `{"architecture":"wasm","os":"wasi","config":{"Entrypoint":["greet"]},"rootfs":{"type":"layers","diff_ids":["` + sum + `"]}}`,
 	})
@@ -86,13 +83,7 @@ func TestForeignArtifactAtOnce(t *testing.T) {
 func TestForeignFiles(t *testing.T) {
 	dir := write(t, map[string]string{"etc/note": "from the layer\n", "guest.wasm": string(guest(t, "probe.component"))})
 	must(t, "tar", "-C", dir, "-cf", filepath.Join(dir, "files.tar"), "etc")
-	sum := func(name string) digest.Digest {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return digest.FromBytes(content)
-	}
+	sum := func(name string) digest.Digest { return digest.FromString(readFile(t, filepath.Join(dir, name))) }
 	config := fmt.Sprintf(`{"architecture":"wasm","os":"wasip2","config":{"Entrypoint":["guest"]},"rootfs":{"type":"layers","diff_ids":[%q,%q]}}`,
 		sum("guest.wasm"), sum("files.tar"))
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644); err != nil {

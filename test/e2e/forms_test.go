@@ -14,11 +14,7 @@ import (
 // greetWith makes a build context of the greet component and a Wasmfile.
 func greetWith(t *testing.T, wasmfile string) string {
 	t.Helper()
-	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write(t, map[string]string{"greet.wasm": string(greet), "Wasmfile": wasmfile})
+	return write(t, map[string]string{"greet.wasm": greetWasm(t), "Wasmfile": wasmfile})
 }
 
 // push copies a layout to the sandbox's registry.
@@ -82,10 +78,6 @@ func TestCNCFForm(t *testing.T) {
 // TestFormErrors: given what a form or a compression cannot be, an error that
 // names the line or the build argument.
 func TestFormErrors(t *testing.T) {
-	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	const head = "FROM scratch\nCOMPONENT greet.wasm\n"
 	cases := map[string]struct {
 		wasmfile string
@@ -103,8 +95,9 @@ func TestFormErrors(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := build{builder: buildkitBuilder(), output: "type=local,dest=" + filepath.Join(t.TempDir(), "layout")}
-			b.dir = write(t, map[string]string{"greet.wasm": string(greet), "Wasmfile": c.wasmfile})
+			b.dir = greetWith(t, c.wasmfile)
 			for _, arg := range c.args {
 				b.flags = append(b.flags, "--build-arg", arg)
 			}
@@ -122,10 +115,7 @@ func TestFormErrors(t *testing.T) {
 // builders make the same artifact, every client pulls and runs it, and the
 // component keeps its file's digest.
 func TestCompressedFiles(t *testing.T) {
-	poem, err := os.ReadFile(filepath.Join(example("files"), "poem.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	poem := readFile(t, filepath.Join(example("files"), "poem.txt"))
 	seen := make(map[string]string)
 	var component digest.Digest
 	for mediaType, args := range map[string][]string{
@@ -163,7 +153,7 @@ func TestCompressedFiles(t *testing.T) {
 			defer try(t, "docker", "rmi", "-f", ref)
 			for _, c := range clients {
 				c.pull(t, ref)
-				if out := must(t, c.run(ref, nil)...); !strings.HasPrefix(out, string(poem)) {
+				if out := must(t, c.run(ref, nil)...); !strings.HasPrefix(out, poem) {
 					t.Errorf("%s: it prints %q", c.name, out)
 				}
 			}

@@ -53,7 +53,7 @@ func withHooks(t *testing.T) (crictl []string, log string) {
 // they run with for a native program in the same pod.
 func TestHooks(t *testing.T) {
 	crictl, log := withHooks(t)
-	ref := probe(t, "component")
+	ref := publishGuest(t, "sleep")
 	must(t, append(crictl, "pull", ref)...)
 	must(t, append(crictl, "pull", busybox())...)
 	p := newPod(t, crictl...)
@@ -94,11 +94,7 @@ func TestHooks(t *testing.T) {
 // that each was given, and in whose mount namespace it ran.
 func hooksRun(t *testing.T, log, host, id, pid string) (run []string) {
 	t.Helper()
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readFile(t, log)) {
 		words := strings.SplitN(line, " ", 3)
 		var state struct {
 			ID, Status, Bundle string
@@ -128,7 +124,7 @@ func hooksRun(t *testing.T, log, host, id, pid string) (run []string) {
 // container does not start, and the error names it.
 func TestHookFails(t *testing.T) {
 	crictl, _ := withHooks(t)
-	ref := probe(t, "component")
+	ref := publishGuest(t, "sleep")
 	must(t, append(crictl, "pull", ref)...)
 	p := newPod(t, crictl...)
 	config := p.write("guest.json", object{

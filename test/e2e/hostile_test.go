@@ -192,7 +192,7 @@ func TestUserErrors(t *testing.T) {
 		"no shim":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--runtime", "io.containerd.nosuchshim.v1", publish(t, "greet")}, []string{"containerd-shim-nosuchshim-v1"}},
 		"no name":              {[]string{"nerdctl", "wasm", "run", "--rm", "-q", "--name", "a b", publish(t, "greet")}, []string{`name-store error: identifier "a b"`}},
 		"no namespace":         {[]string{"nerdctl", "--namespace", "a/b", "wasm", "ps"}, []string{`"a/b": invalid argument: `}},
-		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"Wasm"}},
+		"an ordinary image":    {[]string{"nerdctl", "wasm", "run", "--rm", "-q", busybox()}, []string{"linux/amd64", "ordinary image"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { fails(t, c.says, c.args...) })

@@ -18,11 +18,13 @@ func installerImage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, "docker", "buildx", "build", filepath.Join(repo, "bin"), "--progress", "quiet",
-		"-f", filepath.Join(repo, "deploy", "kubernetes", "Dockerfile"), "--build-arg", "BASE="+busybox(),
-		"--build-context", "engine="+filepath.Dir(os.Getenv("WASMFILE_ENGINE")),
-		"--build-context", "scripts="+filepath.Join(repo, "deploy", "kubernetes"),
-		"--provenance=false", "-o", "type=image,push=true,name="+ref)
+	publishOnce(ref, func() {
+		must(t, "docker", "buildx", "build", filepath.Join(repo, "bin"), "--progress", "quiet",
+			"-f", filepath.Join(repo, "deploy", "kubernetes", "Dockerfile"), "--build-arg", "BASE="+busybox(),
+			"--build-context", "engine="+filepath.Dir(os.Getenv("WASMFILE_ENGINE")),
+			"--build-context", "scripts="+filepath.Join(repo, "deploy", "kubernetes"),
+			"--provenance=false", "-o", "type=image,push=true,name="+ref)
+	})
 	return ref
 }
 
@@ -52,6 +54,7 @@ func TestInstaller(t *testing.T) {
 		"a template":        {"{{ template \"base\" . }}\n", "", "io.containerd.cri.v1.runtime", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			files := map[string]string{"etc/containerd/config.toml": c.before}
 			if c.file != "" {
 				files[c.file] = ""
@@ -146,13 +149,7 @@ func TestInstallerRestartsContainerd(t *testing.T) {
 	install := func(restart string) []string {
 		return []string{"docker", "run", "--rm", "-e", "RESTART=" + restart, "-v", host + ":/host", ref}
 	}
-	restarts := func() string {
-		log, err := os.ReadFile(filepath.Join(host, "restarts"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(log)
-	}
+	restarts := func() string { return readFile(t, filepath.Join(host, "restarts")) }
 	fails(t, []string{"`exit 3` failed on the node"}, install("exit 3")...)
 	for range 2 {
 		must(t, install("echo restarted >>/restarts")...)

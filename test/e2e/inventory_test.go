@@ -19,11 +19,7 @@ import (
 func (c *ownContainerd) inventory(id string) []string {
 	c.t.Helper()
 	found := c.processes()
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(mounts)) {
+	for line := range strings.Lines(readFile(c.t, "/proc/self/mounts")) {
 		if strings.Contains(line, c.dir) {
 			found = append(found, "mount "+strings.TrimSpace(line))
 		}
@@ -33,7 +29,7 @@ func (c *ownContainerd) inventory(id string) []string {
 			found = append(found, list[0]+" "+strings.TrimSpace(line))
 		}
 	}
-	err = filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return nil // It is gone by now.

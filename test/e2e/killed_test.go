@@ -15,7 +15,7 @@ import (
 // TestContainerdRestarts: given running guests, containerd can be killed and
 // started again: they go on, and it controls them as before.
 func TestContainerdRestarts(t *testing.T) {
-	two, web := publishTwo(t), publish(t, "http")
+	two, web := publishSleeper(t), publish(t, "http")
 	c := startContainerd(t, "", unchanged)
 	c.pull(two)
 	c.pull(web)
@@ -61,7 +61,7 @@ func TestShimIsReplaced(t *testing.T) {
 }
 
 func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContainerd) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	bin := t.TempDir()
 	shim, err := exec.LookPath("containerd-shim-wasmfile-v1")
 	if err != nil {
@@ -110,7 +110,7 @@ func replaceShim(t *testing.T, start func(t *testing.T, bin string) *ownContaine
 // is left of the container once containerd is there again and was asked to
 // remove it.
 func TestKilledAtAnyPoint(t *testing.T) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	for _, victim := range []string{"shim", "engine", "containerd"} {
 		t.Run(victim, func(t *testing.T) {
 			c := startContainerd(t, "", unchanged)
@@ -144,12 +144,10 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			// containerd tidies up when it removes the next one.
 			must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("last"), "a", "sleep", "0")...)
 			var left []string
-			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-				if left = more(c.inventory(first), before); len(left) == 0 {
-					break
-				}
-			}
-			if len(left) > 0 {
+			if !holds(t, 30*time.Second, func() bool {
+				left = more(c.inventory(first), before)
+				return len(left) == 0
+			}) {
 				t.Errorf("left:\n%s", strings.Join(left, "\n"))
 			}
 			c.killOne("shim", first)
@@ -219,14 +217,14 @@ func (c *ownContainerd) remove(id string, delay time.Duration) {
 	c.t.Helper()
 	var left []string
 	// A shim of which containerd does not know ends by itself, after a minute.
-	for deadline := time.Now().Add(75 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	if !holds(c.t, 75*time.Second, func() bool {
 		_, _ = untimed(c.ctr("tasks", "rm", "--force", id)...)
 		_, _ = untimed(c.ctr("containers", "rm", id)...)
 		// What the client made first, and could not remove.
 		_, _ = untimed(c.ctr("snapshots", "rm", id)...)
-		if left = traces(c.t, []string{id}); len(left) == 0 {
-			return
-		}
+		left = traces(c.t, []string{id})
+		return len(left) == 0
+	}) {
+		c.t.Errorf("of a container of which something was killed after %s is left:\n%s", delay, strings.Join(left, "\n"))
 	}
-	c.t.Errorf("of a container of which something was killed after %s is left:\n%s", delay, strings.Join(left, "\n"))
 }

@@ -295,15 +295,6 @@ func (c *cluster) pid(t *testing.T, pod, container string) string {
 	return filepath.Join(strconv.Itoa(c.node.pid), "root", "proc", inside)
 }
 
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 func encode(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)

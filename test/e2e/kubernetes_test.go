@@ -132,7 +132,7 @@ func TestPodServesBesideASidecar(t *testing.T) {
 		t.Errorf("the sidecar gets %q", out)
 	}
 	pids := []string{p.do("inspect", "-o", "go-template", "--template", "{{.info.pid}}", web), p.do("inspect", "-o", "go-template", "--template", "{{.info.pid}}", sidecar)}
-	if a, b := parent(t, pids[0]), parent(t, pids[1]); a != b {
+	if a, b := procField(t, pids[0], "status", "PPid:"), procField(t, pids[1], "status", "PPid:"); a != b {
 		t.Errorf("the processes %v have the parents %s and %s", pids, a, b)
 	}
 	eventually(t, 20*time.Second, "statistics", func() bool {
@@ -146,17 +146,6 @@ func TestPodServesBesideASidecar(t *testing.T) {
 	if state := p.status(sidecar, "state"); state != "CONTAINER_RUNNING" {
 		t.Errorf("the sidecar is %s", state)
 	}
-}
-
-// parent is the number of a process's parent.
-func parent(t *testing.T, pid string) string {
-	t.Helper()
-	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(status), "PPid:")
-	return strings.Fields(after)[0]
 }
 
 // TestPodConfiguration: given variables, a configuration and a secret as
@@ -235,7 +224,7 @@ func TestPodExecAndUpdate(t *testing.T) {
 	if out := p.do("exec", "--sync", id, "a", "echo", "alive"); strings.TrimSpace(out) != "alive" {
 		t.Errorf("the exec prints %q", out)
 	}
-	if r := try(t, "crictl", "exec", "--sync", id, "b"); r.code == 0 || !strings.Contains(r.all(), "7") {
+	if r := try(t, "crictl", "exec", "--sync", id, "b"); r.code == 0 || !strings.Contains(r.all(), "exited with 7") {
 		t.Errorf("a probe that fails ends with %d: %s", r.code, r.all())
 	}
 	fails(t, []string{"no program"}, "crictl", "exec", "--sync", id, "sh")
@@ -286,22 +275,4 @@ func (p *pod) netns() string {
 	p.t.Helper()
 	return p.do("inspectp", "-o", "go-template", "--template",
 		`{{range .info.runtimeSpec.linux.namespaces}}{{if eq .type "network"}}{{.path}}{{end}}{{end}}`, p.id)
-}
-
-// TestPodPulledByTheCRI: given a CRI that pulls by itself, and not by the
-// transfer service, its pods run artifacts too.
-func TestPodPulledByTheCRI(t *testing.T) {
-	ref := probe(t, "component")
-	const section = "[plugins.'io.containerd.cri.v1.images']\n"
-	c := startContainerd(t, "", func(config string) string {
-		return strings.Replace(config, section, section+"  use_local_image_pull = true\n", 1)
-	})
-	crictl := c.crictl()
-	must(t, append(crictl, "pull", ref)...)
-	p := newPod(t, crictl...)
-	id := p.start("guest", ref, object{"args": []string{"echo", "pulled"}})
-	p.ends(id)
-	if out := p.do("logs", id); out != "pulled" || p.status(id, "exitCode") != "0" {
-		t.Errorf("exit code %s, %q", p.status(id, "exitCode"), out)
-	}
 }

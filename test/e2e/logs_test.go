@@ -63,11 +63,8 @@ func TestLogsKeepSecrets(t *testing.T) {
 		text, err := os.ReadFile(log)
 		return err == nil && strings.Contains(string(text), "cannot export spans") && strings.Contains(string(text), "401")
 	})
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
+	text := readFile(t, log)
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		if strings.Contains(line, secret) || strings.Contains(line, token) {
 			t.Errorf("logged is %s", line)
 		}
@@ -75,7 +72,7 @@ func TestLogsKeepSecrets(t *testing.T) {
 			t.Errorf("not structured: %s", line)
 		}
 	}
-	if !debugOfShim.Match(text) {
+	if !debugOfShim.MatchString(text) {
 		t.Error("the log has nothing of a shim that says all")
 	}
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -39,11 +38,7 @@ func TestIdleServerIsSmall(t *testing.T) {
 // procField is the word after a name in a file of a process in /proc.
 func procField(t *testing.T, pid, file, name string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("/proc", pid, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(string(content), "\n") {
+	for line := range strings.SplitSeq(readFile(t, filepath.Join("/proc", pid, file)), "\n") {
 		if rest, ok := strings.CutPrefix(line, name); ok && strings.TrimSpace(rest) != "" {
 			return strings.Fields(rest)[0]
 		}

@@ -33,12 +33,8 @@ func TestNerdctlWasmBuild(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("hush"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	greet, err := os.ReadFile(filepath.Join(example("greet"), "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := write(t, map[string]string{
-		"greet.wasm": string(greet),
+		"greet.wasm": greetWasm(t),
 		"Other": "ARG BUSYBOX_IMAGE\nFROM ${BUSYBOX_IMAGE} AS build\n" +
 			"RUN --mount=type=secret,id=token test \"$(cat /run/secrets/token)\" = hush\nCOPY greet.wasm /\n" +
 			"FROM scratch AS wanted\nCOMPONENT --from=build /greet.wasm\nFROM scratch\nCOMPONENT nowhere.wasm\n",

@@ -16,7 +16,7 @@ import (
 // what the container is and nothing that the guest was given.
 func TestTraces(t *testing.T) {
 	const secret, token = "s3cr3t-of-the-guest", "t0ken"
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	spans := startCollector(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", spans.url)
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-token="+token)
@@ -34,11 +34,11 @@ func TestTraces(t *testing.T) {
 	}
 	must(t, c.ctr("tasks", "kill", "-s", "SIGTERM", id)...)
 	eventually(t, 10*time.Second, "the end of "+id, func() bool { return c.task(id)[1] == "STOPPED" })
-	try(t, c.ctr("tasks", "rm", id)...)
+	must(t, c.ctr("tasks", "rm", id)...)
 	must(t, c.ctr("containers", "rm", id)...)
 
 	digests := map[string]string{}
-	for name, key := range map[string]string{"probe.component": "a", "exit": "b"} {
+	for name, key := range map[string]string{"sleep": "a", "exit": "b"} {
 		digests[key] = digest.FromBytes(guest(t, name)).String()
 	}
 	attributes := map[string]string{
@@ -88,7 +88,7 @@ func TestTraces(t *testing.T) {
 
 	// What was compiled before has no such span, and secrets stay where they are.
 	again := unique("again")
-	try(t, c.ctr("run", "--rm", "--runtime", runtimeName, "--env", "SECRET="+secret, ref, again, "a", "echo", secret)...)
+	must(t, c.ctr("run", "--rm", "--runtime", runtimeName, "--env", "SECRET="+secret, ref, again, "a", secret, "0")...)
 	create = spans.await("create", again)
 	spans.await("delete", again)
 	if compile, ok := spans.find(func(s span) bool { return s.name == "compile" && s.parent == create.id }); ok {
@@ -129,18 +129,18 @@ func shimEnvironment(variables ...string) func(string) string {
 // traps, their spans say that they failed, and not what the guest was given.
 func TestTracesOfFailures(t *testing.T) {
 	const secret = "s3cr3t-of-the-guest"
-	two, module := publishTwo(t), probe(t, "module")
+	two, traps := publishSleeper(t), publishGuest(t, "trap")
 	spans := startCollector(t)
 	c := startContainerd(t, "", shimEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT="+spans.url))
 	c.pull(two)
-	c.pull(module)
+	c.pull(traps)
 	none := unique("none")
 	fails(t, []string{"a.wasm, b.wasm"}, c.ctr("run", "--rm", "--runtime", runtimeName, two, none, "nosuch", secret)...)
 	if s := spans.await("create", none); !s.failed || s.attributes["error.type"] != "InvalidArgument" || s.attributes["container.image.name"] != two {
 		t.Errorf("the span is %+v", s)
 	}
 	trap := unique("trap")
-	if r := try(t, c.ctr("run", "--rm", "--runtime", runtimeName, two, trap, "a", "trap")...); r.code != 134 {
+	if r := try(t, c.ctr("run", "--rm", "--runtime", runtimeName, traps, trap)...); r.code != 134 {
 		t.Errorf("the trap ends with %d: %s", r.code, r.all())
 	}
 	if s := spans.await("run", trap); !s.failed || s.attributes["process.exit.code"] != "134" || s.service != "containerd-shim-wasmfile-v1" {
@@ -150,7 +150,7 @@ func TestTracesOfFailures(t *testing.T) {
 		t.Errorf("without a trace of containerd's, the span is %+v", s)
 	}
 	fine := unique("fine")
-	must(t, c.ctr("run", "--rm", "--runtime", runtimeName, module, fine, "probe", "pwd")...)
+	must(t, c.ctr("run", "--rm", "--runtime", runtimeName, two, fine, "a", "0")...)
 	if s := spans.await("run", fine); s.failed || s.attributes["process.exit.code"] != "0" {
 		t.Errorf("the span is %+v", s)
 	}
@@ -163,7 +163,7 @@ func TestTracesOfFailures(t *testing.T) {
 // answers, containers run and end as without one, and what waits for it is
 // bounded and ends.
 func TestCollectorHangs(t *testing.T) {
-	ref := probe(t, "module")
+	ref := publishGuest(t, "sleep")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,12 +181,12 @@ func TestCollectorHangs(t *testing.T) {
 		return n
 	}
 	var most int
-	for n := range 12 {
+	for range 12 {
 		began := time.Now()
-		must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("slow"), "probe", "pwd")...)
-		// One that waited would take the 10 s that an export has. The first compiles.
-		if took := time.Since(began); n > 0 && took > 7*time.Second {
-			t.Errorf("run %d took %v", n, took)
+		must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("slow"), "guest", "0")...)
+		// One that waited would take the 10 s that an export has.
+		if took := time.Since(began); took > 7*time.Second {
+			t.Errorf("a run took %v", took)
 		}
 		most = max(most, exporters())
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,12 +112,12 @@ func TestAttachToGuestOfAnotherClient(t *testing.T) {
 // removeGuest removes a container; the test's context may have ended.
 func removeGuest(t *testing.T, client, name string) {
 	t.Helper()
-	commands := [][]string{{"nerdctl", "rm", "-f", name}}
+	commands := [][]string{{client, "rm", "-f", name}}
 	if client == "ctr" {
 		commands = [][]string{{"ctr", "tasks", "rm", "-f", name}, {"ctr", "containers", "rm", name}}
 	}
 	for _, args := range commands {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		if out, err := untimed(args...); err != nil {
 			t.Errorf("remove %s: %v: %s", name, err, out)
 		}
 	}

@@ -153,23 +153,25 @@ func TestPodOfArtifactWithFiles(t *testing.T) {
 	}
 }
 
-// TestPodOfArtifactWithFilesPulledByTheCRI: given a CRI that pulls by itself, and
-// not by the transfer service, a pod has the files of an artifact, and one whose
-// component is a file for no platform of a machine starts.
-func TestPodOfArtifactWithFilesPulledByTheCRI(t *testing.T) {
+// TestPodPulledByTheCRI: given a CRI that pulls by itself, and not by the transfer
+// service, its pods run artifacts too, with their files, and images whose component is a
+// file, for no platform of a machine.
+func TestPodPulledByTheCRI(t *testing.T) {
 	const section = "[plugins.'io.containerd.cri.v1.images']\n"
 	c := startContainerd(t, "", func(config string) string {
 		return strings.Replace(config, section, section+"  use_local_image_pull = true\n", 1)
 	})
-	ref, file := publishWithFiles(t), pushClassic(t, "probe.module", "wasi/wasm")
+	ref := publishWithFiles(t)
 	p := newPod(t, c.crictl()...)
 	p.do("pull", ref)
 	p.readsMotd(p.start("files", ref, readsMotd(nil)))
-	p.do("pull", file)
-	id := p.start("file", file, object{"args": []string{"echo", "from a file"}})
-	p.ends(id)
-	if out := p.do("logs", id); out != "from a file" {
-		t.Errorf("the guest prints %q", out)
+	for name, ref := range map[string]string{"artifact": publishGuest(t, "exit"), "file": pushClassic(t, "exit", "wasip2/wasm")} {
+		p.do("pull", ref)
+		id := p.start(name, ref, nil)
+		p.ends(id)
+		if code := p.status(id, "exitCode"); code != "7" {
+			t.Errorf("%s: exit code %s, not 7: %s", name, code, p.do("logs", id))
+		}
 	}
 }
 

@@ -35,10 +35,10 @@ const large = 5 << 20
 func honest(t *testing.T) *hostile {
 	t.Helper()
 	h := &hostile{blobs: make(map[string][]byte)}
-	probe := guest(t, "probe.component")
+	command := guest(t, "exit")
 	h.artifact(t,
-		h.add(componentType, "small.wasm", neverSeen(probe)),
-		h.add(componentType, "large.wasm", neverSeen(grown(probe, large))))
+		h.add(componentType, "small.wasm", neverSeen(command)),
+		h.add(componentType, "large.wasm", neverSeen(grown(command, large))))
 	return h
 }
 
@@ -390,7 +390,7 @@ func TestPrivateCA(t *testing.T) {
 		{"not verified, by flag", "", []string{"--insecure-registry"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			files(t, dir, map[string]string{"hosts.toml": c.toml, "ca.crt": string(ca)})
+			writeInto(t, dir, map[string]string{"hosts.toml": c.toml, "ca.crt": string(ca)})
 			if c.toml == "" {
 				if err := os.RemoveAll(dir); err != nil {
 					t.Fatal(err)
@@ -431,19 +431,6 @@ func certificate(t *testing.T, address string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
 }
 
-// files writes files into a directory.
-func files(t *testing.T, dir string, contents map[string]string) {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range contents {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestMirrors: given a mirror in hosts.toml that fails, lacks a blob or is not
 // there, the registry itself is asked; one that works is enough.
 func TestMirrors(t *testing.T) {
@@ -481,7 +468,7 @@ func TestMirrors(t *testing.T) {
 				address = mirror.Listener.Addr().String()
 			}
 			host, hosts := upstream.Listener.Addr().String(), t.TempDir()
-			files(t, filepath.Join(hosts, host), map[string]string{"hosts.toml": fmt.Sprintf(
+			writeInto(t, filepath.Join(hosts, host), map[string]string{"hosts.toml": fmt.Sprintf(
 				"server = \"http://%s\"\n[host.\"http://%s\"]\n  capabilities = [\"pull\", \"resolve\"]\n", host, address)})
 			namespace := unique("mirror")
 			defer removeNamespace(t, namespace)
@@ -548,7 +535,7 @@ func TestTokensAndRedirects(t *testing.T) {
 	defer removeNamespace(t, namespace)
 	pull := func(password string) result {
 		config := t.TempDir()
-		files(t, config, map[string]string{"config.json": fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("ada:"+password)))})
+		writeInto(t, config, map[string]string{"config.json": fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("ada:"+password)))})
 		return command{
 			args: []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", host + "/hostile/artifact:latest"},
 			env:  []string{"DOCKER_CONFIG=" + config},

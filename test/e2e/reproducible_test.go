@@ -96,6 +96,7 @@ func TestBuildsAreIdentical(t *testing.T) {
 	private, shared := checkout(t, example("."), 0o077), checkout(t, example("."), 0o002)
 	for _, name := range examples(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			from := func(root string, b build) string {
 				b.dir, b.flags = filepath.Join(root, name), append(b.flags, exampleFlags(name, root)...)
 				return fileSum(t, b.tar(t))

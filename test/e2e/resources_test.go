@@ -14,11 +14,8 @@ import (
 // version 1 of a controller or, by another name, in version 2.
 func limit(t *testing.T, pid, controller, v1, v2 string) string {
 	t.Helper()
-	groups, err := os.ReadFile("/proc/" + pid + "/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(strings.TrimSpace(string(groups)), "\n") {
+	groups := readFile(t, "/proc/"+pid+"/cgroup")
+	for line := range strings.SplitSeq(strings.TrimSpace(groups), "\n") {
 		part := strings.SplitN(line, ":", 3)
 		file := filepath.Join("/sys/fs/cgroup", controller, part[2], v1)
 		if part[1] == "" {
@@ -153,11 +150,7 @@ func watch(t *testing.T) (sofar func() string) {
 		out.Close()
 	})
 	sofar = func() string {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content)
+		return readFile(t, file)
 	}
 	// It listens when it reports something that happens now.
 	eventually(t, 10*time.Second, "a first event", func() bool {

@@ -150,12 +150,9 @@ func rootlessBackground(t *testing.T, u *rootlessUser) {
 	must(t, u.wasm("run", "-d", "-q", "--name", name, publishTwo(t), "sleep", "300")...)
 	defer try(t, u.wasm("rm", "-f", name)...)
 	pid := must(t, u.as("nerdctl", "inspect", "--format", "{{.State.Pid}}", name)...)
-	status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	status := readFile(t, filepath.Join("/proc", pid, "status"))
 	for _, want := range []string{fmt.Sprintf(`Uid:(\s%d){4}`, u.uid), `CapEff:\s0+`, `CapBnd:\s0+`, `NoNewPrivs:\s1`, `Seccomp:\s2`} {
-		if !regexp.MustCompile(`(?m)^` + want + `$`).Match(status) {
+		if !regexp.MustCompile(`(?m)^` + want + `$`).MatchString(status) {
 			t.Errorf("its status has no %s:\n%s", want, status)
 		}
 	}
@@ -259,11 +256,7 @@ func rootlessSettings(t *testing.T, u *rootlessUser) {
 // A BuildKit in the namespaces of containerd is found, and what it builds runs.
 func rootlessBuild(t *testing.T, u *rootlessUser) {
 	for _, file := range []string{"Wasmfile", "greet.wasm"} {
-		content, err := os.ReadFile(filepath.Join(example("greet"), file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.write(t, filepath.Join("home/greet", file), string(content))
+		u.write(t, filepath.Join("home/greet", file), readFile(t, filepath.Join(example("greet"), file)))
 	}
 	fails(t, []string{"install-buildkit-containerd"}, u.wasm("build", "-q", "-t", "greet", "greet")...)
 	u.startBuildkitd(t)

@@ -182,15 +182,12 @@ func (u *rootlessUser) start(t *testing.T, args ...string) {
 // shows what the program said that was started for it.
 func (u *rootlessUser) awaits(t *testing.T, program string, args ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience(t) * time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		r := try(t, u.as(args...)...)
-		if r.code == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(u.path(program + ".log")) // it may have said nothing
-			t.Fatalf("%s does not start: %s\n%s", program, r.all(), said)
-		}
+	var r result
+	if !holds(t, time.Minute, func() bool {
+		r = try(t, u.as(args...)...)
+		return r.code == 0
+	}) {
+		t.Fatalf("%s does not start: %s\n%s", program, r.all(), readFile(t, u.path(program+".log")))
 	}
 }
 
@@ -201,7 +198,7 @@ func (u *rootlessUser) remove(t *testing.T) {
 	account, err := user.Lookup(u.name)
 	if err == nil {
 		u.endProcesses(t, number(t, account.Uid))
-		if out, err := exec.Command("userdel", u.name).CombinedOutput(); err != nil {
+		if out, err := untimed("userdel", u.name); err != nil {
 			t.Errorf("userdel: %v: %s", err, out)
 		}
 	}
@@ -212,13 +209,10 @@ func (u *rootlessUser) remove(t *testing.T) {
 
 func (u *rootlessUser) endProcesses(t *testing.T, uid int) {
 	t.Helper()
-	subordinate, err := os.ReadFile("/etc/subuid")
-	if err != nil {
-		t.Fatal(err)
-	}
+	subordinate := readFile(t, "/etc/subuid")
 	eventually(t, time.Minute, "the end of the user's processes", func() bool {
 		left := processesOf(t, func(owner int) bool {
-			return owner == uid || isSubordinate(string(subordinate), u.name, owner)
+			return owner == uid || isSubordinate(subordinate, u.name, owner)
 		})
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended

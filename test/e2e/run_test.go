@@ -125,6 +125,18 @@ func publishTwo(t *testing.T) string {
 	}))
 }
 
+// publishSleeper publishes an artifact like that of publishTwo, whose component a only
+// sleeps, and so is compiled in a moment: for a test that has a containerd or a
+// namespace of its own, in which there is no code yet.
+func publishSleeper(t *testing.T) string {
+	t.Helper()
+	return publishDir(t, "sleeper", write(t, map[string]string{
+		"a.wasm":   string(guest(t, "sleep")),
+		"b.wasm":   string(guest(t, "exit")),
+		"Wasmfile": "FROM scratch\nCOMPONENT a.wasm b.wasm\nENTRYPOINT [\"a\"]\n",
+	}))
+}
+
 // guest is the content of one of the suite's Wasm guests.
 func guest(t *testing.T, name string) []byte {
 	t.Helper()
@@ -146,6 +158,11 @@ func TestClientsAgree(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(volume, "note"), []byte("from the host\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if content := readFile(t, filepath.Join(volume, "note")); content != "from the host\n" {
+			t.Errorf("the read-only file is now %q", content)
+		}
+	})
 	cases := []struct {
 		name   string
 		flags  []string
@@ -168,6 +185,7 @@ func TestClientsAgree(t *testing.T) {
 			client.pull(t, ref)
 			for _, c := range cases {
 				t.Run(kind+"/"+client.name+"/"+c.name, func(t *testing.T) {
+					t.Parallel()
 					r := try(t, client.run(ref, c.flags, c.args...)...)
 					if r.stdout != c.stdout || !strings.Contains(r.stderr, c.stderr) || r.code != c.code {
 						t.Errorf("exit code %d, stdout %q, stderr %q; want %d, %q, %q", r.code, r.stdout, r.stderr, c.code, c.stdout, c.stderr)
@@ -175,10 +193,6 @@ func TestClientsAgree(t *testing.T) {
 				})
 			}
 		}
-	}
-	content, err := os.ReadFile(filepath.Join(volume, "note"))
-	if err != nil || string(content) != "from the host\n" {
-		t.Errorf("the read-only file is now %q (%v)", content, err)
 	}
 }
 
@@ -245,31 +259,10 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// TestGuestSeesOnlyItsFiles: given an artifact without files, the guest finds
-// nothing of the host, the engine or the container.
+// TestGuestSeesOnlyItsFiles: given an artifact without files, the guest finds nothing.
 func TestGuestSeesOnlyItsFiles(t *testing.T) {
-	out := must(t, "nerdctl", "wasm", "run", "--rm", "-q", "--net", "none", probe(t, "component"), "walk", "/")
-	for _, hidden := range []string{"wasmtime", "proc", "sys", "dev", "engine", "cwasm", "probe.wasm"} {
-		if strings.Contains(out, hidden) {
-			t.Errorf("the guest sees %s:\n%s", hidden, out)
-		}
-	}
-}
-
-// TestFilesystemLayers: given an example with filesystem layers, every client
-// shows the guest its files.
-func TestFilesystemLayers(t *testing.T) {
-	ref := publish(t, "files")
-	want := ""
-	for _, client := range clients {
-		client.pull(t, ref)
-		got := must(t, client.run(ref, nil)...)
-		if want == "" {
-			want = got
-		}
-		if got != want || got == "" {
-			t.Errorf("%s prints %q, not %q", client.name, got, want)
-		}
+	if out := must(t, wasmRun("--net", "none", probe(t, "component"), "walk", "/")...); out != "/" {
+		t.Errorf("the guest sees\n%s", out)
 	}
 }
 
@@ -318,11 +311,13 @@ func TestStopCommand(t *testing.T) {
 	}
 }
 
+// stopsInTime asks a container to end, which it has to do before the ten seconds are over
+// after which clients kill it.
 func stopsInTime(t *testing.T, args ...string) {
 	t.Helper()
 	start := time.Now()
 	must(t, args...)
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > 8*time.Second {
 		t.Errorf("%s took %s", strings.Join(args, " "), took)
 	}
 }

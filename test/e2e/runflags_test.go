@@ -149,17 +149,14 @@ func flagCases(t *testing.T, holder string) map[string]flagCase {
 // TestEveryRunFlag: given each flag in the documentation's table, run does what
 // the table says: it runs the guest without a warning, with one, or not.
 func TestEveryRunFlag(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "nerdctl-wasm-flags.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := flagRow.FindAllStringSubmatch(string(page), -1)
+	page := readFile(t, filepath.Join("..", "..", "docs", "nerdctl-wasm-flags.md"))
+	rows := flagRow.FindAllStringSubmatch(page, -1)
 	if len(rows) < 100 {
 		t.Fatalf("the page has %d rows", len(rows))
 	}
 	ref, holder := probe(t, "component"), unique("holder")
 	cases := flagCases(t, holder)
-	defer try(t, "nerdctl", "rm", "-f", holder)
+	t.Cleanup(func() { removeGuest(t, "nerdctl", holder) })
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	for _, row := range rows {
 		name, effect, reason := row[1], row[2], row[3]
@@ -172,6 +169,7 @@ func TestEveryRunFlag(t *testing.T) {
 			continue // it has a test of its own
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			flags := append([]string{"run", "--rm"}, c.args...)
 			if !strings.Contains(strings.Join(c.args, " "), "--net") {
 				flags = append(flags, "--net=none")

@@ -90,7 +90,7 @@ func TestRunwasiReads(t *testing.T) {
 // a container, with the reason.
 func TestRunwasiCannotRun(t *testing.T) {
 	onlyBy(t, "test-runwasi")
-	greet := greetFile(t)
+	greet := greetWasm(t)
 	files := map[string]string{"greet.wasm": greet}
 	for name, c := range map[string]struct {
 		ref     string

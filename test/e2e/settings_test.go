@@ -14,9 +14,9 @@ func inPlugin(ref, annotations string, args ...string) []string {
 // TestEngineConfigurations: given the administrator's file, a container can
 // choose among what it describes, and has no more.
 func TestEngineConfigurations(t *testing.T) {
-	pages, wide, spin, config := publishGuest(t, "pages"), publishGuest(t, "wide"), probe(t, "module"), publishGuest(t, "config")
-	store := publishGuest(t, "store")
-	for _, ref := range []string{pages, wide, spin, config, store} {
+	pages, wide, spin, sleep := publishGuest(t, "pages"), publishGuest(t, "wide"), publishGuest(t, "spin"), publishGuest(t, "sleep")
+	config, store, grows := publishGuest(t, "config"), publishGuest(t, "store"), probe(t, "module")
+	for _, ref := range []string{pages, wide, spin, sleep, config, store, grows} {
 		must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	}
 	fails(t, []string{"page sizes"}, inPlugin(pages, "")...)
@@ -60,21 +60,21 @@ memory64 = true
 	fails(t, []string{"wide"}, inPlugin(wide, "engine-config=narrow")...)
 	fails(t, []string{"engine-config", "all, blue, hurried, kept, metered, narrow, pages"}, inPlugin(wide, "engine-config=other")...)
 	for configuration, cause := range map[string]string{"metered": "all fuel consumed by WebAssembly", "hurried": "interrupt"} {
-		r := try(t, inPlugin(spin, "engine-config="+configuration, "spin")...)
+		r := try(t, inPlugin(spin, "engine-config="+configuration)...)
 		if r.code != 134 || !strings.Contains(r.stderr, "wasmfile: component guest.wasm trapped in ") || !strings.Contains(r.stderr, ": "+cause+"\n") {
 			t.Errorf("%s: exit code %d, %q", configuration, r.code, r.stderr)
 		}
 	}
-	must(t, inPlugin(spin, "engine-config=all", "args")...)
+	must(t, inPlugin(sleep, "engine-config=all", "0")...)
 	must(t, inPlugin(config, "engine-config=blue")...)
 	fails(t, []string{"wasi:config"}, inPlugin(config, "")...)
 	must(t, inPlugin(store, "engine-config=kept")...)
 	fails(t, []string{"wasi:keyvalue"}, inPlugin(store, "engine-config=blue")...)
 
-	must(t, inPlugin(spin, "memory=120MiB", "alloc", "20")...)
-	fails(t, []string{"out of memory"}, inPlugin(spin, "memory=64MiB", "alloc", "100")...)
-	fails(t, []string{"out of memory"}, inPlugin(spin, "", "alloc", "200")...)
-	fails(t, []string{"memory", "administrator"}, inPlugin(spin, "memory=1GiB", "alloc", "1")...)
+	must(t, inPlugin(grows, "memory=120MiB", "alloc", "20")...)
+	fails(t, []string{"out of memory"}, inPlugin(grows, "memory=64MiB", "alloc", "100")...)
+	fails(t, []string{"out of memory"}, inPlugin(grows, "", "alloc", "200")...)
+	fails(t, []string{"memory", "administrator"}, inPlugin(grows, "memory=1GiB", "alloc", "1")...)
 }
 
 // TestAdministratorsMistakes: given a file with something unknown in it, no

@@ -40,7 +40,7 @@ func (c *ownContainerd) shims() []string {
 // end at the same time share a shim, which outlives containerd and, for a while,
 // its containers; those of a pod have their own.
 func TestSharedShim(t *testing.T) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	c := startSharing(t, "")
 	c.pull(ref)
 	first := unique("first")
@@ -90,7 +90,7 @@ func TestSharedShim(t *testing.T) {
 	}
 	passMinutes(t, shims[0])
 	eventually(t, time.Minute, "the end of a shim without containers", func() bool { return len(c.shims()) == 0 })
-	try(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("late"), "b")...)
+	exits7(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("late"), "b")...)
 	if got := c.shims(); len(got) != 1 {
 		t.Errorf("the shims of a container later: %v", got)
 	}
@@ -99,11 +99,8 @@ func TestSharedShim(t *testing.T) {
 // passMinutes has a shim see that nobody was given its address for minutes.
 func passMinutes(t *testing.T, pid string) {
 	t.Helper()
-	environment, err := os.ReadFile("/proc/" + pid + "/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for variable := range strings.SplitSeq(string(environment), "\x00") {
+	environment := readFile(t, "/proc/"+pid+"/environ")
+	for variable := range strings.SplitSeq(environment, "\x00") {
 		if lock, ok := strings.CutPrefix(variable, "WASMFILE_SHIM_LOCK="); ok {
 			then := time.Now().Add(-5 * time.Minute)
 			if err := os.Chtimes(lock, then, then); err != nil {
@@ -118,7 +115,7 @@ func passMinutes(t *testing.T, pid string) {
 // TestSharedShimIsKilled: given a shared shim that is killed, its containers
 // are gone with it, whole, and others get another.
 func TestSharedShimIsKilled(t *testing.T) {
-	ref := publishTwo(t)
+	ref := publishSleeper(t)
 	c := startSharing(t, "")
 	c.pull(ref)
 	var ids []string

@@ -97,18 +97,14 @@ func TestVerifiedIsWhatRuns(t *testing.T) {
 	defer removeNamespace(t, namespace)
 	_, wasm := inNamespace(namespace)
 	must(t, append(wasm, "pull", "-q", ref)...)
-	must(t, "crane", "copy", publishTwo(t), ref)
+	must(t, "crane", "copy", publishGuest(t, "newest"), ref)
 	signed := signedWith(t, private, ref)
 	run := func(pull string) []string {
-		return append(wasm, "run", "--rm", "-q", "--net", "none", "--pull", pull, "--verify=cosign", "--cosign-key", public, ref, "args", "x")
+		return append(wasm, "run", "--rm", "-q", "--net", "none", "--pull", pull, "--verify=cosign", "--cosign-key", public, ref)
 	}
 	fails(t, []string{signed, "nerdctl wasm pull"}, run("never")...)
-	if out := must(t, run("missing")...); out != "x" {
-		t.Errorf("the verified one says %q", out)
-	}
-	if out := must(t, run("never")...); out != "x" {
-		t.Errorf("run again it says %q", out)
-	}
+	must(t, run("missing")...) // The one that is there ends with 7, the verified one with 0.
+	must(t, run("never")...)
 	fails(t, []string{"no signature"}, append(wasm, "run", "--rm", "--verify=cosign", "--cosign-key", public, "./app.wasm")...)
 }
 

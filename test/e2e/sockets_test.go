@@ -57,6 +57,7 @@ func TestSockets(t *testing.T) {
 		must(t, "nerdctl", "wasm", "pull", "-q", ref)
 		for _, verb := range []string{"tcp", "udp", "name"} {
 			t.Run(guest+"/"+verb, func(t *testing.T) {
+				t.Parallel()
 				must(t, onHost(ref, "network=allow", verb, port)...)
 				for _, denied := range []string{"", "network=deny", "network=http"} {
 					fails(t, []string{"unreachable"}, onHost(ref, denied, verb, port)...)
@@ -72,18 +73,12 @@ func TestSockets(t *testing.T) {
 func TestRequestsOfNewestWASI(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nobody.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := "127.0.0.1:" + freePort(t)
 	ref := publishGuest(t, "fetch3")
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	for _, allowed := range []string{"network=http", "network=allow"} {
 		must(t, onHost(ref, allowed, other.Listener.Addr().String())...)
-		if r := try(t, onHost(ref, allowed, nobody.Addr().String())...); r.code != 1 {
+		if r := try(t, onHost(ref, allowed, nobody)...); r.code != 1 {
 			t.Errorf("%s: a request that nobody answers ends with %d: %s", allowed, r.code, r.all())
 		}
 	}

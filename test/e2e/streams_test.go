@@ -31,7 +31,8 @@ func TestSlowReader(t *testing.T) {
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "nerdctl", append([]string{"wasm"}, wasmRun("--net", "none", "-v", file+":/big:ro", probe(t, "component"), "read", "/big")[2:]...)...)
+	line := wasmRun("--net", "none", "-v", file+":/big:ro", probe(t, "component"), "read", "/big")
+	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,17 +66,15 @@ func TestLastOutputIsRead(t *testing.T) {
 	if err := os.WriteFile(note, make([]byte, size), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	ref, running := probe(t, "component"), unique("running")
-	mount := []string{"-v", note + ":/note:ro"}
-	must(t, "nerdctl", "wasm", "run", "-d", "-q", "--name", running, "--net", "none", mount[0], mount[1], ref, "sleep", "300")
-	t.Cleanup(func() { _ = exec.Command("nerdctl", "rm", "-f", running).Run() })
-	lines := map[string][]string{"exec": {"nerdctl", "wasm", "exec", running, "guest", "read", "/note"}}
+	ref, mount := probe(t, "component"), []string{"-v", note + ":/note:ro"}
+	lines := map[string][]string{"exec": {"nerdctl", "wasm", "exec", sleepingIn(t, ref, mount...), "guest", "read", "/note"}}
 	for _, c := range clients {
 		c.pull(t, ref)
 		lines[c.name] = c.run(ref, mount, "read", "/note")
 	}
 	for name, line := range lines {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
@@ -195,8 +194,8 @@ func TestProgressWithoutScreen(t *testing.T) {
 // guest starts, the guest sees its end.
 func TestStdinClosed(t *testing.T) {
 	run := strings.Join(wasmRun("--net", "none", "-i", probe(t, "component"), "cat"), " ")
-	for _, line := range []string{run + " <&-", run + " </dev/null", "true | " + run, "printf x | " + run} {
-		if r := try(t, "timeout", "60", "sh", "-c", line); r.code != 0 {
+	for line, want := range map[string]string{run + " <&-": "", run + " </dev/null": "", "true | " + run: "", "printf x | " + run: "x"} {
+		if r := try(t, "timeout", "60", "sh", "-c", line); r.code != 0 || r.stdout != want {
 			t.Errorf("%s: exit code %d: %s", line, r.code, r.all())
 		}
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -47,11 +46,8 @@ func TestSystemd(t *testing.T) {
 // unitOf is the unit of systemd's that a process is in.
 func unitOf(t *testing.T, pid string) string {
 	t.Helper()
-	group, err := os.ReadFile("/proc/" + pid + "/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path.Base(withoutSubgroup(strings.TrimSpace(string(group))))
+	group := readFile(t, "/proc/"+pid+"/cgroup")
+	return path.Base(withoutSubgroup(strings.TrimSpace(group)))
 }
 
 // property is a property of a unit.

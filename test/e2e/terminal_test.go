@@ -122,7 +122,7 @@ func (term *terminal) wait() {
 	go func() { done <- term.command.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(30 * time.Second * patience(term.t)):
 		term.t.Fatalf("it does not end; the terminal shows %q", term.output())
 	}
 }

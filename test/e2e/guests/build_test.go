@@ -25,6 +25,8 @@ func TestGuestsAreWhatTheySay(t *testing.T) {
 		"trap":            {Kind: wasm.KindComponent, WASI: 2},
 		"exit":            {Kind: wasm.KindComponent, WASI: 2},
 		"add":             {Kind: wasm.KindComponent, WASI: 2},
+		"sleep":           {Kind: wasm.KindModule, WASI: 1},
+		"spin":            {Kind: wasm.KindModule},
 	} {
 		file, err := os.Open(paths[name])
 		if err != nil {
@@ -74,6 +76,7 @@ func TestGuestsRun(t *testing.T) {
 		{guest: "probe.module", args: []string{"alloc", "64"}, stdout: "64\n"},
 		{guest: "probe.component", args: []string{"alloc", "64"}, stdout: "64\n"}, // the adapter's memory outlives it
 		{guest: "newest"},
+		{guest: "sleep", args: []string{"a", "0"}},
 		{guest: "trap", code: 134},
 		{guest: "exit", flags: []string{"-S", "cli-exit-with-code"}, code: 7},
 		{guest: "add", flags: []string{"--invoke", "add(40, 2)"}, stdout: "42\n"},

@@ -29,7 +29,7 @@ const (
 )
 
 // written are the guests that are written by hand, as text beside this file.
-var written = []string{"newest", "trap", "exit", "add", "wide", "pages"}
+var written = []string{"newest", "trap", "exit", "add", "wide", "pages", "sleep", "spin"}
 
 // embedded are those of which the core module is written by hand, with the
 // world of the same name.
@@ -62,6 +62,8 @@ var (
 //   - add: a component that exports the function add and is no command
 //   - wide: a core module that needs wide arithmetic, and exports add
 //   - pages: a core module that needs memory pages of one byte
+//   - sleep, spin: core modules that sleep for as many seconds as the last argument
+//     says, or never end. They are compiled in a moment, where the probe takes seconds.
 //   - config, store: components of WASI 0.2 that succeed if there is something
 //     in wasi:config, wasi:keyvalue
 //   - net, net3: commands of WASI 0.2 and 0.3 that use the network

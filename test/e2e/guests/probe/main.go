@@ -94,9 +94,6 @@ func run(args []string) error {
 			return err
 		}
 		time.Sleep(time.Duration(seconds) * time.Second)
-	case "spin":
-		for {
-		}
 	case "alloc": // that many MiB, touched
 		mebibytes, err := strconv.Atoi(argument)
 		if err != nil {
