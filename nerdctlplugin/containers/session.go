@@ -48,6 +48,9 @@ type session struct {
 	detached  bool
 }
 
+// makeTime is how long the task of an interrupted run is waited for.
+const makeTime = time.Second
+
 // How often, and after what time, to try again to remove what is written to meanwhile.
 const (
 	removeTries = 10
@@ -99,9 +102,29 @@ func (s *session) remove(ctx context.Context) error {
 	return nil
 }
 
+// unhurried is a context that ends a while after ctx: a task is soon made, and then it
+// can be removed. If nobody waited for it, runc and its hooks would go on beside what
+// removes it. What takes longer is a component that is compiled, before there is runc.
+func unhurried(ctx context.Context) (later context.Context, done func()) {
+	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(makeTime):
+			cancel(context.Cause(ctx))
+		case <-later.Done():
+		}
+	})
+	return later, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
 // background starts the container and leaves it alone.
 func (s *session) background(ctx context.Context) error {
-	task, err := taskutil.NewTask(ctx, s.client, s.container, taskutil.TaskOptions{
+	making, done := unhurried(ctx)
+	defer done()
+	task, err := taskutil.NewTask(making, s.client, s.container, taskutil.TaskOptions{
 		IsTerminal: s.options.Create.TTY,
 		IsDetach:   true,
 		LogURI:     s.labels[labels.LogURI],
@@ -121,7 +144,9 @@ func (s *session) background(ctx context.Context) error {
 // attached connects the container to this process's standard streams.
 func (s *session) attached(ctx context.Context) (err error) {
 	streams := foreground.New(s.streams())
-	task, err := s.container.NewTask(ctx, streams.Creator)
+	making, done := unhurried(ctx)
+	defer done()
+	task, err := s.container.NewTask(making, streams.Creator)
 	if err != nil {
 		advice.Warn(ctx, streams.Finish(nil))
 		return adviseTask(err, s.options.Create.Runtime)
@@ -219,7 +244,9 @@ func (s *session) watch(ctx context.Context, task containerd.Task, con console.C
 }
 
 func (s *session) terminalTask(ctx context.Context, con console.Console, detached chan<- struct{}) (containerd.Task, error) {
-	return taskutil.NewTask(ctx, s.client, s.container, taskutil.TaskOptions{
+	making, done := unhurried(ctx)
+	defer done()
+	return taskutil.NewTask(making, s.client, s.container, taskutil.TaskOptions{
 		AttachStreamOpt: s.options.Create.Attach,
 		IsInteractive:   s.options.Create.Interactive,
 		IsTerminal:      true,
@@ -249,12 +276,15 @@ func (s *session) begin(ctx context.Context, task containerd.Task) (<-chan conta
 
 // start starts a task and tells nerdctl that its container is meant to run.
 func (s *session) start(ctx context.Context, task containerd.Task) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
 	if err := task.Start(ctx); err != nil {
 		return adviseTask(err, s.options.Create.Runtime)
 	}
-	// It runs, and a signal that comes now is its own.
+	// It runs, and a signal that has come since is its own.
 	s.started = true
-	ctx = context.WithoutCancel(ctx)
 	if _, restarts := s.labels[restart.PolicyLabel]; restarts {
 		if err := containerutil.UpdateStatusLabel(ctx, s.container, containerd.Running); err != nil {
 			return fmt.Errorf("label the container: %w", err)
