@@ -84,11 +84,19 @@ func Import(ctx context.Context, client *containerd.Client, name string, root oc
 	if err != nil {
 		return nil, err
 	}
+	var manifests []ocispec.Descriptor
+	if artifact.IsIndex(root.MediaType) {
+		index, err := artifact.ReadIndex(ctx, checked, root)
+		if err != nil {
+			return nil, err
+		}
+		manifests = index.Manifests
+	}
 	t, err := newTransfer(client, blobs{checked}, opts)
 	if err != nil {
 		return nil, err
 	}
-	i := importing{client: client, transfer: t, opts: opts, blobs: blobsOf(root, a, layers), omitted: omitted}
+	i := importing{client: client, transfer: t, opts: opts, blobs: blobsOf(root, manifests, a, layers), omitted: omitted}
 	i.image = &Image{Record: images.Image{Name: name, Target: root}, Artifact: a}
 	ctx = WithProgressKeys(ctx)
 	if !checked.fetched(root.Digest) {

@@ -32,8 +32,9 @@ type blob struct {
 }
 
 // blobsOf are what the artifact a needs, the layers first, then the documents
-// that lead to them from root on.
-func blobsOf(root ocispec.Descriptor, a *artifact.Artifact, layers []ocispec.Descriptor) []blob {
+// that lead to them from root on. Of a root that is an index, manifests are all that it
+// has: another platform's may be there, or come later.
+func blobsOf(root ocispec.Descriptor, manifests []ocispec.Descriptor, a *artifact.Artifact, layers []ocispec.Descriptor) []blob {
 	var list []blob
 	seen := make(map[string]bool)
 	add := func(desc ocispec.Descriptor, children ...ocispec.Descriptor) {
@@ -48,7 +49,7 @@ func blobsOf(root ocispec.Descriptor, a *artifact.Artifact, layers []ocispec.Des
 	add(a.Manifest.Config)
 	add(a.Descriptor, append([]ocispec.Descriptor{a.Manifest.Config}, a.Manifest.Layers...)...)
 	if artifact.IsIndex(root.MediaType) {
-		add(root, a.Descriptor)
+		add(root, manifests...)
 	}
 	return list
 }

@@ -97,6 +97,22 @@ func TestClassicImageInAnIndex(t *testing.T) {
 	}
 	fails(t, []string{"linux/amd64", "wasi/wasm"}, "nerdctl", "wasm", "pull", "--platform", "wasip2/wasm", ref)
 
+	// One after the other in one namespace, none of them takes the place of another.
+	namespace := unique("classic")
+	defer removeNamespace(t, namespace)
+	nerdctl, wasm := inNamespace(namespace)
+	must(t, append(nerdctl, "pull", "-q", "--platform", "linux/amd64", ref)...)
+	for _, platform := range []string{"wasip1/wasm", "wasi/wasm"} {
+		must(t, append(wasm, "pull", "-q", "--platform", platform, ref)...)
+	}
+	collectGarbage(t, namespace)
+	must(t, "ctr", "-n", namespace, "content", "get", must(t, "crane", "digest", "--platform", "linux/amd64", ref))
+	for _, platform := range []string{"wasip1/wasm", "wasi/wasm"} {
+		if out := must(t, append(wasm, "run", "--rm", "--pull", "never", "--net", "none", "--platform", platform, ref, "env", "PLATFORM")...); out != platform {
+			t.Errorf("the one for %s says that it is for %s", platform, out)
+		}
+	}
+
 	other := pushClassic(t, "probe.module", "wasi/wasm")
 	both := registry() + "/e2e/" + unique("classic") + ":latest"
 	must(t, "regctl", "index", "create", "--ref", ref, "--ref", other, "--platform", "wasi/wasm", both)
