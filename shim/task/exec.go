@@ -87,6 +87,26 @@ func (s *Service) forgetExecs(id, exec string) {
 	})
 }
 
+// deleteExecs deletes what exec added to a container that has ended and that its client
+// has not deleted: runc's service forgets it with the container, but leaves its pipes open,
+// in a shim that may be other containers', too.
+func (s *Service) deleteExecs(ctx context.Context, id string, g *guest) {
+	execs := g.execs()
+	if len(execs) == 0 {
+		return
+	}
+	state, err := s.runc.State(ctx, &taskapi.StateRequest{ID: id})
+	if err != nil || state.Status != tasktypes.Status_STOPPED {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endWait) // for clients to read what it printed
+	defer cancel()
+	for _, exec := range execs {
+		// One whose end nobody has seen yet is not deleted.
+		_, _ = s.runc.Delete(ctx, &taskapi.DeleteRequest{ID: id, ExecID: exec})
+	}
+}
+
 // execInGuest returns the request that runs the engine in the container,
 // where runc gives it the container's namespaces, cgroups and seccomp filter.
 func (s *Service) execInGuest(ctx context.Context, r *taskapi.ExecProcessRequest, g *guest) (*taskapi.ExecProcessRequest, error) {

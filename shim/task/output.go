@@ -140,6 +140,18 @@ func (g *guest) output(exec string) *output {
 	return g.outputs[exec]
 }
 
+// execs are the IDs of what exec added and nobody has deleted.
+func (g *guest) execs() (ids []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for exec := range g.outputs {
+		if exec != "" {
+			ids = append(ids, exec)
+		}
+	}
+	return ids
+}
+
 // forgetOutput closes the output of a process that is not watched any more.
 func (g *guest) forgetOutput(exec string) {
 	g.output(exec).close()

@@ -173,6 +173,9 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 
 // Delete removes a container or exec that has ended.
 func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
+	if g := s.guests.get(r.ID); g != nil && r.ExecID == "" {
+		s.deleteExecs(ctx, r.ID, g)
+	}
 	deleted, err := s.runc.Delete(ctx, r)
 	if err != nil {
 		return deleted, err
