@@ -102,21 +102,23 @@ func (s *session) remove(ctx context.Context) error {
 	return nil
 }
 
-// unhurried is a context that ends a while after ctx: a task is soon made, and then it
-// can be removed. If nobody waited for it, runc and its hooks would go on beside what
-// removes it. What takes longer is a component that is compiled, before there is runc.
+// unhurried is a context that ends a while after ctx, unless done is called before: a task
+// is soon made, and then it can be removed. If nobody waited for it, runc and its hooks
+// would go on beside what removes it. What takes longer is a component that is compiled,
+// before there is runc.
 func unhurried(ctx context.Context) (later context.Context, done func()) {
-	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	later, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	made := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-time.After(makeTime):
-			cancel(context.Cause(ctx))
-		case <-later.Done():
+			end(context.Cause(ctx))
+		case <-made:
 		}
 	})
-	return later, func() {
+	return later, func() { // It does not end: the task's streams were opened with it.
 		stop()
-		cancel(nil)
+		close(made)
 	}
 }
 
