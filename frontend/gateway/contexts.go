@@ -102,14 +102,23 @@ func (c *contexts) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 	return resolve()
 }
 
+// ContextName is the form in which BuildKit looks for the named context that FROM and
+// --from name, which is that of a reference. The error is that of a name that cannot be one.
+func ContextName(name string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(reference.FamiliarString(named), ":latest"), nil
+}
+
 // namedContext is the value of the user's named context for a name, as BuildKit
 // looks it up; empty when there is none.
 func (b *build) namedContext(name string) string {
-	named, err := reference.ParseNormalizedNamed(name)
+	name, err := ContextName(name)
 	if err != nil {
 		return ""
 	}
-	name = strings.TrimSuffix(reference.FamiliarString(named), ":latest")
 	if value, ok := b.opts[contextPrefix+name+"::"+platforms.FormatAll(platforms.Normalize(b.ui.BuildPlatforms[0]))]; ok {
 		return value
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/opencontainers/go-digest"
@@ -40,12 +39,8 @@ func (r stageResolver) ResolveImageConfig(ctx context.Context, ref string, opt s
 // isStageName reports whether a reference is what BuildKit makes of a name
 // without a slash, a tag and a digest.
 func isStageName(ref string) bool {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return false
-	}
-	name := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
-	return !strings.ContainsAny(name, "/:@")
+	name, err := ContextName(ref)
+	return err == nil && !strings.ContainsAny(name, "/:@")
 }
 
 // noStageError says that a name is not one of those of stages and contexts, and no

@@ -9,10 +9,10 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
-	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/wasmfile/wasmfile/frontend/gateway"
 	"github.com/wasmfile/wasmfile/frontend/wasmfile"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/layout"
 )
@@ -25,10 +25,11 @@ func (r *Request) addContexts(opt *client.SolveOpt) error {
 		if !ok || name == "" || source == "" {
 			return fmt.Errorf("--build-context %s: it has to be NAME=SOURCE", named)
 		}
-		key, err := contextKey(name)
+		inReference, err := gateway.ContextName(name)
 		if err != nil {
-			return fmt.Errorf("--build-context %s: %w", named, err)
+			return fmt.Errorf("--build-context %s: name %q: %w", named, name, err)
 		}
+		key := "context:" + inReference
 		path, isLayout := strings.CutPrefix(source, "oci-layout://")
 		switch {
 		case isLayout:
@@ -48,16 +49,6 @@ func (r *Request) addContexts(opt *client.SolveOpt) error {
 		}
 	}
 	return nil
-}
-
-// contextKey is the frontend's option for a named context: BuildKit looks for what
-// FROM and --from say in the form of a reference.
-func contextKey(name string) (string, error) {
-	named, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return "", fmt.Errorf("name %q: %w", name, err)
-	}
-	return "context:" + strings.TrimSuffix(reference.FamiliarString(named), ":latest"), nil
 }
 
 // addLayout lets the builder read a layout, and returns how it is named there.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/netutil"
 	"github.com/containerd/platforms"
 	"github.com/spf13/cobra"
@@ -38,24 +39,14 @@ func completeImages(g *globals) cobra.CompletionFunc {
 // completeAllImages completes every argument with the artifacts in containerd.
 func completeAllImages(g *globals) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if err := g.enterRootless(cmd); err != nil {
-			return completions(nil, err)
-		}
-		ctx, cancel := completionContext(cmd)
-		defer cancel()
-		return completions(images.Names(ctx, g.options()))
+		return g.complete(cmd, images.Names)
 	}
 }
 
 // completeContainers completes every argument with the containers that run Wasm.
 func completeContainers(g *globals) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if err := g.enterRootless(cmd); err != nil {
-			return completions(nil, err)
-		}
-		ctx, cancel := completionContext(cmd)
-		defer cancel()
-		return completions(containers.Names(ctx, g.options()))
+		return g.complete(cmd, containers.Names)
 	}
 }
 
@@ -75,18 +66,20 @@ func completeComponents(g *globals) cobra.CompletionFunc {
 		if len(args) != 1 {
 			return completeImages(g)(cmd, args, word)
 		}
-		if err := g.enterRootless(cmd); err != nil {
-			return completions(nil, err)
-		}
-		ctx, cancel := completionContext(cmd)
-		defer cancel()
-		return completions(images.ComponentNames(ctx, args[0], g.options()))
+		return g.complete(cmd, func(ctx context.Context, global types.GlobalCommandOptions) ([]string, error) {
+			return images.ComponentNames(ctx, args[0], global)
+		})
 	}
 }
 
-// completionContext ends a completion that containerd does not answer.
-func completionContext(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(cmd.Context(), completionTimeout)
+// complete completes with what containerd is asked for, as far as it answers in time.
+func (g *globals) complete(cmd *cobra.Command, list func(context.Context, types.GlobalCommandOptions) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+	if err := g.enterRootless(cmd); err != nil {
+		return completions(nil, err)
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	return completions(list(ctx, g.options()))
 }
 
 func completions(names []string, err error) ([]string, cobra.ShellCompDirective) {
@@ -153,12 +146,7 @@ func flagValues(flag *pflag.Flag, g *globals) cobra.CompletionFunc {
 // completeNamespaces completes containerd's namespaces.
 func completeNamespaces(g *globals) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if err := g.enterRootless(cmd); err != nil {
-			return completions(nil, err)
-		}
-		ctx, cancel := completionContext(cmd)
-		defer cancel()
-		return withoutFiles(completions(daemon.Namespaces(ctx, g.options())))
+		return withoutFiles(g.complete(cmd, daemon.Namespaces))
 	}
 }
 

@@ -56,11 +56,7 @@ func Load(ctx context.Context, o LoadOptions) error {
 	defer done()
 	loaded, err := loadFile(ctx, client, path, o)
 	for _, image := range loaded {
-		line := image.Name
-		if !o.Quiet {
-			line += "@" + image.Target.Digest.String()
-		}
-		if _, printErr := fmt.Fprintln(o.Stdout, line); printErr != nil {
+		if printErr := printImage(o.Stdout, image, o.Quiet); printErr != nil {
 			return errors.Join(err, printErr)
 		}
 	}
@@ -206,4 +202,14 @@ func ImportArchive(ctx context.Context, client *containerd.Client, archive io.Re
 		}
 	}
 	return imported, nil
+}
+
+// printImage prints what an image is called, with its digest unless it is to be quiet.
+func printImage(out io.Writer, image images.Image, quiet bool) error {
+	line := image.Name
+	if !quiet {
+		line += "@" + image.Target.Digest.String()
+	}
+	_, err := fmt.Fprintln(out, line)
+	return err
 }

@@ -58,12 +58,7 @@ func Pull(ctx context.Context, raw string, o PullOptions) error {
 			return fmt.Errorf("%s is pulled, but cannot be compiled: %w", image.Record.Name, err)
 		}
 	}
-	line := image.Record.Name
-	if !o.Quiet {
-		line += "@" + image.Record.Target.Digest.String()
-	}
-	_, err = fmt.Fprintln(o.Stdout, line)
-	return err
+	return printImage(o.Stdout, image.Record, o.Quiet)
 }
 
 // PullImage is Pull with a client that is connected. It neither compiles nor prints the

@@ -59,11 +59,32 @@ func (e *NoPlatformError) Is(target error) bool { return target == artifact.ErrN
 // the best one for Wasm. It returns a NoPlatformError, an AmbiguousError, or what
 // artifact.Read returns.
 func Choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string) (*artifact.Artifact, error) {
-	return choose(ctx, f, root, platform, func(ocispec.Descriptor) bool { return true })
+	return choose(ctx, f, root, platform, anyOf)
 }
 
 // choose is Choose among those manifests of an index that are available.
 func choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, platform string, available func(ocispec.Descriptor) bool) (*artifact.Artifact, error) {
+	manifests, err := manifestsOf(ctx, f, root)
+	if err != nil {
+		return nil, err
+	}
+	return chooseAmong(ctx, f, root, manifests, platform, available)
+}
+
+// manifestsOf are those of a root that is an index, none of one that is not.
+func manifestsOf(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	if !artifact.IsIndex(root.MediaType) {
+		return nil, nil
+	}
+	index, err := artifact.ReadIndex(ctx, f, root)
+	return index.Manifests, err
+}
+
+// anyOf has all manifests of an index be available.
+func anyOf(ocispec.Descriptor) bool { return true }
+
+// chooseAmong is choose when the manifests of the root are known.
+func chooseAmong(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, manifests []ocispec.Descriptor, platform string, available func(ocispec.Descriptor) bool) (*artifact.Artifact, error) {
 	if !artifact.IsIndex(root.MediaType) {
 		a, err := artifact.Read(ctx, f, root)
 		if err != nil {
@@ -71,11 +92,7 @@ func choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, pl
 		}
 		return a, checkPlatform(a, platform)
 	}
-	index, err := artifact.ReadIndex(ctx, f, root)
-	if err != nil {
-		return nil, err
-	}
-	candidates, err := candidates(root, slices.DeleteFunc(slices.Clone(index.Manifests), func(m ocispec.Descriptor) bool { return !available(m) }), platform)
+	candidates, err := candidates(root, slices.DeleteFunc(slices.Clone(manifests), func(m ocispec.Descriptor) bool { return !available(m) }), platform)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +108,7 @@ func choose(ctx context.Context, f artifact.Fetcher, root ocispec.Descriptor, pl
 			return a, nil
 		}
 	}
-	return nil, &NoPlatformError{Index: root, Wanted: platform, Offered: offered(index.Manifests)}
+	return nil, &NoPlatformError{Index: root, Wanted: platform, Offered: offered(manifests)}
 }
 
 // candidates are the manifests of an index that may be Wasm, best first.

@@ -76,21 +76,17 @@ func Import(ctx context.Context, client *containerd.Client, name string, root oc
 		return nil, err
 	}
 	checked := newDocuments(client.ContentStore(), source)
-	a, err := Choose(ctx, checked, root, opts.Platform)
+	manifests, err := manifestsOf(ctx, checked, root)
+	if err != nil {
+		return nil, err
+	}
+	a, err := chooseAmong(ctx, checked, root, manifests, opts.Platform, anyOf)
 	if err != nil {
 		return nil, err
 	}
 	layers, omitted, err := wantedLayers(a, opts.Components)
 	if err != nil {
 		return nil, err
-	}
-	var manifests []ocispec.Descriptor
-	if artifact.IsIndex(root.MediaType) {
-		index, err := artifact.ReadIndex(ctx, checked, root)
-		if err != nil {
-			return nil, err
-		}
-		manifests = index.Manifests
 	}
 	t, err := newTransfer(client, blobs{checked}, opts)
 	if err != nil {

@@ -20,9 +20,9 @@ var moveExpected atomic.Bool
 //
 // Before it moves a process, the kernel waits until no process can be forking or ending
 // without noticing (an RCU grace period), and for about as long again it need not wait
-// any more, whichever process and hierarchy it is. So this moves the caller's own process
-// to where it is, which changes nothing. Where that is not possible, nothing is lost but
-// time.
+// any more, whichever process and hierarchy it is. So this moves a thread of the caller's own
+// process to where it is, which changes nothing. Where that is not possible, nothing is
+// lost but time.
 //
 // On a busy machine it does nothing: others use the processors while a container waits,
 // and one move more is one more for which every fork has to wait.

@@ -26,16 +26,12 @@ const busyPoll = 20 * time.Millisecond
 // there is no connection any more, half of the time to drain is over, or
 // somebody asks a second time.
 func (s *Service) drain(ctx context.Context, r *taskapi.KillRequest, g *guest) error {
-	kill := func() error {
-		_, err := s.runc.Kill(ctx, r)
-		return err
-	}
 	wait, first := g.beginWait(g.drain / 2)
 	if !first {
 		if wait.end() {
 			return nil
 		}
-		return kill()
+		return s.kill(ctx, r)
 	}
 	s.endAfterDrain(ctx, r, g)
 	server, err := s.refuse(ctx, r.ID, g)
@@ -44,7 +40,7 @@ func (s *Service) drain(ctx context.Context, r *taskapi.KillRequest, g *guest) e
 		if !errors.Is(err, errNotRunning) && !errors.Is(err, listener.ErrNotFound) {
 			log.G(ctx).WithError(err).WithField("container", r.ID).Warn("new connections to a server that drains are not refused")
 		}
-		return kill()
+		return s.kill(ctx, r)
 	}
 	go func() {
 		defer server.Close()
@@ -132,7 +128,7 @@ func (s *Service) killLater(ctx context.Context, r *taskapi.KillRequest, g *gues
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	if _, err := s.runc.Kill(ctx, r); err != nil && !errdefs.IsNotFound(errgrpc.ToNative(err)) {
+	if err := s.kill(ctx, r); err != nil && !errdefs.IsNotFound(errgrpc.ToNative(err)) {
 		log.G(ctx).WithError(err).WithFields(log.Fields{"container": r.ID, "signal": r.Signal}).Warn("cannot end a server that drains")
 	}
 }

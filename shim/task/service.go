@@ -137,13 +137,18 @@ func (s *Service) Kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 		if g.serves && drains(asked) {
 			return s.drain(ctx, sent, g)
 		}
-		_, err := s.runc.Kill(ctx, sent)
-		return err
+		return s.kill(ctx, sent)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
+}
+
+// kill sends a signal as it is.
+func (s *Service) kill(ctx context.Context, r *taskapi.KillRequest) error {
+	_, err := s.runc.Kill(ctx, r)
+	return err
 }
 
 // State tells whether a process runs and how it ended.
@@ -173,7 +178,8 @@ func (s *Service) Wait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi.Wa
 
 // Delete removes a container or exec that has ended.
 func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskapi.DeleteResponse, error) {
-	if g := s.guests.get(r.ID); g != nil && r.ExecID == "" {
+	g := s.guests.get(r.ID)
+	if g != nil && r.ExecID == "" {
 		s.deleteExecs(ctx, r.ID, g)
 	}
 	deleted, err := s.runc.Delete(ctx, r)
@@ -181,7 +187,6 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 		return deleted, err
 	}
 	s.forgetExecs(r.ID, r.ExecID)
-	g := s.guests.get(r.ID)
 	if r.ExecID != "" {
 		if g != nil {
 			g.forgetOutput(r.ExecID)
