@@ -13,7 +13,7 @@ import (
 	"text/template"
 )
 
-// reportHead is what comes before the table, with a verb for the summary.
+// reportHead is what comes before the table; its %s is the summary.
 const reportHead = `# Performance
 
 %s
@@ -67,15 +67,16 @@ func summary(results []result) (string, error) {
 			for _, r := range selected(results, sides) {
 				low, high = min(low, r.ratio), max(high, r.ratio)
 			}
+			from, to := fmt.Sprintf("%.2f", low), fmt.Sprintf("%.2f", high)
 			switch {
 			case high == 0:
 				return "(not measured)"
-			case low == high:
-				return fmt.Sprintf("%.2f", low)
+			case from == to:
+				return from
 			}
-			return fmt.Sprintf("%.2f–%.2f", low, high)
+			return from + "–" + to
 		},
-		// size is Wasmfile's, of which there is one.
+		// size is Wasmfile's, of the first.
 		"size": func(sides string) string {
 			for _, r := range selected(results, sides) {
 				return figure(r.medianOurs) + " " + r.unit
