@@ -53,7 +53,10 @@ func run(ctx context.Context, rounds int, report, only string) error {
 		}
 		results = append(results, r...)
 	}
-	text := formatReport(ctx, rounds, results)
+	text, err := formatReport(ctx, rounds, results)
+	if err != nil {
+		return err
+	}
 	fmt.Print(text)
 	if only != "" {
 		return nil

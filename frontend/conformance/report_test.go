@@ -52,17 +52,21 @@ type report struct {
 
 const head = `# Conformance
 
-A Wasmfile without COMPONENT is a Dockerfile. ` + "`go test ./frontend/conformance`" + `
-takes every Dockerfile that BuildKit %s publishes in the tests and documents
-of its Dockerfile frontend, from the Go module cache, and gives each to that
-frontend and to this one, on a builder that notes what it is asked for. Both have to
-ask for the same LLB, operation by operation, with the same names, source lines,
-warnings and image config, or fail with the same error at the same lines. The
-test writes this file with ` + "`-update`" + `.
+A Wasmfile without COMPONENT is a Dockerfile, and is built as BuildKit's own frontend
+would build it: %d of %d requests get the same answer from both, and
+[the rest](#what-differs-and-what-is-left-out) is explained below.
+
+` + "`go test ./frontend/conformance`" + ` compares them. It takes every Dockerfile in the tests
+and documents of BuildKit %s's Dockerfile frontend, from the Go module cache, and gives
+it to that frontend and to this one, with a builder that records what it is asked for.
+Both have to ask for the same LLB, operation by operation, with the same names, source
+lines, warnings and image config, or fail with the same error at the same lines. With
+` + "`-update`" + ` the test writes this page.
 
 ## Dockerfiles
 
-Each is parsed, found to be left byte for byte as it is, and used for %d requests.
+Each is parsed, has to come out of this frontend byte for byte as it is, and is used for
+%d requests.
 
 | from | Dockerfiles | requests | same result | same error | other |
 |---|---|---|---|---|---|
@@ -78,10 +82,10 @@ By request:
 const artifactsHead = `
 ## With a component
 
-Each Dockerfile that can be built gets a ` + "`COMPONENT <url>`" + ` as its last line. All
-operations of the Dockerfile have to stay as they are, to the digest, and these
-have to be added: the download, the copy of the component, the description of the
-artifact and its assembly; with a base image, a look for components in it.
+Each Dockerfile that can be built gets a ` + "`COMPONENT <url>`" + ` as its last line. All its
+operations have to keep their digests. Added have to be the download and the copy of the
+component, the description of the artifact and its assembly, and with a base image a
+search for components in it.
 
 | from | Dockerfiles | same operations | shell form | open end | cannot be built | other |
 |---|---|---|---|---|---|---|
@@ -96,24 +100,22 @@ const notes = `
   the same.
 - An error that quotes what is not UTF-8 cannot be sent by BuildKit's frontend, which
   only says that it ended; here, what cannot be sent is replaced. UTF-16 is refused.
-- Part of what BuildKit answers is random: which of several errors, which of
-  several near words is suggested, the order of warnings and arguments from one
-  line. Both are then asked until an answer of one is an answer of the other.
-- Not compared are the language that a source is highlighted as, and the random
-  names of progress groups.
+- Part of what BuildKit answers is random: which of several errors it reports, which of
+  several similar words it suggests, the order of warnings and arguments from one line.
+  Both are then asked until they agree.
+- Not compared: the language that a source is highlighted as, and the random names of
+  progress groups.
 - *Shell form*: an ENTRYPOINT or CMD in shell form is an error in an artifact,
   which has no shell.
 - *Open end*: the text ends in a continuation or a here-document, so that a line
   after it would be part of its last instruction.
-- Strings that BuildKit's tests complete by a format are taken as they stand, and
-  examples in documents that are only parts of a Dockerfile too: most are errors,
-  the same ones. Nothing needs a network: the builder knows every image, with one
-  config for all.
+- Format strings in BuildKit's tests, and examples in documents that are only parts of
+  a Dockerfile, are taken as they stand: most are errors, the same ones.
+- Nothing needs a network: the builder knows every image, with one config for all.
 `
 
 func (r report) markdown() []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, head, r.buildkit, len(requests))
 	var byRequest [len(row{}.requests)]tally
 	var all tally
 	for _, row := range r.rows {
@@ -138,7 +140,8 @@ func (r report) markdown() []byte {
 	}
 	fmt.Fprintf(&out, "| all | %s |\n", artifactLine(artifacts))
 	out.WriteString(notes)
-	return out.Bytes()
+	begin := fmt.Appendf(nil, head, all[same]+all[sameError], all.sum(), r.buildkit, len(requests))
+	return append(begin, out.Bytes()...)
 }
 
 func line(t tally) string {
