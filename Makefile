@@ -22,13 +22,16 @@ IN_SANDBOX = eval "$$($(SANDBOX) env)" &&
 ## Build
 
 .PHONY: build
-build: ## Build the binaries, static, into bin/
+build: ## Build the binaries, static, and the manual pages into bin/
 	@mkdir -p $(BIN)
 	$(GO_BUILD) -o $(BIN)/ ./frontend/cmd/wasmfile-frontend ./nerdctlplugin/cmd/nerdctl-wasm ./shim/cmd/containerd-shim-wasmfile-v1 ./shim/cmd/wasmfile-traces
 	@ln -sf nerdctl-wasm $(BIN)/nerdctl
+	@rm -rf $(BIN)/man1
+	@env -u GOOS -u GOARCH go run -ldflags '$(LDFLAGS)' ./nerdctlplugin/cmd/manpages $(BIN)/man1
 
 .PHONY: install
-install: build ## Install binaries, link, completions and manual pages below $(DESTDIR)$(PREFIX)
+install: ## Install what build has made: binaries, link, completions and manual pages below $(DESTDIR)$(PREFIX)
+	@[ -d $(BIN)/man1 ] || { echo 'run `make build` first' >&2; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/wasmfile \
 		$(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
@@ -39,7 +42,7 @@ install: build ## Install binaries, link, completions and manual pages below $(D
 	$(BIN)/nerdctl-wasm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/nerdctl-wasm
 	$(BIN)/nerdctl-wasm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_nerdctl-wasm
 	$(BIN)/nerdctl-wasm completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/nerdctl-wasm.fish
-	go run -ldflags '$(LDFLAGS)' ./nerdctlplugin/cmd/manpages $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BIN)/man1/* $(DESTDIR)$(PREFIX)/share/man/man1/
 	@echo "for \`nerdctl wasm\`, put $(PREFIX)/lib/wasmfile before the real nerdctl in PATH"
 
 .PHONY: uninstall

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestMakeInstall: given a directory with files of others, `make install` puts programs
-// there that run, and `make uninstall` leaves what was there before.
+// TestMakeInstall: given a directory with files of others, and the PATH that sudo gives,
+// `make install` puts programs there that run, and `make uninstall` leaves what was there
+// before.
 func TestMakeInstall(t *testing.T) {
 	dest := t.TempDir()
 	prefix := filepath.Join(dest, "opt")
@@ -25,7 +26,7 @@ func TestMakeInstall(t *testing.T) {
 	before := filesBelow(t, dest)
 	run := func(target string) {
 		t.Helper()
-		must(t, "make", "-C", "../..", "-o", "build", target, "DESTDIR="+dest, "PREFIX=/opt")
+		must(t, "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "make", "-C", "../..", target, "DESTDIR="+dest, "PREFIX=/opt")
 	}
 	run("install")
 	must(t, filepath.Join(prefix, "lib/wasmfile/nerdctl"), "wasm", "version")

@@ -1,5 +1,5 @@
 // Command manpages writes the manual pages of nerdctl-wasm into a directory:
-// `make install` runs it.
+// `make build` runs it.
 package main
 
 import (
