@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 		"everything": {whole, daemon, true, map[string]Status{"mode": OK, "buildkitd": OK, "containerd": OK, "snapshotter": OK, "shim": OK, "engine": OK, "engine's features": OK, "runc": OK, "CNI": OK, "nerdctl": OK}, map[string]string{"shim": "1.2.3", "engine": "49.0.3", "runc": "1.5.2", "buildkitd": "0.34.2"}},
 		"no daemon":  {whole, nil, false, map[string]Status{"containerd": Missing, "snapshotter": Warning, "shim": OK}, map[string]string{"containerd": "systemctl start containerd"}},
 		"no shim":    {without("containerd-shim-wasmfile-v1"), daemon, false, map[string]Status{"shim": Missing}, map[string]string{"shim": "make install"}},
-		"no engine":  {without("wasmtime"), daemon, false, map[string]Status{"engine": Missing, "engine's features": Warning}, map[string]string{"engine": "https://wasmtime.dev"}},
+		"no engine":  {without("wasmtime"), daemon, false, map[string]Status{"engine": Missing, "engine's features": Warning}, map[string]string{"engine": "https://github.com/bytecodealliance/wasmtime/releases"}},
 		"old engine": {old, daemon, false, map[string]Status{"engine": Missing}, map[string]string{"engine": "44 or newer"}},
 		"no runc":    {without("runc"), daemon, false, map[string]Status{"runc": Missing}, map[string]string{"runc": "apt-get install runc"}},
 		"no bridge":  {without("bridge"), daemon, true, map[string]Status{"CNI": Warning}, map[string]string{"CNI": "lacks bridge"}},

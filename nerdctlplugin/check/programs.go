@@ -120,7 +120,7 @@ func runc(ctx context.Context, _ Options, s environment) Result {
 }
 
 func engine(ctx context.Context, _ Options, s environment) Result {
-	r := Result{Name: "engine", Fix: "install it from https://wasmtime.dev, or by cargo install --locked wasmtime-cli, and have wasmtime in containerd's PATH or name it in its environment as " + engineVariable}
+	r := Result{Name: "engine", Fix: "install wasmtime into /usr/local/bin, from https://github.com/bytecodealliance/wasmtime/releases or by cargo install --locked --root /usr/local wasmtime-cli; name it in containerd's environment as " + engineVariable + " if it is not in containerd's PATH"}
 	if s.engine != "" {
 		s.path = filepath.Dir(s.engine)
 		r = s.program(ctx, r, filepath.Base(s.engine), "--version")

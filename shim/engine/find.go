@@ -33,8 +33,8 @@ var ErrNotFound = errors.New("no wasmtime executable")
 // old.
 var ErrUnsupported = errors.New("unsupported engine")
 
-const howToInstall = "install wasmtime 44 or newer from https://wasmtime.dev or by `cargo install --locked wasmtime-cli`, " +
-	"and have it in containerd's PATH or name it in containerd's environment as " + EnvExecutable
+const howToInstall = "install wasmtime 44 or newer into /usr/local/bin, from https://github.com/bytecodealliance/wasmtime/releases or by " +
+	"`cargo install --locked --root /usr/local wasmtime-cli`; name it in containerd's environment as " + EnvExecutable + " if it is not in containerd's PATH"
 
 // Find returns the absolute path of the wasmtime executable: what
 // EnvExecutable names, else the first in PATH. It returns ErrNotFound, with
