@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/wasmfile/wasmfile/shim/filelock"
+	"github.com/wasmfile/wasmfile/shim/share"
 )
 
 const (
@@ -68,7 +69,7 @@ func (d daemon) ensureAlone(socket string) (err error) {
 	if err := os.MkdirAll(path.Dir(socket), 0o700); err != nil {
 		return err
 	}
-	lock, err := filelock.Wait(socket + ".lock")
+	lock, err := filelock.Wait(share.LockPath(socket))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	gorunc "github.com/containerd/go-runc"
 
 	"github.com/wasmfile/wasmfile/shim/filelock"
+	"github.com/wasmfile/wasmfile/shim/share"
 )
 
 // TestBeforeLibraries: given the shim's executable that is run to clean up, the
@@ -174,7 +175,7 @@ func TestListen(t *testing.T) {
 // start waits, and then finds the shim.
 func TestEnsureAlone(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "socket")
-	lock, err := filelock.Wait(socket + ".lock")
+	lock, err := filelock.Wait(share.LockPath(socket))
 	if err != nil {
 		t.Fatal(err)
 	}
