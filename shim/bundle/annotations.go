@@ -38,6 +38,9 @@ func InPod(annotations map[string]string) bool {
 func HTTPAddr(annotations map[string]string, exposed map[string]struct{}) (netip.AddrPort, error) {
 	if v, ok := annotations[AnnotationHTTPAddr]; ok {
 		addr, err := netip.ParseAddrPort(v)
+		if err == nil && (addr.Port() == 0 || addr.Addr().Zone() != "") {
+			err = fmt.Errorf("%q has port 0 or a zone", v)
+		}
 		if err != nil {
 			return netip.AddrPort{}, fmt.Errorf("%w: annotation %s: %w: it must be an IP address and a port such as 0.0.0.0:8080", ErrInvalid, AnnotationHTTPAddr, err)
 		}

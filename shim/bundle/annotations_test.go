@@ -31,6 +31,8 @@ func TestHTTPAddr(t *testing.T) {
 		{"localhost:80", nil, ""},
 		{"0.0.0.0:80 --dir /", nil, ""},
 		{"0.0.0.0:65536", nil, ""},
+		{"0.0.0.0:0", nil, ""},
+		{"[fe80::1%eth0]:80", nil, ""},
 	}
 	for _, c := range cases {
 		annotations := map[string]string{}

@@ -16,8 +16,10 @@ import (
 )
 
 const (
+	// compileFileSize is the most bytes of code that a compilation may write.
 	compileFileSize = 4 << 30
-	maxMessage      = 16 << 10
+
+	maxMessage = 16 << 10
 )
 
 // CompileLimits are those of one compilation.
@@ -126,6 +128,8 @@ func (c Compilation) run(ctx context.Context, cmd *exec.Cmd, run Runner) error {
 		return fmt.Errorf(stopped, ErrCompile, "it took more than "+c.Limits.CPU.String()+" of processor time, or more memory than the host has")
 	case strings.Contains(said, "memory allocation of") || strings.Contains(said, "Cannot allocate memory"):
 		return fmt.Errorf(stopped, ErrCompile, fmt.Sprintf("it took more than %d MiB of memory", c.Limits.Memory>>20))
+	case strings.Contains(said, "File too large"): // EFBIG
+		return fmt.Errorf("%w: its code has more than %d GiB", ErrCompile, compileFileSize>>30)
 	}
 	return fmt.Errorf("%w: exit status %d: %s", ErrCompile, status, said)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +62,28 @@ func TestHostileCode(t *testing.T) {
 		code, err := compileWith(t, Compilation{Dir: t.TempDir(), Limits: DefaultCompileLimits()}, c.make)
 		if c.ok && (err != nil || filepath.Base(code) != name) || !c.ok && !errors.Is(err, ErrCompile) {
 			t.Errorf("%s gives %q, %v", what, code, err)
+		}
+	}
+}
+
+// Given a compiler that was stopped, the error says by which limit; of one that failed it
+// has what the compiler said.
+func TestStoppedCompiler(t *testing.T) {
+	for want, c := range map[string]struct {
+		status int
+		said   string
+	}{
+		"20m0s of processor time":       {killedStatus, ""},
+		"8192 MiB of memory":            {134, "memory allocation of 65536 bytes failed"},
+		"its code has more than 4 GiB":  {1, "Error: failed to write output: /out/component.cwasm\n\nCaused by:\n    File too large (os error 27)\n"},
+		"exit status 1: Error: no good": {1, "Error: no good\n"},
+	} {
+		err := Compilation{Limits: DefaultCompileLimits()}.run(t.Context(), &exec.Cmd{}, func(_ context.Context, cmd *exec.Cmd) (int, error) {
+			_, err := io.WriteString(cmd.Stderr, c.said)
+			return c.status, err
+		})
+		if !errors.Is(err, ErrCompile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q gives %v", c.said, err)
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/wasmfile/wasmfile/shim/filelock"
+	"github.com/wasmfile/wasmfile/shim/share"
 )
 
 const (
@@ -57,6 +60,21 @@ func (d daemon) ensure(socket string) error {
 		return errors.Join(err, listener.Close(), os.Remove(socket))
 	}
 	return listener.Close()
+}
+
+// ensureAlone is ensure for a socket at which others may start the daemon at the same
+// time: a socket that nobody listens at yet is then not taken for one that was left,
+// and one of a start that does not get to the daemon is not used.
+func (d daemon) ensureAlone(socket string) (err error) {
+	if err := os.MkdirAll(path.Dir(socket), 0o700); err != nil {
+		return err
+	}
+	lock, err := filelock.Wait(share.LockPath(socket))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, filelock.Remove(lock)) }()
+	return d.ensure(socket)
 }
 
 // listen makes a socket to which only the same user can connect.

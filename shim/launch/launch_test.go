@@ -19,6 +19,9 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	gorunc "github.com/containerd/go-runc"
+
+	"github.com/wasmfile/wasmfile/shim/filelock"
+	"github.com/wasmfile/wasmfile/shim/share"
 )
 
 // TestBeforeLibraries: given the shim's executable that is run to clean up, the
@@ -165,6 +168,47 @@ func TestListen(t *testing.T) {
 	}
 	if connects(socket) {
 		t.Error("one that was left can be connected to")
+	}
+}
+
+// Given a start of the group that has made the socket and does not listen yet, another
+// start waits, and then finds the shim.
+func TestEnsureAlone(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	lock, err := filelock.Wait(share.LockPath(socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: socket}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Lstat(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan error, 1)
+	go func() { found <- daemon{namespace: "n", id: "c"}.ensureAlone(socket) }()
+	select {
+	case err := <-found:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := errors.Join(syscall.Listen(fd, 1), filelock.Remove(lock)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-found; err != nil {
+		t.Error(err)
+	}
+	if after, err := os.Lstat(socket); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the socket is another: %v", err)
+	}
+	if _, err := os.Lstat(lock.Name()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the lock is left: %v", err)
 	}
 }
 

@@ -73,12 +73,12 @@ func (c call) provide(params bootstrap) (address string, err error) {
 	case err != nil:
 		return "", err
 	case group != "":
+		socket := d.socket(dir, group)
+		return "unix://" + socket, d.ensureAlone(socket)
 	case share.Wanted():
 		return d.shared(dir)
-	default:
-		group = c.id
 	}
-	socket := d.socket(dir, group)
+	socket := d.socket(dir, c.id)
 	return "unix://" + socket, d.ensure(socket)
 }
 

@@ -130,13 +130,15 @@ func TestDenied(t *testing.T) {
 		"egress=example.com:443 engine-config=nothing": "egress",
 	}
 	for asked, want := range cases {
-		_, err := p.Settings(Container{Serves: true, Annotations: annotations(asked)})
 		name, _, _ := strings.Cut(strings.Fields(asked)[strings.Count(asked, " ")], "=")
 		if strings.HasPrefix(asked, "egress") {
 			name = "egress"
 		}
-		if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Prefix+name) {
-			t.Errorf("%s gives %v", asked, err)
+		for _, serves := range []bool{false, true} {
+			_, err := p.Settings(Container{Serves: serves, Annotations: annotations(asked)})
+			if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Prefix+name) {
+				t.Errorf("%s gives %v", asked, err)
+			}
 		}
 	}
 }

@@ -118,8 +118,9 @@ func (p *Policy) Settings(c Container) (Settings, error) {
 	if t := options.Timeout(); t > 0 {
 		timeout = uint64(t)
 	}
+	request := d.number(settingTimeout, 0, timeout)
 	if c.Serves {
-		memory, timeout = serverMemory, d.number(settingTimeout, 0, timeout)
+		memory, timeout = serverMemory, request
 	}
 	limit := uint64(unlimited)
 	if n := options.MaxMemory(); n > 0 {

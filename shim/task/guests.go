@@ -49,10 +49,6 @@ type guest struct {
 	// dirs are the directories that are mounted in it.
 	dirs []bundle.Directory
 
-	// starting is held while the guest is started: runc's service tells of an end to
-	// each of those who start it at the same time.
-	starting sync.Mutex
-
 	// asking is held while a signal is sent.
 	asking sync.Mutex
 	// asked is the signal that ends the guest, 0 before one was sent.

@@ -79,16 +79,18 @@ func (p *program) settle(allowed *policy.Policy, spec *specs.Spec, found *image.
 	if err != nil {
 		return err
 	}
+	addr, err := bundle.HTTPAddr(spec.Annotations, found.ExposedPorts)
+	if err != nil {
+		return err
+	}
 	s := p.settings
 	p.command.Flags = s.Engine.Flags()
 	p.command.Sockets = s.Network == policy.NetworkAllow
 	p.command.HTTPClient = s.Network >= policy.NetworkHTTP && !serves
-	if !serves {
-		return nil
+	if serves {
+		p.command.Server = engine.Server{Addr: addr, Requests: s.Requests, Connections: s.Connections, Reuse: s.Reuse}
 	}
-	addr, err := bundle.HTTPAddr(spec.Annotations, found.ExposedPorts)
-	p.command.Server = engine.Server{Addr: addr, Requests: s.Requests, Connections: s.Connections, Reuse: s.Reuse}
-	return err
+	return nil
 }
 
 // usesHostNetwork reports whether a container has no network of its own, nor

@@ -36,8 +36,8 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
-	// starting has the execs that are being started, or could not be, by container and
-	// exec ID.
+	// starting has, by container and exec ID, the execs that are being started, or could
+	// not be, and of containers that were started, without an exec ID, a *sync.Mutex.
 	starting sync.Map
 	// shared is nil in a shim of one container or pod.
 	shared *shared
@@ -110,12 +110,16 @@ func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	if r.ExecID != "" {
 		return s.startExec(ctx, r)
 	}
+	// runc's service tells of an end to each of those who start a container at the same
+	// time.
+	kept, _ := s.starting.LoadOrStore([2]string{r.ID, ""}, new(sync.Mutex))
+	alone := kept.(*sync.Mutex)
+	alone.Lock()
+	defer alone.Unlock()
 	g := s.guests.get(r.ID)
 	if g == nil {
 		return s.runc.Start(ctx, r)
 	}
-	g.starting.Lock()
-	defer g.starting.Unlock()
 	forget := s.beginRun(ctx, r.ID, g) // It may have ended before there is an answer.
 	started, err := s.runc.Start(ctx, r)
 	if err != nil {
@@ -186,7 +190,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	if err != nil {
 		return deleted, err
 	}
-	s.forgetExecs(r.ID, r.ExecID)
+	s.forgetStarts(r.ID, r.ExecID)
 	if r.ExecID != "" {
 		if g != nil {
 			g.forgetOutput(r.ExecID)

@@ -188,6 +188,28 @@ func TestRequestsAtOnce(t *testing.T) {
 	}
 }
 
+// TestNativeIsStartedAtOnce: given clients that start a native container at the same time,
+// our shim tells of one end of it.
+func TestNativeIsStartedAtOnce(t *testing.T) {
+	must(t, "ctr", "images", "pull", "--local", "--plain-http", busybox())
+	native := side{runtime: runtimeName, ref: busybox()}
+	for range 4 {
+		p := native.begin(t, []string{"sleep", "300"})
+		var clients sync.WaitGroup
+		for range 8 {
+			clients.Go(func() { p.request("start") })
+		}
+		clients.Wait()
+		p.request("kill:9")
+		p.request("wait")
+		told := p.end()
+		ends := slices.DeleteFunc(slices.Clone(told), func(line string) bool { return !strings.HasPrefix(line, "/tasks/exit") })
+		if !slices.Equal(ends, []string{"/tasks/exit 137"}) {
+			t.Errorf("it is told\n%s", strings.Join(told, "\n"))
+		}
+	}
+}
+
 // side is one of the shims that are compared.
 type side struct {
 	runtime, ref string
