@@ -47,6 +47,9 @@ func Rename(ctx context.Context, name, to string, global types.GlobalCommandOpti
 		return err
 	}
 	defer done()
+	if err := freeName(ctx, client, to, global); err != nil {
+		return fmt.Errorf("name %s: %w", to, err)
+	}
 	if err := container.Rename(ctx, client, name, to, types.ContainerRenameOptions{GOptions: global}); err != nil {
 		return fmt.Errorf("rename %s to %s: %w", name, to, err)
 	}
