@@ -199,8 +199,13 @@ func TestPullComponents(t *testing.T) {
 	fails(t, []string{"large.wasm", "left out", "nerdctl wasm pull"}, append(run, "--entrypoint", "large", ref)...)
 	nowhere := filepath.Join(t.TempDir(), "nothing")
 	for _, needsAll := range [][]string{
-		{"push", ref}, {"inspect", ref}, {"history", ref}, {"save", "-o", nowhere, ref}, {"export", "-o", nowhere, ref, "large"},
-		{"cp", ref + ":large", nowhere}, {"convert", "--form", "image", ref, "converted"},
+		{"push", ref},
+		{"inspect", ref},
+		{"history", ref},
+		{"save", "-o", nowhere, ref},
+		{"export", "-o", nowhere, ref, "large"},
+		{"cp", ref + ":large", nowhere},
+		{"convert", "--form", "image", ref, "converted"},
 	} {
 		fails(t, []string{"large.wasm", "not complete", "nerdctl wasm pull " + ref}, wasm(needsAll...)...)
 	}
