@@ -118,6 +118,9 @@ func buildInto(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
+	if err := checkExports(exports); err != nil {
+		return err
+	}
 	if len(o.Tags) > 0 {
 		if err := o.nameExports(ctx, exports); err != nil {
 			return err
@@ -129,6 +132,23 @@ func buildInto(ctx context.Context, o Options) error {
 		return err
 	}
 	return o.writeDigest(string(metadata[gateway.MetaDigest]))
+}
+
+// checkExports refuses annotations of what BuildKit writes as files: it leaves them out, and
+// says nothing.
+func checkExports(exports []client.ExportEntry) error {
+	for _, export := range exports {
+		if export.Type != client.ExporterLocal && export.Type != client.ExporterTar {
+			continue
+		}
+		for key, value := range export.Attrs {
+			if strings.HasPrefix(key, "annotation") {
+				_, name, _ := strings.Cut(key, ".")
+				return fmt.Errorf("--output type=%s: %s=%s has no effect: write `ANNOTATION %s=%s` into the Wasmfile", export.Type, key, value, name, value)
+			}
+		}
+	}
+	return nil
 }
 
 // nameExports has the result called by the tags where it is written to: images by all

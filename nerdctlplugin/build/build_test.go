@@ -2,6 +2,7 @@ package build
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/moby/buildkit/client"
@@ -38,5 +39,20 @@ func TestTagsNameOutputs(t *testing.T) {
 	o := Options{Tags: []string{"NOT A NAME"}}
 	if err := o.nameExports(t.Context(), nil); err == nil {
 		t.Error("what is no name is one")
+	}
+}
+
+// TestAnnotationsOfOutputs: given an output with annotations, which BuildKit would leave
+// out, there is no build, and the error says where they belong.
+func TestAnnotationsOfOutputs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for output, says := range map[string]string{
+		"type=tar,dest=x.tar,annotation.team=web":                                               "write `ANNOTATION team=web` into the Wasmfile",
+		"type=local,dest=x,annotation-manifest[wasip2/wasm].org.opencontainers.image.title=a b": "write `ANNOTATION org.opencontainers.image.title=a b` into the Wasmfile",
+	} {
+		err := Run(t.Context(), Options{Outputs: []string{output}, Request: Request{Address: "unix:///none"}})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", output, err)
+		}
 	}
 }

@@ -51,7 +51,7 @@ pull without it fetches the rest.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.Platform, "platform", "", "manifest of an index, such as wasip1/wasm (default: the best one for Wasm)")
 	flags.BoolVar(&all, "all-components", true, "fetch all components")
-	flags.StringArrayVar(&o.Components, "component", nil, "fetch this component, and not those that are not named")
+	flags.StringArrayVar(&o.Components, "component", nil, "fetch only this component; repeat it for several")
 	flags.StringVar(&unpack, "unpack", "auto", "unpack filesystem layers (auto|true|false)")
 	flags.BoolVar(&o.Precompile, "precompile", false, "compile the components too, as nerdctl wasm precompile does")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "show no progress")

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/cmd/container"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/output"
 )
@@ -47,8 +48,11 @@ func Rename(ctx context.Context, name, to string, global types.GlobalCommandOpti
 		return err
 	}
 	defer done()
+	if err := freeName(ctx, client, to, global); err != nil {
+		return fmt.Errorf("name %s: %w", to, err)
+	}
 	if err := container.Rename(ctx, client, name, to, types.ContainerRenameOptions{GOptions: global}); err != nil {
-		return fmt.Errorf("rename %s to %s: %w", name, to, err)
+		return fmt.Errorf("rename %s to %s: %w", name, to, advice.OneLine(err))
 	}
 	return nil
 }

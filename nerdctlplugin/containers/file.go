@@ -45,6 +45,7 @@ func importFile(ctx context.Context, client *containerd.Client, raw string, o Ru
 	name := localDomain + source.NameOfFile(raw) + ":" + strings.ToLower(rand.Text()[:12])
 	image, err := unpack.Import(ctx, client, name, opened.Root(), opened, unpack.Options{
 		Snapshotter: o.Create.GOptions.Snapshotter, Platform: o.Create.Platform,
+		Labels: expiry(),
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", raw, daemon.AdviseImage(err, raw))

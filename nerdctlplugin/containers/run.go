@@ -186,6 +186,9 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, err
 	}
 	defer release()
+	if err := freeName(ctx, client, o.Create.Name, o.Create.GOptions); err != nil {
+		return nil, fmt.Errorf("name %s: %w", o.Create.Name, err)
+	}
 	creator, err := withStore(client, o.Create.GOptions.Namespace, substitutingStore{
 		client.ContainerService(), substitutes{image: image.Record.Name, healthCheck: check},
 	})

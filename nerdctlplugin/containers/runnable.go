@@ -27,12 +27,15 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
-// standInLife is how long a stand-in image lives when it is not removed.
+// standInLife is how long an image lives that is there for the making of a container, when
+// it is not removed.
 const standInLife = time.Hour
 
-// labelExpire is the label of an image that says when containerd's garbage collector
-// removes it.
-const labelExpire = "containerd.io/gc.expire"
+// expiry are the labels of such an image, for when this process is killed: containerd's
+// garbage collector removes it then.
+func expiry() map[string]string {
+	return map[string]string{"containerd.io/gc.expire": time.Now().Add(standInLife).UTC().Format(time.RFC3339)}
+}
 
 // maxLabelSize is how long key and value of a label on a containerd object may
 // be together, in bytes.
@@ -115,8 +118,7 @@ func writeStandIn(ctx context.Context, store content.Ingester, image *unpack.Ima
 	return images.Image{
 		Name:   name + ":wasmfile-" + rand.Text(), // this process's own, which no other removes
 		Target: target,
-		// For when this process is killed.
-		Labels: map[string]string{labelExpire: time.Now().Add(standInLife).UTC().Format(time.RFC3339)},
+		Labels: expiry(),
 	}, nil
 }
 

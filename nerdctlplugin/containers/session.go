@@ -51,12 +51,6 @@ type session struct {
 // makeTime is how long the task of an interrupted run is waited for.
 const makeTime = time.Second
 
-// How often, and after what time, to try again to remove what is written to meanwhile.
-const (
-	removeTries = 10
-	removeWait  = 100 * time.Millisecond
-)
-
 func (s *session) run(ctx context.Context) (err error) {
 	defer outliveReaders()()
 	undo := context.WithoutCancel(ctx)
@@ -87,16 +81,7 @@ func (s *session) remove(ctx context.Context) error {
 	// nerdctl warns about systemd timers of health checks, which these
 	// containers do not have. What fails is returned as an error.
 	removing := advice.Quieter(ctx, logrus.ErrorLevel)
-	err := container.RemoveContainer(removing, s.container, s.options.Create.GOptions, true, true, s.client)
-	// A hook that was running when the start was interrupted may still write there.
-	for range removeTries {
-		if !errors.Is(err, syscall.ENOTEMPTY) {
-			break
-		}
-		time.Sleep(removeWait)
-		err = os.RemoveAll(s.labels[labels.StateDir])
-	}
-	if err != nil {
+	if err := container.RemoveContainer(removing, s.container, s.options.Create.GOptions, true, true, s.client); err != nil {
 		return fmt.Errorf("remove the container %s: %w", s.container.ID(), err)
 	}
 	return nil

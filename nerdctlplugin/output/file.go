@@ -29,7 +29,11 @@ func ToFile(name string, out io.Writer, write func(io.Writer) error) (err error)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(write(file), file.Close())
+	err = write(file)
+	if err == nil && !special {
+		err = file.Sync() // or a crash after the rename leaves neither the old file nor the new one
+	}
+	err = errors.Join(err, file.Close())
 	if special {
 		return err
 	}

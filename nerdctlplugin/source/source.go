@@ -104,8 +104,24 @@ func OpenImage(ctx context.Context, raw, platform string, global types.GlobalCom
 // OfImage is the source of an image, whose client is somebody else's to close.
 func OfImage(client *containerd.Client, record images.Image, a *artifact.Artifact) *Source {
 	return &Source{
-		Name: record.Name, Root: record.Target, Artifact: a, Content: client.ContentStore(), Client: client, done: func() {},
+		Name: record.Name, Root: record.Target, Artifact: a, Content: imageContent{client.ContentStore(), record.Name}, Client: client, done: func() {},
 	}
+}
+
+// imageContent is the content of an image of that name, of which something may be missing.
+type imageContent struct {
+	content.Provider
+	image string
+}
+
+// ReaderAt opens a blob. The error for one that is missing matches unpack.ErrIncomplete and
+// errdefs.ErrNotFound, and says how to get it.
+func (c imageContent) ReaderAt(ctx context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+	reader, err := c.Provider.ReaderAt(ctx, desc)
+	if errdefs.IsNotFound(err) {
+		return nil, advice.Add(fmt.Errorf("%s: %w: %s is missing: %w", c.image, unpack.ErrIncomplete, artifact.Name(desc), err), "pull all of it with `nerdctl wasm pull %s`", c.image)
+	}
+	return reader, err
 }
 
 // Verify checks what a layout holds before it is given to others. containerd
@@ -116,7 +132,9 @@ func (s *Source) Verify(ctx context.Context) error {
 			if err := s.Layout.Verify(ctx, layer); err != nil {
 				return err
 			}
-		} else if err := s.present(ctx, layer); err != nil {
+		} else if reader, err := s.Content.ReaderAt(ctx, layer); err != nil {
+			return err
+		} else if err := reader.Close(); err != nil {
 			return err
 		}
 		if artifact.IsWasmLayer(layer.MediaType) {
@@ -126,12 +144,4 @@ func (s *Source) Verify(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *Source) present(ctx context.Context, layer ocispec.Descriptor) error {
-	_, err := s.Client.ContentStore().Info(ctx, layer.Digest)
-	if errdefs.IsNotFound(err) {
-		return advice.Add(fmt.Errorf("%s: %w: layer %s is missing", s.Name, unpack.ErrIncomplete, artifact.Name(layer)), "pull all of it with `nerdctl wasm pull %s`", s.Name)
-	}
-	return err
 }

@@ -79,9 +79,13 @@ func pushBlob(ctx context.Context, resolver remotes.Resolver, ref string, b arti
 	return errors.Join(err, writer.Close())
 }
 
+// maxListings is how often a list of referrers is written that others write, too.
+const maxListings = 5
+
 // listReferrers makes sure that the manifests are found from their subject: a
 // registry without the referrers API needs an index with the tag that the
-// distribution specification says.
+// distribution specification says. Who else writes that index at the same time may
+// have read it before, so it is read again.
 func listReferrers(ctx context.Context, resolver remotes.Resolver, repository string, subject digest.Digest, manifests []ocispec.Descriptor) error {
 	fetcher, err := resolver.Fetcher(ctx, repository+"@"+subject.String())
 	if err != nil {
@@ -91,10 +95,25 @@ func listReferrers(ctx context.Context, resolver remotes.Resolver, repository st
 	if !ok {
 		return fmt.Errorf("list the attestations of %s: %w", subject, errdefs.ErrNotImplemented)
 	}
-	listed, err := lister.FetchReferrers(ctx, subject)
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("list the attestations of %s: %w", subject, err)
+	tag := repository + ":" + strings.Replace(subject.String(), ":", "-", 1)
+	for range maxListings {
+		listed, err := lister.FetchReferrers(ctx, subject)
+		if err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("list the attestations of %s: %w", subject, err)
+		}
+		index, err := indexWith(listed, manifests)
+		if index == nil || err != nil {
+			return err
+		}
+		if err := pushBlob(ctx, resolver, tag+"@"+index.Descriptor.Digest.String(), *index); err != nil {
+			return fmt.Errorf("push the list of attestations: %w", err)
+		}
 	}
+	return nil
+}
+
+// indexWith is an index of what is listed and of manifests, nil when all are listed.
+func indexWith(listed, manifests []ocispec.Descriptor) (*artifact.Blob, error) {
 	added := slices.Clone(listed)
 	for _, m := range manifests {
 		if !slices.ContainsFunc(added, func(d ocispec.Descriptor) bool { return d.Digest == m.Digest }) {
@@ -102,18 +121,14 @@ func listReferrers(ctx context.Context, resolver remotes.Resolver, repository st
 		}
 	}
 	if len(added) == len(listed) {
-		return nil
+		return nil, nil
 	}
 	encoded, err := json.Marshal(ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: added,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	index := artifact.NewBlob(ocispec.MediaTypeImageIndex, encoded)
-	tag := strings.Replace(subject.String(), ":", "-", 1)
-	if err := pushBlob(ctx, resolver, repository+":"+tag+"@"+index.Descriptor.Digest.String(), index); err != nil {
-		return fmt.Errorf("push the list of attestations: %w", err)
-	}
-	return nil
+	return &index, nil
 }

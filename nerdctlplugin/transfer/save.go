@@ -13,6 +13,7 @@ import (
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/output"
+	"github.com/wasmfile/wasmfile/pkg/artifact"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
 )
 
@@ -46,6 +47,9 @@ func Save(ctx context.Context, references []string, o SaveOptions) (err error) {
 			return err
 		}
 		image, err := unpack.Existing(ctx, client, record, unpack.Options{Snapshotter: o.Global.Snapshotter, Platform: o.Platform})
+		if err == nil && len(image.Missing) > 0 {
+			err = fmt.Errorf("%s: %w: %s is missing", record.Name, unpack.ErrIncomplete, artifact.Name(image.Missing[0]))
+		}
 		if err != nil {
 			return daemon.AdviseImage(err, reference)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -41,6 +42,8 @@ type Options struct {
 	// that what came before an interruption is kept for the next Import; empty when
 	// it does not come from a registry.
 	Source string
+	// Labels are those of the image's record, when there is none of its name yet.
+	Labels map[string]string
 	// OnProgress is called, by one goroutine at a time, when the state of a
 	// blob changes.
 	OnProgress func(Progress)
@@ -181,8 +184,10 @@ func (i *importing) run(ctx context.Context, rootIsThere bool) (err error) {
 	if i.image.Missing, err = absent(leased, i.client.ContentStore(), i.omitted); err != nil {
 		return err
 	}
+	i.image.Record.Labels = make(map[string]string)
+	maps.Copy(i.image.Record.Labels, i.opts.Labels)
 	if len(i.image.Missing) > 0 {
-		i.image.Record.Labels = map[string]string{PartialLabel: "true"}
+		i.image.Record.Labels[PartialLabel] = "true"
 	}
 	if i.image.Record, err = SaveRecord(leased, i.client.ImageService(), i.image.Record); err != nil {
 		return fmt.Errorf("save the image %s: %w", name, err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -196,7 +197,18 @@ func TestPullComponents(t *testing.T) {
 	run := wasm("run", "--rm", "--net", "none", "--pull", "never")
 	exits7(t, append(run, "--entrypoint", "small", ref)...)
 	fails(t, []string{"large.wasm", "left out", "nerdctl wasm pull"}, append(run, "--entrypoint", "large", ref)...)
-	fails(t, []string{"large.wasm", "nerdctl wasm pull"}, wasm("push", ref)...)
+	nowhere := filepath.Join(t.TempDir(), "nothing")
+	for _, needsAll := range [][]string{
+		{"push", ref},
+		{"inspect", ref},
+		{"history", ref},
+		{"save", "-o", nowhere, ref},
+		{"export", "-o", nowhere, ref, "large"},
+		{"cp", ref + ":large", nowhere},
+		{"convert", "--form", "image", ref, "converted"},
+	} {
+		fails(t, []string{"large.wasm", "not complete", "nerdctl wasm pull " + ref}, wasm(needsAll...)...)
+	}
 	exits7(t, wasm("run", "--rm", "--net", "none", "-q", "--entrypoint", "large", ref)...)
 	if !has("large.wasm") {
 		t.Error("the run did not fetch what it started")

@@ -291,7 +291,7 @@ func TestRename(t *testing.T) {
 	must(t, "nerdctl", "wasm", "create", "-q", "--net", "none", "--name", name, ref)
 	must(t, "nerdctl", "wasm", "rename", name, name+"-new")
 	must(t, "nerdctl", "wasm", "create", "-q", "--net", "none", "--name", name, ref)
-	fails(t, []string{name}, "nerdctl", "wasm", "rename", name, name+"-new")
+	fails(t, []string{`name-store error: name "` + name + "-new\" is already used"}, "nerdctl", "wasm", "rename", name, name+"-new")
 	for _, each := range []string{name, name + "-new"} {
 		must(t, "nerdctl", "wasm", "rm", each)
 	}
