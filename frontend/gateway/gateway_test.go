@@ -170,6 +170,28 @@ func TestSpec(t *testing.T) {
 	}
 }
 
+// TestLabelsOfTheBuild: given a label that a build writes itself, it is refused on the
+// command line and as a variable makes it in the Wasmfile, and replaced when the base
+// image has it.
+func TestLabelsOfTheBuild(t *testing.T) {
+	const key = artifact.LabelComponentPrefix + "a"
+	converted := &dockerfile2llb.Result{Image: &dockerspec.DockerOCIImage{}, BaseImage: &dockerspec.DockerOCIImage{}}
+	converted.Image.Config.Labels = map[string]string{key: "x", "team": "web"}
+	b := newBuild(t, "FROM x\nCOMPONENT a\nLABEL team=web\nLABEL $KEY=x\n")
+	sources := errdefs.Sources(b.locate(b.checkLabels(converted)))
+	if len(sources) != 1 || sources[0].Ranges[0].Start.Line != 4 {
+		t.Errorf("shown at %v", sources)
+	}
+	converted.BaseImage.Config.Labels = map[string]string{key: "x"}
+	if err := b.checkLabels(converted); err != nil {
+		t.Errorf("of the base image: %v", err)
+	}
+	b.ui.Labels = map[string]string{key: "x"}
+	if err := b.checkLabels(converted); err == nil || !strings.Contains(err.Error(), "--label") {
+		t.Errorf("of the command line: %v", err)
+	}
+}
+
 func TestProblemsAreShownAtTheirLines(t *testing.T) {
 	const several = "FROM scratch\nCOMPONENT a\nCOMPONENT \\\n  b\n"
 	cases := []struct {
