@@ -138,6 +138,9 @@ func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.Patte
 	case len(files) > 1:
 		return nil, severalProblem(files, name, ordinal)
 	}
+	if files[0].IsDir() {
+		return nil, componentProblem(fmt.Sprintf("%s is a directory: name the Wasm file in it, and give a name without a slash", files[0].Name()), ordinal)
+	}
 	if err := checkFile(files[0], ordinal); err != nil {
 		return nil, err
 	}
@@ -150,7 +153,7 @@ func severalProblem(files []fs.DirEntry, name string, ordinal int) *Problem {
 
 func checkFile(entry fs.DirEntry, ordinal int) error {
 	if entry.IsDir() {
-		return componentProblem(fmt.Sprintf("%s is a directory: name the Wasm files in it, and give a name without a slash", entry.Name()), ordinal)
+		return componentProblem(fmt.Sprintf("%s is a directory in another: name the Wasm files in it, or leave it out with --exclude", entry.Name()), ordinal)
 	}
 	if entry.Type() == fs.ModeSymlink {
 		return componentProblem(fmt.Sprintf("%s is not a regular file but a symbolic link, which is followed where COMPONENT names it, itself or by a wildcard, and not in a directory", entry.Name()), ordinal)
