@@ -55,7 +55,7 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	if len(all) > artifact.MaxLayers-1 { // one is for the files
 		return nil, componentProblem(fmt.Sprintf("%d components, the limit is %d", len(all), artifact.MaxLayers-1), all[len(all)-1].ordinal)
 	}
-	return all, checkUnique(all)
+	return all, checkNames(all)
 }
 
 // findCopied finds the files where they were copied; it returns nothing when
@@ -164,11 +164,14 @@ func checkFile(entry fs.DirEntry, ordinal int) error {
 	return nil
 }
 
-func checkUnique(all []source) error {
+func checkNames(all []source) error {
 	first := make(map[string]source)
 	for _, s := range all {
 		if err := artifact.CheckName(s.name); err != nil {
 			return componentProblem(fmt.Sprintf("%v: give it another name with --name", err), s.ordinal)
+		}
+		if s.isWasm() && strings.Contains(s.name, "#") {
+			return componentProblem(fmt.Sprintf("component name %q has a #, which begins the name of a function where a process is named: give it another name with --name", s.name), s.ordinal)
 		}
 		other, taken := first[s.name]
 		if taken {
