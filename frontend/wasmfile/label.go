@@ -24,8 +24,8 @@ func CheckLabel(key string) error {
 }
 
 // CheckLabels returns an error at the first LABEL of the target's stages with such a
-// key. Variables in one are known by the labels that the stages were converted to,
-// beside which are those of the base image.
+// key. A key with a variable is looked for in the labels that the stages were converted
+// to, without those of the base image.
 func (f *File) CheckLabels(converted, base map[string]string) error {
 	expanded := slices.DeleteFunc(slices.Sorted(maps.Keys(converted)), func(key string) bool {
 		return !artifact.IsLayerLabel(key) || converted[key] == base[key]
