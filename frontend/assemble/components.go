@@ -55,7 +55,7 @@ func findComponents(root string, specs []ComponentSpec) ([]source, error) {
 	if len(all) > artifact.MaxLayers-1 { // one is for the files
 		return nil, componentProblem(fmt.Sprintf("%d components, the limit is %d", len(all), artifact.MaxLayers-1), all[len(all)-1].ordinal)
 	}
-	return all, checkUnique(all)
+	return all, checkNames(all)
 }
 
 // findCopied finds the files where they were copied; it returns nothing when
@@ -138,6 +138,9 @@ func findNamed(dir string, entries []fs.DirEntry, excluded *patternmatcher.Patte
 	case len(files) > 1:
 		return nil, severalProblem(files, name, ordinal)
 	}
+	if files[0].IsDir() {
+		return nil, componentProblem(fmt.Sprintf("%s is a directory: name the Wasm file in it, and give a name without a slash", files[0].Name()), ordinal)
+	}
 	if err := checkFile(files[0], ordinal); err != nil {
 		return nil, err
 	}
@@ -150,7 +153,7 @@ func severalProblem(files []fs.DirEntry, name string, ordinal int) *Problem {
 
 func checkFile(entry fs.DirEntry, ordinal int) error {
 	if entry.IsDir() {
-		return componentProblem(fmt.Sprintf("%s is a directory: name the Wasm files in it, and give a name without a slash", entry.Name()), ordinal)
+		return componentProblem(fmt.Sprintf("%s is a directory in another: name the Wasm files in it, or leave it out with --exclude", entry.Name()), ordinal)
 	}
 	if entry.Type() == fs.ModeSymlink {
 		return componentProblem(fmt.Sprintf("%s is not a regular file but a symbolic link, which is followed where COMPONENT names it, itself or by a wildcard, and not in a directory", entry.Name()), ordinal)
@@ -161,11 +164,14 @@ func checkFile(entry fs.DirEntry, ordinal int) error {
 	return nil
 }
 
-func checkUnique(all []source) error {
+func checkNames(all []source) error {
 	first := make(map[string]source)
 	for _, s := range all {
 		if err := artifact.CheckName(s.name); err != nil {
 			return componentProblem(fmt.Sprintf("%v: give it another name with --name", err), s.ordinal)
+		}
+		if s.isWasm() && strings.Contains(s.name, "#") {
+			return componentProblem(fmt.Sprintf("component name %q has a #, which begins the name of a function where a process is named: give it another name with --name", s.name), s.ordinal)
 		}
 		other, taken := first[s.name]
 		if taken {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
@@ -105,6 +107,9 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	if err := b.checkBase(ctx, converted.BaseImage); err != nil {
 		return nil, err
 	}
+	if err := b.checkLabels(converted); err != nil {
+		return nil, err
+	}
 	if e := converted.Epoch; e != nil && e.Year() > 9999 {
 		return nil, fmt.Errorf("SOURCE_DATE_EPOCH %d is after the year 9999, which no config can say: give it in seconds", e.Unix())
 	}
@@ -118,6 +123,21 @@ func (b *build) plan(ctx context.Context, options dockerfile2llb.ConvertOpt, che
 	}
 	spec.CheckOnly = checkOnly
 	return &plan{converted.State, components, spec}, nil
+}
+
+// checkLabels refuses labels that the assembly writes itself. Those of a base image it
+// replaces.
+func (b *build) checkLabels(converted *dockerfile2llb.Result) error {
+	for _, key := range slices.Sorted(maps.Keys(b.ui.Labels)) {
+		if err := wasmfile.CheckLabel(key); err != nil {
+			return fmt.Errorf("--label: %w", err)
+		}
+	}
+	var base map[string]string
+	if converted.BaseImage != nil {
+		base = converted.BaseImage.Config.Labels
+	}
+	return b.file.CheckLabels(converted.Image.Config.Labels, base)
 }
 
 // assembled builds the target's stages, and the layout of them; for checkOnly

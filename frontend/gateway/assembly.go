@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/system"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -56,8 +57,8 @@ func (b *build) assembly(plan *plan) (llb.State, error) {
 // scratch. A component has no use for directories of programs.
 const nativePath = "PATH=" + system.DefaultPathEnvUnix
 
-// keepOwnProcess takes out the process of a base image, which is a program of
-// that image, not a component.
+// keepOwnProcess takes out the process and the health check of a base image, which
+// are programs of that image, not components.
 func (b *build) keepOwnProcess(config *dockerspec.DockerOCIImageConfig) {
 	if b.file.Entrypoint == nil {
 		config.Entrypoint = nil
@@ -65,6 +66,14 @@ func (b *build) keepOwnProcess(config *dockerspec.DockerOCIImageConfig) {
 	if b.file.Cmd == nil {
 		config.Cmd = nil
 	}
+	if !slices.ContainsFunc(b.file.Instructions, isHealthcheck) {
+		config.Healthcheck = nil
+	}
+}
+
+func isHealthcheck(i wasmfile.Instruction) bool {
+	_, ok := i.Command.(*instructions.HealthCheckCommand)
+	return ok
 }
 
 // spec tells what to assemble.

@@ -74,9 +74,12 @@ func (c *components) isNew(copies copies, from string) bool {
 const saysLinkLoop = "too many links"
 
 // locate puts the error of the assembly at the COMPONENT whose source is
-// missing, if that is what it says.
+// missing, if that is what it says. One that has lines is of another step.
 func (c *components) locate(err error) error {
-	if strings.HasSuffix(err.Error(), saysLinkLoop) && len(errdefs.Sources(err)) == 0 {
+	if len(errdefs.Sources(err)) > 0 {
+		return err
+	}
+	if strings.HasSuffix(err.Error(), saysLinkLoop) {
 		return c.linkLoop(err)
 	}
 	source, missing := wasmfile.MissingSource(err.Error())

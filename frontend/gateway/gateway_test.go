@@ -148,6 +148,7 @@ func TestSpec(t *testing.T) {
 	converted.Image.Architecture = "amd64"
 	converted.Image.Config.Entrypoint = []string{"/of/the/base"}
 	converted.Image.Config.Cmd = []string{"own"}
+	converted.Image.Config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{"CMD", "/of/the/base"}}
 	converted.Image.Config.Labels = map[string]string{"org.opencontainers.image.url": "u"}
 	b.format = format{form: artifact.FormCNCF, compression: layoutwriter.Compression{Algorithm: layoutwriter.Zstd}}
 	spec := b.spec(converted)
@@ -160,13 +161,41 @@ func TestSpec(t *testing.T) {
 		t.Error("times, history or platform of the build are in the spec: they would change its cache key")
 	case spec.Config.Config.Entrypoint != nil:
 		t.Error("the entrypoint of the base image is kept, which is not a component")
+	case spec.Config.Config.Healthcheck != nil:
+		t.Error("the health check of the base image is kept, which is not of a component")
 	case len(spec.Config.Config.Cmd) != 1:
 		t.Error("the Wasmfile's own CMD is lost")
 	case spec.Annotations["org.opencontainers.image.url"] != "u":
 		t.Error("the standard label is not an annotation")
 	}
-	if converted.Image.History == nil {
+	if converted.Image.History == nil || converted.Image.Config.Healthcheck == nil {
 		t.Error("the conversion's result is changed")
+	}
+	b.file = newBuild(t, "FROM x AS base\nHEALTHCHECK CMD [\"a\"]\nFROM base\nCOMPONENT a\n").file
+	if b.spec(converted).Config.Config.Healthcheck == nil {
+		t.Error("the Wasmfile's own HEALTHCHECK is lost")
+	}
+}
+
+// TestLabelsOfTheBuild: given a label that a build writes itself, it is refused on the
+// command line and as a variable makes it in the Wasmfile, and replaced when the base
+// image has it.
+func TestLabelsOfTheBuild(t *testing.T) {
+	const key = artifact.LabelComponentPrefix + "a"
+	converted := &dockerfile2llb.Result{Image: &dockerspec.DockerOCIImage{}, BaseImage: &dockerspec.DockerOCIImage{}}
+	converted.Image.Config.Labels = map[string]string{key: "x", "team": "web"}
+	b := newBuild(t, "FROM x\nCOMPONENT a\nLABEL team=web\nLABEL $KEY=x\n")
+	sources := errdefs.Sources(b.locate(b.checkLabels(converted)))
+	if len(sources) != 1 || sources[0].Ranges[0].Start.Line != 4 {
+		t.Errorf("shown at %v", sources)
+	}
+	converted.BaseImage.Config.Labels = map[string]string{key: "x"}
+	if err := b.checkLabels(converted); err != nil {
+		t.Errorf("of the base image: %v", err)
+	}
+	b.ui.Labels = map[string]string{key: "x"}
+	if err := b.checkLabels(converted); err == nil || !strings.Contains(err.Error(), "--label") {
+		t.Errorf("of the command line: %v", err)
 	}
 }
 

@@ -229,11 +229,11 @@ func isBrokenPattern(word string) bool {
 }
 
 // looksLikeName tells a trailing name from one more source: a name has no
-// slash, no wildcard and does not end in .wasm. To give such a name, --name
+// slash, no wildcard and does not end in .wasm or .WASM. To give such a name, --name
 // is there.
 func looksLikeName(word string) bool {
 	unquoted := strings.Trim(word, `"'`)
-	return !strings.ContainsAny(unquoted, `/\*?[`) && !strings.HasSuffix(unquoted, ".wasm")
+	return !strings.ContainsAny(unquoted, `/\*?[`) && !strings.EqualFold(path.Ext(unquoted), ".wasm")
 }
 
 // isRoot reports whether a path is that of the whole context or stage, as the

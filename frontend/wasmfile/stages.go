@@ -126,8 +126,8 @@ func (f *File) noteStages(stages []instructions.Stage) {
 // lineSpan is from the first to the last line, counted from 1.
 type lineSpan struct{ first, last int }
 
-// findUnneeded finds the instructions of the target's stages that cannot change
-// what a COMPONENT says.
+// findUnneeded finds the instructions of a Dockerfile in the target's stages that
+// cannot change what a COMPONENT says.
 func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain []int) {
 	for _, i := range chain {
 		first, last := stageLines(stages, i, len(f.lines))
@@ -135,7 +135,8 @@ func (f *File) findUnneeded(ast *parser.Node, stages []instructions.Stage, chain
 			if node.StartLine < first || node.StartLine > last {
 				continue
 			}
-			if !setsVariables(node) && !strings.EqualFold(node.Value, command.From) {
+			isExtension := f.extensionAt(lineRanges(node.StartLine, node.EndLine)) != nil
+			if !isExtension && !setsVariables(node) && !strings.EqualFold(node.Value, command.From) {
 				f.unneeded = append(f.unneeded, lineSpan{node.StartLine, node.EndLine})
 			}
 		}

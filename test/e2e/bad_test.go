@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var internals = regexp.MustCompile(`\.wasmfile|/run/wasmfile|io\.github\.wasmfile|component\.invalid|context\.invalid|--unpack|\b(?:COPY|ADD|LABEL)\b`)
 
 // written are words of the user's that look like internals.
-var written = regexp.MustCompile(`use COPY for files|\bCOPY (?:<<EOF|evil|motd|would be lost).*|\bLABEL \S+=a team=.*`)
+var written = regexp.MustCompile(`use COPY for files|\bCOPY (?:<<EOF|evil|motd|app|--from=build app|would be lost).*|\bLABEL (?:\S+=a team=|team=web |io\.github\.wasmfile\.).*|the label io\.github\.wasmfile\.\S+`)
 
 var (
 	// place is how a client says where in the Wasmfile an error is.

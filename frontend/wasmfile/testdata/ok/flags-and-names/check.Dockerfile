@@ -7,7 +7,7 @@ COPY --exclude=*_test.wasm ["*.wasm", "lib/", "/.wasmfile/0003/files/"]
 COPY ["a.wasm", "b.wasm", "/.wasmfile/0004/files/"]
 COPY ["with space.wasm", "/.wasmfile/0005/as/third/"]
 COPY --from="build" ["\"/out/$X.wasm\"", "/.wasmfile/0006/as/$NAME/"]
-copy ["lower.wasm", "/.wasmfile/0007/files/"]
+copy ["lower.wasm", "UPPER.WASM", "/.wasmfile/0007/files/"]
 LABEL io.github.wasmfile.annotation.org.example.a=1 io.github.wasmfile.annotation."org.example.b"="two words" io.github.wasmfile.annotation.c='$X'
 ENTRYPOINT ["first"]
 CMD ["x"]

@@ -7,7 +7,7 @@ COPY --exclude=*_test.wasm ["*.wasm", "lib/", "/"]
 COPY ["a.wasm", "b.wasm", "/"]
 COPY ["with space.wasm", "/third"]
 COPY --from="build" ["\"/out/$X.wasm\"", "/$NAME"]
-copy ["lower.wasm", "/"]
+copy ["lower.wasm", "UPPER.WASM", "/"]
 #
 ENTRYPOINT ["first"]
 CMD ["x"]
