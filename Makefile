@@ -85,7 +85,7 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 	@$(IN_SANDBOX) go -C test/e2e test -count=1 -p 1 -timeout 45m -v ./...
 
 .PHONY: test-scale
-test-scale: sandbox-up ## Tests of 2,000 components, 200 lines, a gigabyte, 200 containers at once, 300 pods, 80 servers that drain, and 180 kills: minutes
+test-scale: sandbox-up ## Tests of many: 2,000 components, 200 containers at once, 300 pods, 180 kills: minutes
 	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 60m -v -run 'TestMany|TestLarge|TestKilled' .
 
 .PHONY: test-runwasi
