@@ -164,7 +164,7 @@ func drainUnderLoad(t *testing.T, path, answer string, count int, delay time.Dur
 // that is asked to end answers them for half of its time to drain, as it does
 // those that wait for one of them to end, and is killed when it is over.
 func TestServerDrainsWithConnections(t *testing.T) {
-	name, address, _ := serve(t, "http.drain=8s http.connections=2")
+	name, address, _ := serve(t, "http.drain=12s http.connections=2")
 	defer try(t, "nerdctl", "rm", "-f", name)
 	connect := func() net.Conn {
 		connection, err := net.Dial("tcp", address)
