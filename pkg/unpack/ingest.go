@@ -56,7 +56,7 @@ func openIngest(ctx context.Context, api contentapi.ContentClient, desc ocispec.
 		if !errdefs.IsUnavailable(err) {
 			return i, err
 		}
-		// So does containerd answer when it is gone.
+		// A containerd that is gone gives the same answer.
 		if _, statusErr := api.Status(ctx, &contentapi.StatusRequest{Ref: i.ref}); errdefs.IsUnavailable(errgrpc.ToNative(statusErr)) {
 			return nil, err
 		}

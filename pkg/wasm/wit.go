@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// maxWIT is the most bytes of WIT that one component is worth.
+// maxWIT is the most bytes of WIT that are written for one component.
 const maxWIT = 4 << 20
 
 var errTooMuchWIT = fmt.Errorf("its WIT has more than %d bytes", maxWIT)
@@ -220,8 +220,8 @@ func (w *witWriter) close() {
 	w.line("}")
 }
 
-// full is an error when there is more than a component is worth. Whatever writes lines
-// in a loop asks it for each item: a few bytes of a file can stand for many lines.
+// full returns an error when maxWIT is exceeded. Whatever writes lines in a loop asks it
+// for each item: a few bytes of a file can stand for many lines.
 func (w *witWriter) full() error {
 	if *w.size > maxWIT {
 		return errTooMuchWIT

@@ -94,8 +94,8 @@ func next(t *typ) *typ {
 // maxNames is how many names for each other are followed.
 const maxNames = 64
 
-// chain is a type and those that it is a name for, what is given for an
-// imported type before what the import says.
+// chain is a type and those that it is a name for. Of an imported type, what an
+// instantiation gives for it comes before what the import says.
 func chain(t *typ) []*typ {
 	var found []*typ
 	var visit func(t *typ)
