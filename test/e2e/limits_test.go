@@ -179,12 +179,7 @@ func TestServerConnections(t *testing.T) {
 	defer try(t, "nerdctl", "rm", "-f", name)
 	var open []net.Conn
 	for range 3 {
-		connection, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer connection.Close()
-		open = append(open, connection)
+		open = append(open, connect(t, address))
 	}
 	for n, connection := range open[:2] {
 		if got, err := askOn(connection, 10*time.Second); err != nil || !strings.HasPrefix(got, "HTTP/1.1 200") {
