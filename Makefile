@@ -82,7 +82,7 @@ test-unit: ## Tests that need neither root nor a daemon
 
 .PHONY: test-e2e
 test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry and nerdctl
-	@$(IN_SANDBOX) go -C test/e2e test -count=1 -p 1 -timeout 45m -v ./...
+	@$(IN_SANDBOX) go -C test/e2e test -count=1 -p 1 -timeout 90m -v ./...
 
 .PHONY: test-scale
 test-scale: sandbox-up ## Tests of many: 2,000 components, 200 containers at once, 300 pods, 180 kills: minutes
