@@ -124,9 +124,9 @@ FUZZTIME ?= 30s
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each, two at a time
-	@targets="$$(go test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }')" && \
+	@targets="$$(go test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i], "$(FUZZTIME)"; n = 0 }')" && \
 		test -n "$$targets" && \
-		echo "$$targets" | xargs -P 2 -L 1 sh -c 'echo "$$0 $$1"; go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 "$$0"'
+		echo "$$targets" | xargs -P 2 -L 1 test/fuzz.sh
 
 .PHONY: bench
 bench: sandbox-up ## Side-by-side ratios against peers; writes docs/performance.md
