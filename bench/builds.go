@@ -65,10 +65,28 @@ func (b bench) builds() ([]result, error) {
 	return results, nil
 }
 
-// context makes a build context with one component; see contextOf.
-func (b bench) context(name string, padding int) (string, error) {
-	return b.contextOf(name, 1, padding)
+// push builds the artifact of a directory and pushes it.
+func (b bench) push(dir, ref string) error {
+	layout, err := os.MkdirTemp(b.dir, "layout-")
+	if err != nil {
+		return err
+	}
+	if err := b.command(build(dir, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout)); err != nil {
+		return err
+	}
+	return b.command([]string{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref})
 }
+
+// publishExample pushes the artifact of an example and has containerd pull it.
+func (b bench) publishExample(example, ref string) error {
+	if err := b.push(b.example(example), ref); err != nil {
+		return err
+	}
+	return b.command([]string{"nerdctl", "wasm", "pull", "-q", ref})
+}
+
+// example is the directory of an example.
+func (b bench) example(name string) string { return filepath.Join(b.repo, "examples", name) }
 
 // contextOf makes a build context with a number of greet components, each
 // padded by a custom section of random bytes, a Wasmfile that takes them one
@@ -108,11 +126,7 @@ func (b bench) contextOf(name string, count, padding int) (string, error) {
 // writeComponent writes the greet component with a custom section of padding
 // random bytes, none for 0.
 func (b bench) writeComponent(path string, padding int) error {
-	repo, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	component, err := os.ReadFile(filepath.Join(repo, "examples", "greet", "greet.wasm"))
+	component, err := os.ReadFile(filepath.Join(b.example("greet"), "greet.wasm"))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -11,16 +10,11 @@ func registry() string { return os.Getenv("REGISTRY") }
 
 // runs compares with a native program that prints a line, by the same tool.
 func (b bench) runs() ([]result, error) {
-	dir, err := b.context("small", 0)
-	if err != nil {
+	artifact, native := registry()+"/bench/greet:latest", os.Getenv("BUSYBOX_IMAGE")
+	if err := b.publishExample("greet", artifact); err != nil {
 		return nil, err
 	}
-	artifact, native := registry()+"/bench/greet:latest", os.Getenv("BUSYBOX_IMAGE")
-	layout := filepath.Join(b.dir, "greet")
 	for _, args := range [][]string{
-		build(dir, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", artifact},
-		{"nerdctl", "wasm", "pull", "-q", artifact},
 		{"nerdctl", "pull", "-q", native},
 		{"docker", "pull", "-q", "--platform", "wasip2/wasm", artifact},
 		{"docker", "pull", "-q", native},

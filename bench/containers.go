@@ -136,25 +136,6 @@ func (b bench) ratesOf(c connected, hello, native string) (rates []result, err e
 	return rates, nil
 }
 
-// publishExample builds an example, pushes it and has containerd pull it.
-func (b bench) publishExample(example, ref string) error {
-	repo, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	layout := filepath.Join(b.dir, "example-"+example)
-	for _, args := range [][]string{
-		build(filepath.Join(repo, "examples", example), "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
-		{"nerdctl", "wasm", "pull", "-q", ref},
-	} {
-		if err := b.command(args); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // adminFile is an administrator's file, and what it makes of a guest.
 type adminFile struct{ what, text string }
 
@@ -177,12 +158,8 @@ func (b bench) ratesWith(admin adminFile, ours, peer starter) (results []result,
 // it, as for the tests, and returns its path. Where the host is, its 2 ms are for
 // nothing.
 func (b bench) buildCrun() (string, error) {
-	repo, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
 	path := filepath.Join(b.dir, "crun")
-	return path, b.command([]string{"go", "-C", filepath.Join(repo, "test", "e2e"), "build", "-o", path, "./cmd/crun"})
+	return path, b.command([]string{"go", "-C", filepath.Join(b.repo, "test", "e2e"), "build", "-o", path, "./cmd/crun"})
 }
 
 // rates compares containers per second, with some at once.

@@ -33,12 +33,16 @@ func run(ctx context.Context, rounds int, report, only string) error {
 	if os.Getenv("WASMFILE_FRONTEND") == "" {
 		return errors.New("run this by `make bench`: it needs the sandbox")
 	}
+	repo, err := os.Getwd()
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "wasmfile-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := bench{ctx: ctx, dir: dir, rounds: rounds}
+	b := bench{ctx: ctx, repo: repo, dir: dir, rounds: rounds}
 	var results []result
 	for _, group := range []struct {
 		name    string

@@ -13,7 +13,8 @@ import (
 // bench is one run of all comparisons.
 type bench struct {
 	ctx    context.Context
-	dir    string
+	repo   string // the checkout
+	dir    string // for what is made on the way
 	rounds int
 }
 

@@ -60,17 +60,10 @@ func (b bench) publish(name string, count, size int) (published, error) {
 		return published{}, err
 	}
 	p := published{registry() + "/bench/artifact-" + name + ":latest", registry() + "/bench/image-" + name + ":latest"}
-	layout := filepath.Join(b.dir, "layout-"+name)
-	for _, args := range [][]string{
-		build(dir, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", p.artifact},
-		build(dir, "Dockerfile", builtin, "type=image,push=true,name="+p.image, "--platform", "linux/amd64", "--provenance=false"),
-	} {
-		if err := b.command(args); err != nil {
-			return published{}, err
-		}
+	if err := b.push(dir, p.artifact); err != nil {
+		return published{}, err
 	}
-	return p, nil
+	return p, b.command(build(dir, "Dockerfile", builtin, "type=image,push=true,name="+p.image, "--platform", "linux/amd64", "--provenance=false"))
 }
 
 // pullSide is a pull into containerd, whose image is removed after each round.

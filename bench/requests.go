@@ -209,21 +209,17 @@ func (b bench) servers() (s served, stop func(), err error) {
 			f()
 		}
 	}
-	repo, err := os.Getwd()
-	if err != nil {
-		return s, stop, err
-	}
 	for _, server := range []*server{&s.published, &s.host, &s.peer, &s.grouped} {
 		if server.address, err = freeAddress(); err != nil {
 			return s, stop, err
 		}
 	}
-	example := filepath.Join(repo, "examples", "http")
-	layout, ref := filepath.Join(b.dir, "http"), registry()+"/bench/http:latest"
+	ref := registry() + "/bench/http:latest"
+	if err := b.publishExample("http", ref); err != nil {
+		return s, stop, err
+	}
 	stops = append(stops, func() { _ = b.command([]string{"nerdctl", "rm", "-f", container, hostContainer}) })
 	for _, args := range [][]string{
-		build(example, "Wasmfile", wasmfileFrontend(), "type=local,dest="+layout),
-		{"oras", "cp", "--no-tty", "--from-oci-layout", layout + ":latest", "--to-plain-http", ref},
 		{"nerdctl", "wasm", "run", "-d", "-q", "--name", container, "-p", s.published.address + ":8080", ref},
 		{"nerdctl", "wasm", "run", "-d", "-q", "--name", hostContainer, "--net", "host", "--annotation", "io.github.wasmfile.http.addr=" + s.host.address, ref},
 	} {
@@ -237,7 +233,7 @@ func (b bench) servers() (s served, stop func(), err error) {
 	}
 	stops = append(stops, remove)
 	for server, cgroup := range map[*server]string{&s.peer: "", &s.grouped: group} {
-		engine, err := b.serveOnHost(server.address, filepath.Join(example, "http.wasm"), cgroup)
+		engine, err := b.serveOnHost(server.address, filepath.Join(b.example("http"), "http.wasm"), cgroup)
 		if err != nil {
 			return s, stop, err
 		}

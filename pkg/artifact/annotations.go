@@ -76,8 +76,8 @@ func IsRuntimeAnnotation(key string) bool {
 	return key == AnnotationLayers || key == AnnotationManifest || IsWasmLayer(key)
 }
 
-// IsLayerLabel reports whether a label of a config is one by which layoutwriter.Write says what the
-// layers are.
+// IsLayerLabel reports whether a config label is one in which layoutwriter.Write records
+// the layers.
 func IsLayerLabel(key string) bool {
 	return key == AnnotationLayers || strings.HasPrefix(key, LabelComponentPrefix)
 }

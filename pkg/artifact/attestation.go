@@ -83,7 +83,7 @@ type Blob struct {
 	Content    []byte
 }
 
-// NewBlob is the blob of bytes.
+// NewBlob is content with the descriptor that fits it.
 func NewBlob(mediaType string, content []byte) Blob {
 	return Blob{
 		Descriptor: ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))},

@@ -84,7 +84,8 @@ func checkDescriptor(d ocispec.Descriptor) error {
 
 // checkDiffIDs accepts both ways of counting: filesystem layers only, which
 // is what containerd needs, and all layers, which is what BuildKit's image
-// exporter does.
+// exporter does. Each has to be a digest: containerd names snapshots by them, and
+// another text could be the name of one that is not of an image.
 func checkDiffIDs(a *Artifact) error {
 	if a.Form != FormOCI && a.Form != FormImage {
 		return nil // these have no rootfs
@@ -92,6 +93,11 @@ func checkDiffIDs(a *Artifact) error {
 	n, files, all := len(a.Config.RootFS.DiffIDs), len(a.FilesystemLayers()), len(a.Manifest.Layers)
 	if n != files && n != all {
 		return fmt.Errorf("%w: rootfs.diff_ids lists %d layers, the manifest has %d of which %d are filesystem layers", ErrInvalid, n, all, files)
+	}
+	for _, id := range a.Config.RootFS.DiffIDs {
+		if err := id.Validate(); err != nil {
+			return fmt.Errorf("%w: rootfs.diff_ids has %.80q: %w", ErrInvalid, id, err)
+		}
 	}
 	return nil
 }

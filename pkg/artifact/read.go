@@ -165,8 +165,8 @@ func (a *Artifact) FilesystemDiffIDs() []digest.Digest {
 	return diffIDs
 }
 
-// Platform is that of the config, or wasip2/wasm where it does not say all of one, as in
-// forms without.
+// Platform is that of the config, or wasip2/wasm where the config does not have a whole
+// one, as in forms without.
 func (a *Artifact) Platform() ocispec.Platform {
 	platform := a.Config.Platform
 	if platform.OS == "" || platform.Architecture == "" {

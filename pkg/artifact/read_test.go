@@ -203,11 +203,25 @@ func TestReadCountsDiffIDsBothWays(t *testing.T) {
 		s := make(store)
 		m := s.manifest(t, layers...)
 		m.Config = s.putJSON(t, ocispec.MediaTypeImageConfig, ocispec.Image{
-			RootFS: ocispec.RootFS{DiffIDs: make([]digest.Digest, n)},
+			RootFS: ocispec.RootFS{DiffIDs: slices.Repeat([]digest.Digest{digest.FromString("files")}, n)},
 		})
 		_, err := artifact.Read(t.Context(), s, s.putJSON(t, ocispec.MediaTypeImageManifest, m))
 		if (err == nil) != valid {
 			t.Errorf("%d diff_ids for one Wasm and one filesystem layer: %v", n, err)
+		}
+	}
+}
+
+// TestReadRefusesDiffIDs: given a diff_id that is no digest but may be the name of
+// somebody's snapshot, the artifact is refused.
+func TestReadRefusesDiffIDs(t *testing.T) {
+	for _, id := range []digest.Digest{"", "container", "sha256:abc"} {
+		s := make(store)
+		m := s.manifest(t, layer(artifact.MediaTypeComponentLayer, "a.wasm"), layer(ocispec.MediaTypeImageLayerGzip, ""))
+		m.Config = s.putJSON(t, ocispec.MediaTypeImageConfig, ocispec.Image{RootFS: ocispec.RootFS{DiffIDs: []digest.Digest{id}}})
+		_, err := artifact.Read(t.Context(), s, s.putJSON(t, ocispec.MediaTypeImageManifest, m))
+		if !errors.Is(err, artifact.ErrInvalid) || !strings.Contains(err.Error(), "diff_ids has") {
+			t.Errorf("%q: %v", id, err)
 		}
 	}
 }

@@ -35,9 +35,9 @@ func Text(text string) string {
 }
 
 // Line is a text for a place in a line: in quotes when there is a character in it
-// that does not print.
+// that does not print, or a byte that is not UTF-8.
 func Line(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)
 	}
 	return text

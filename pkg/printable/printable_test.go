@@ -27,7 +27,7 @@ func TestText(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	for text, want := range map[string]string{"": "", "a b": "a b", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "a\u202eb": `"a\u202eb"`} {
+	for text, want := range map[string]string{"": "", "a b": "a b", "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "a\u202eb": `"a\u202eb"`, "\x9b2J": `"\x9b2J"`} {
 		if got := printable.Line(text); got != want {
 			t.Errorf("%q becomes %q, not %q", text, got, want)
 		}

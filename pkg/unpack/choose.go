@@ -80,7 +80,7 @@ func manifestsOf(ctx context.Context, f artifact.Fetcher, root ocispec.Descripto
 	return index.Manifests, err
 }
 
-// anyOf has all manifests of an index be available.
+// anyOf takes all manifests of an index for available.
 func anyOf(ocispec.Descriptor) bool { return true }
 
 // chooseAmong is choose when the manifests of the root are known.

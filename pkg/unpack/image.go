@@ -296,7 +296,8 @@ func Read(ctx context.Context, store content.Provider, record images.Image, plat
 		r, err := stored.Fetch(ctx, m)
 		return err == nil && r.Close() == nil
 	})
-	if errors.Is(err, artifact.ErrNoWasm) && artifact.IsIndex(record.Target.MediaType) { // Which may have one that is not there.
+	if errors.Is(err, artifact.ErrNoWasm) && artifact.IsIndex(record.Target.MediaType) {
+		// The one for Wasm may be missing, which reading all of them tells.
 		a, err = Choose(ctx, stored, record.Target, platform)
 	}
 	if errdefs.IsNotFound(err) {

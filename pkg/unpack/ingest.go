@@ -56,7 +56,7 @@ func openIngest(ctx context.Context, api contentapi.ContentClient, desc ocispec.
 		if !errdefs.IsUnavailable(err) {
 			return i, err
 		}
-		// So does containerd answer when it is gone.
+		// A containerd that is gone gives the same answer.
 		if _, statusErr := api.Status(ctx, &contentapi.StatusRequest{Ref: i.ref}); errdefs.IsUnavailable(errgrpc.ToNative(statusErr)) {
 			return nil, err
 		}
@@ -87,13 +87,13 @@ func (i *ingest) open(ctx context.Context) (err error) {
 	return i.answer()
 }
 
-// send sends a message; the server's reason for ending the stream is what
-// receiving returns.
+// send sends a message. When the server has ended the stream, its reason comes after
+// the answers that are still to be received.
 func (i *ingest) send(m *contentapi.WriteContentRequest) error {
 	err := i.stream.Send(m)
 	if errors.Is(err, io.EOF) {
-		if err = i.stream.RecvMsg(&contentapi.WriteContentResponse{}); err == nil {
-			err = io.ErrUnexpectedEOF
+		for err = nil; err == nil; {
+			err = i.stream.RecvMsg(&contentapi.WriteContentResponse{})
 		}
 	}
 	return errgrpc.ToNative(err)

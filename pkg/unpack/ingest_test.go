@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
 	"github.com/containerd/containerd/v2/core/content"
@@ -46,6 +48,13 @@ func contentService(t *testing.T) (context.Context, contentapi.ContentClient, co
 	}
 	t.Cleanup(func() { db.Close() })
 	store := metadata.NewDB(db, blobs, nil).ContentStore()
+	ctx, api := serve(t, store)
+	return ctx, api, store
+}
+
+// serve has containerd's own content service offer a store.
+func serve(t *testing.T, store content.Store) (context.Context, contentapi.ContentClient) {
+	t.Helper()
 	server := grpc.NewServer(grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(16<<20), grpc.StreamInterceptor(
 		func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			// The server logs what its clients are told too.
@@ -58,7 +67,7 @@ func contentService(t *testing.T) (context.Context, contentapi.ContentClient, co
 			return handler(namespaces.WithNamespace(ctx, "test"), req)
 		}))
 	contentapi.RegisterContentServer(server, contentserver.New(store))
-	socket := filepath.Join(dir, "s")
+	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +79,7 @@ func contentService(t *testing.T) (context.Context, contentapi.ContentClient, co
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return namespaces.WithNamespace(t.Context(), "test"), contentapi.NewContentClient(conn), store
+	return namespaces.WithNamespace(t.Context(), "test"), contentapi.NewContentClient(conn)
 }
 
 type inNamespace struct {
@@ -229,6 +238,64 @@ func TestFetchRefuses(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// fullStore is a store on a disk that has room for one message.
+type fullStore struct{ content.Store }
+
+func (s fullStore) Writer(ctx context.Context, opts ...content.WriterOpt) (content.Writer, error) {
+	w, err := s.Store.Writer(ctx, opts...)
+	return &fullWriter{Writer: w}, err
+}
+
+type fullWriter struct {
+	content.Writer
+	written int
+}
+
+func (w *fullWriter) Write(p []byte) (int, error) {
+	if w.written += len(p); w.written > messageSize {
+		return 0, syscall.ENOSPC
+	}
+	return w.Writer.Write(p)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestFullStore: given a store that fails while answers of it are under way, the
+// error is the store's.
+func TestFullStore(t *testing.T) {
+	_, _, store := contentService(t)
+	ctx, api := serve(t, fullStore{store})
+	data, desc := random(t, 5*messageSize)
+	i, err := openIngest(ctx, api, desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.close()
+	// The third message comes when the store is likely to have refused the second.
+	late := readerFunc(func([]byte) (int, error) {
+		time.Sleep(100 * time.Millisecond)
+		return 0, io.EOF
+	})
+	err = i.write(io.MultiReader(bytes.NewReader(data[:2*messageSize]), late, bytes.NewReader(data[2*messageSize:])), func(int64) {})
+	if err == nil || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestInterrupted: given a context that has ended, nothing counts as fetched.
+func TestInterrupted(t *testing.T) {
+	ctx, api, store := contentService(t)
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	data, desc := random(t, 1000)
+	transfer := newTestTransfer(api, store, &lossy{data: data, n: 1 << 30})
+	if err := transfer.run(ctx, []blob{{Descriptor: desc}}, transfer.fetch); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -72,8 +72,8 @@ func (r *resuming) read(p []byte) (int, error) {
 	return r.body.Read(p)
 }
 
-// skip brings the body to the offset. A registry's is asked for the rest only
-// (Range) by the next read.
+// skip brings the body to the offset. A registry's body can seek: its next read
+// asks for the rest only (Range).
 func (r *resuming) skip() error {
 	if r.offset == 0 {
 		return nil

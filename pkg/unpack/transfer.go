@@ -92,14 +92,11 @@ func newTransfer(client *containerd.Client, source artifact.Fetcher, opts Option
 	return t, nil
 }
 
-// run calls f for every blob, several at a time, until one fails.
+// run calls f for every blob, several at a time, with a context that ends when one fails.
 func (t *transfer) run(ctx context.Context, blobs []blob, f func(context.Context, blob) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(t.parallel)
 	for _, b := range blobs {
-		if ctx.Err() != nil {
-			break
-		}
 		group.Go(func() error { return f(ctx, b) })
 	}
 	return group.Wait()

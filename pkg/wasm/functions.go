@@ -51,6 +51,8 @@ func (i *Info) ExampleFunction() string {
 type shape struct {
 	functions []string
 	instances []exportedInstance
+	// index finds the instances by their names, once somebody has looked for one.
+	index map[string]*shape
 	// hidden says that there may be more: its type is not read.
 	hidden bool
 }
@@ -64,11 +66,16 @@ type exportedInstance struct {
 // package does not read.
 var unknown = &shape{hidden: true}
 
+// instance finds an instance by a map: there may be many that look for one of many.
 func (s *shape) instance(name string) *shape {
-	for _, i := range s.instances {
-		if i.name == name {
-			return i.shape
+	if s.index == nil && len(s.instances) > 0 {
+		s.index = make(map[string]*shape, len(s.instances))
+		for _, i := range s.instances {
+			s.index[i.name] = i.shape
 		}
+	}
+	if found, ok := s.index[name]; ok {
+		return found
 	}
 	return unknown
 }
@@ -182,9 +189,10 @@ func (w *walker) aliases(r *reader, in *scope) {
 // "#". It reports whether some are hidden: because their types are not read, or
 // because there are too many, as an instance may be exported many times over.
 func (s *shape) list() (functions []string, hidden bool) {
+	const overhead = 32 // of a string in a list, however short it is
 	budget := maxNameBytes
 	afford := func(prefix, name string) bool {
-		budget -= len(prefix) + len(name) + 1
+		budget -= len(prefix) + len(name) + overhead
 		hidden = hidden || budget < 0
 		return budget >= 0
 	}

@@ -110,11 +110,20 @@ func TestHostileFiles(t *testing.T) {
 		}
 		return list(items...)
 	}
+	instances, aliases := make([][]byte, 90_000), slices.Repeat([][]byte{cat([]byte{5, 0, 0}, str("89999"))}, 10_000)
+	for i := range instances {
+		instances[i] = cat([]byte{0}, str(fmt.Sprintf("%05d", i)), []byte{5, 0})
+	}
 	cases := []struct {
 		name string
 		file []byte
 		says string // empty for a file that is accepted
 	}{
+		{"the last of 90,000 instances 10,000 times", component(section(5, list(cat([]byte{1}, list(instances...)))), section(6, list(aliases...))), ""},
+		{"1,000 exports of 90,000 functions", component(
+			section(5, list(cat([]byte{1}, list(slices.Repeat([][]byte{cat([]byte{0}, str(""), []byte{1, 0})}, 90_000)...)))),
+			section(11, list(slices.Repeat([][]byte{cat([]byte{0}, str(""), []byte{5, 0, 0})}, 1000)...)),
+		), ""},
 		{"a million imports", module(section(2, million(func(i int) []byte { return moduleImport(fmt.Sprint(i), "f", 0, 0) }))), "more than 100000"},
 		{"a million imports of a component", component(section(10, million(func(i int) []byte { return instanceImport(fmt.Sprint(i)) }))), "more than 100000"},
 		{"a million exports in a group of imports", module(section(2, list(cat(str("m"), str(""), []byte{0x7f}, million(func(int) []byte { return cat(str("f"), []byte{0, 0}) }))))), ""},

@@ -8,8 +8,10 @@ import (
 	"strings"
 )
 
-// maxWIT is the most bytes of WIT that one component is worth.
+// maxWIT is the most bytes of WIT that are written for one component.
 const maxWIT = 4 << 20
+
+var errTooMuchWIT = fmt.Errorf("its WIT has more than %d bytes", maxWIT)
 
 // WIT returns the world of the component in the first size bytes of r, with all
 // interfaces that it speaks of and the types in them, in the language of
@@ -27,7 +29,7 @@ func WIT(r io.ReaderAt, size int64, world string) (text string, err error) {
 	d := typeReader{primitives: make(map[typeKind]*typ)}
 	read := d.component(file, 0, nil)
 	p := printer{known: make(map[string]bool)}
-	var out witWriter
+	out := witWriter{size: new(int)}
 	if err := p.world(&out, world, read); err != nil {
 		return "", err
 	}
@@ -67,7 +69,7 @@ func (p *printer) world(out *witWriter, name string, of *definition) error {
 		pkg, local, _ := splitInterface(i.name)
 		if written[pkg] == nil {
 			packages = append(packages, pkg)
-			written[pkg] = &witWriter{indent: 1}
+			written[pkg] = &witWriter{indent: 1, size: out.size}
 		}
 		w := written[pkg]
 		w.open("interface " + identifier(local))
@@ -88,6 +90,9 @@ func (p *printer) world(out *witWriter, name string, of *definition) error {
 func (b *body) worldItems(verb string, items []item) error {
 	var inside []item // the world's own types and their functions
 	for _, i := range items {
+		if err := b.out.full(); err != nil {
+			return err
+		}
 		resource := strings.HasPrefix(i.name, "[")
 		switch _, _, isInterface := splitInterface(i.name); {
 		case i.sort == sortInstance && isInterface:
@@ -185,6 +190,7 @@ func identifier(label string) string {
 type witWriter struct {
 	strings.Builder
 	indent int
+	size   *int // of the lines of all writers for one component, in bytes
 }
 
 // line writes a line, after a blank one where a block has ended.
@@ -197,6 +203,7 @@ func (w *witWriter) line(text string) {
 	}
 	w.WriteString(text)
 	w.WriteByte('\n')
+	*w.size += 2*w.indent + len(text) + 1
 }
 
 // open begins a block, after a blank line unless it is the first in another.
@@ -213,10 +220,11 @@ func (w *witWriter) close() {
 	w.line("}")
 }
 
-// full is an error when not everything could be written.
+// full returns an error when maxWIT is exceeded. Whatever writes lines in a loop asks it
+// for each item: a few bytes of a file can stand for many lines.
 func (w *witWriter) full() error {
-	if w.Len() > maxWIT {
-		return fmt.Errorf("its WIT has more than %d bytes", maxWIT)
+	if *w.size > maxWIT {
+		return errTooMuchWIT
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -172,6 +173,16 @@ func TestWITIsBounded(t *testing.T) {
 	for i := range million {
 		million[i] = []byte{0x70, u8}
 	}
+	longTuple := cat([]byte{0x6f}, list(slices.Repeat([][]byte{{u8}}, 10_000)...))
+	functions := make([][]byte, 2000)
+	for i := range functions {
+		functions[i] = typeImport("f-"+strings.Repeat("a", i+1), 0x01, 1)
+	}
+	longEnum := cat([]byte{0x6d}, list(slices.Repeat([][]byte{str(strings.Repeat("a", 4000))}, 1000)...))
+	interfaces := make([][]byte, 2000)
+	for i := range interfaces {
+		interfaces[i] = typeImport(fmt.Sprintf("a:b/c%d", i), 0x05, 0)
+	}
 	cases := []struct {
 		name, says string
 		file       []byte
@@ -187,14 +198,25 @@ func TestWITIsBounded(t *testing.T) {
 		{"a million parts of a tuple", "more than 200000 types", component(typeSection(cat([]byte{0x6f}, list(slices.Repeat([][]byte{{u8}}, 1_000_000)...))))},
 		{"a million labels", "more than 100000 imports", component(typeSection(cat([]byte{0x6d}, list(slices.Repeat([][]byte{str("a")}, 1_000_000)...))))},
 		{"4 billion claimed fields", "cannot hold", component(typeSection(cat([]byte{0x72}, max32)))},
-		{"2,000 functions of long parameters", "more than 4194304 bytes", func() []byte {
-			tuple := cat([]byte{0x6f}, list(slices.Repeat([][]byte{{u8}}, 10_000)...))
-			var functions [][]byte
-			for i := range 2000 {
-				functions = append(functions, typeImport("f-"+strings.Repeat("a", i+1), 0x01, 1))
-			}
-			return component(typeSection(tuple, functionType(cat(str("a"), []byte{0}))), section(10, list(functions...)))
-		}()},
+		{"2,000 functions of long parameters", "more than 4194304 bytes", component(
+			typeSection(longTuple, functionType(cat(str("a"), []byte{0}))), section(10, list(functions...)),
+		)},
+		{"a function of 20,000 long parameters", "more than 4194304 bytes", component(
+			typeSection(longTuple, functionType(slices.Repeat([][]byte{cat(str("a"), []byte{0})}, 20_000)...)), section(10, list(typeImport("f", 0x01, 1))),
+		)},
+		{"2,000 constructors of long parameters", "more than 4194304 bytes", component(
+			typeSection(longTuple, instanceType(slices.Concat(
+				[][]byte{declareExport("r", 0x03, 0x01), {0x02, 0x03, 0x02, 0x01, 0x00}, declareType(functionType(cat(str("a"), []byte{1})))},
+				slices.Repeat([][]byte{declareExport("[constructor]r", 0x01, 0x02)}, 2000),
+			)...)), section(10, list(typeImport("a", 0x05, 1))),
+		)},
+		{"2,000 interfaces of a long type", "more than 4194304 bytes", component(
+			typeSection(instanceType(declareType(longEnum), declareExport("e", 0x03, 0x00, 0x00))), section(10, list(interfaces...)),
+		)},
+		{"2,000 interfaces of a long type inside the world", "more than 4194304 bytes", component(
+			typeSection(instanceType(declareType(longEnum), declareExport("e", 0x03, 0x00, 0x00))),
+			section(10, list(slices.Repeat([][]byte{typeImport("i", 0x05, 0)}, 2000)...)),
+		)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

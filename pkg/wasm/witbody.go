@@ -43,10 +43,16 @@ func (b *body) interfaceItems(items []item) error {
 			functions = append(functions, i)
 		default:
 			b.out.line(fmt.Sprintf("// %q: WIT has no word for it", i.name))
+			if err := b.out.full(); err != nil {
+				return err
+			}
 		}
 	}
 	uses.write(b)
 	for _, i := range types {
+		if err := b.out.full(); err != nil {
+			return err
+		}
 		if err := b.define(i, methods[i.name]); err != nil {
 			return fmt.Errorf("type %s: %w", i.name, err)
 		}
@@ -88,8 +94,8 @@ func next(t *typ) *typ {
 // maxNames is how many names for each other are followed.
 const maxNames = 64
 
-// chain is a type and those that it is a name for, what is given for an
-// imported type before what the import says.
+// chain is a type and those that it is a name for. Of an imported type, what an
+// instantiation gives for it comes before what the import says.
 func chain(t *typ) []*typ {
 	var found []*typ
 	var visit func(t *typ)
@@ -174,6 +180,9 @@ func (b *body) define(i item, methods []item) error {
 				return fmt.Errorf("there is no name %q in WIT", label)
 			}
 			b.out.line(identifier(label) + ",")
+			if err := b.out.full(); err != nil {
+				return err
+			}
 		}
 		b.out.close()
 	default:
@@ -221,7 +230,7 @@ func (b *body) method(i item) error {
 			result = ""
 		}
 		b.out.line("constructor" + signature + result + ";")
-		return nil
+		return b.out.full()
 	case "method", "static", "async method", "async static":
 		if isLabel(name) {
 			return b.function(i, name, "")
@@ -264,13 +273,19 @@ func (b *body) signature(t *typ, skip int) (parameters, result string, err error
 	if n < skip {
 		return "", "", errors.New("it has no parameter for its resource")
 	}
-	list := make([]string, 0, n)
+	var list strings.Builder
 	for k := skip; k < n; k++ {
 		parameter, err := b.field(t.labels[k], t.of[k], true)
 		if err != nil {
 			return "", "", err
 		}
-		list = append(list, parameter)
+		if k > skip {
+			list.WriteString(", ")
+		}
+		list.WriteString(parameter)
+		if list.Len() > maxWIT {
+			return "", "", errTooMuchWIT
+		}
 	}
 	if of := t.of[n]; of != nil {
 		reference, err := b.reference(of)
@@ -279,5 +294,5 @@ func (b *body) signature(t *typ, skip int) (parameters, result string, err error
 		}
 		result = " -> " + reference
 	}
-	return "(" + strings.Join(list, ", ") + ")", result, nil
+	return "(" + list.String() + ")", result, nil
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -158,12 +157,11 @@ func TestClassicImageOfAHostileRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := &hostile{blobs: map[string][]byte{}}
 			h.blobs[h.image(t, layer, c.diffID).Digest] = c.content
-			server := httptest.NewServer(h)
-			defer server.Close()
+			ref := serveArtifact(t, h)
 			namespace := unique("hostile")
 			defer removeNamespace(t, namespace)
 			_, wasm := inNamespace(namespace)
-			fails(t, []string{"sha256:"}, append(wasm, "pull", server.Listener.Addr().String()+"/hostile/artifact:latest")...)
+			fails(t, []string{"sha256:"}, append(wasm, "pull", ref)...)
 			nothingLeft(t, namespace)
 		})
 	}
@@ -379,9 +377,7 @@ func TestHostileFiles(t *testing.T) {
 	layer := tarOf(t, dir)
 	h := &hostile{blobs: map[string][]byte{}}
 	h.image(t, layer, digest.FromBytes(layer))
-	server := httptest.NewServer(h)
-	defer server.Close()
-	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+	ref := serveArtifact(t, h)
 	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	defer func() { must(t, "nerdctl", "rmi", "-f", ref) }()
 	for _, name := range []string{"host", "up", "process", "loop", "pipe", "native"} {

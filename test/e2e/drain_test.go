@@ -54,17 +54,28 @@ func tracedOutcome(ctx context.Context, url string) string {
 	return fmt.Sprintf("%d %s", response.StatusCode, body)
 }
 
-// endsWell waits until a container has ended with 0.
-func endsWell(t *testing.T, name string) {
+// endsWith waits until a container has ended, with an exit code.
+func endsWith(t *testing.T, name, code string) {
 	t.Helper()
 	var state string
 	eventually(t, 10*time.Second, "its end", func() bool {
 		state = must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name)
 		return strings.HasPrefix(state, "exited")
 	})
-	if state != "exited 0" {
-		t.Errorf("it has %s", state)
+	if state != "exited "+code {
+		t.Errorf("it has %s, not %s", state, code)
 	}
+}
+
+// connect opens a connection, until the test ends.
+func connect(t *testing.T, address string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	return connection
 }
 
 // TestServerDrains: given a request in flight, a server that is asked to end
@@ -87,11 +98,7 @@ func TestServerDrains(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			name, address := start(t)
 			defer try(t, "nerdctl", "rm", "-f", name)
-			open, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer open.Close()
+			open := connect(t, address)
 			answered := inFlight("http://" + address + "/slow")
 			must(t, "nerdctl", "kill", "--signal", "TERM", name)
 			for range 3 {
@@ -107,7 +114,7 @@ func TestServerDrains(t *testing.T) {
 				t.Errorf("a connection that was open before gives %q, %v", got, err)
 			}
 			open.Close()
-			endsWell(t, name)
+			endsWith(t, name, "0")
 		})
 	}
 }
@@ -150,7 +157,7 @@ func drainUnderLoad(t *testing.T, path, answer string, count int, delay time.Dur
 	time.Sleep(delay)
 	must(t, "nerdctl", "kill", "--signal", "TERM", name)
 	clients.Wait()
-	endsWell(t, name)
+	endsWith(t, name, "0")
 	if got[answer] < count {
 		t.Errorf("%s: only %d requests of %d clients were answered", path, got[answer], count)
 	}
@@ -164,17 +171,9 @@ func drainUnderLoad(t *testing.T, path, answer string, count int, delay time.Dur
 // that is asked to end answers them for half of its time to drain, as it does
 // those that wait for one of them to end, and is killed when it is over.
 func TestServerDrainsWithConnections(t *testing.T) {
-	name, address, _ := serve(t, "http.drain=8s http.connections=2")
+	name, address, _ := serve(t, "http.drain=12s http.connections=2")
 	defer try(t, "nerdctl", "rm", "-f", name)
-	connect := func() net.Conn {
-		connection, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { connection.Close() })
-		return connection
-	}
-	stays, ends, waits, waitsLonger := connect(), connect(), connect(), connect()
+	stays, ends, waits, waitsLonger := connect(t, address), connect(t, address), connect(t, address), connect(t, address)
 	for _, open := range []net.Conn{stays, ends} {
 		if got, err := askOn(open, 10*time.Second); err != nil || !strings.HasPrefix(got, "HTTP/1.1 200") {
 			t.Fatalf("%q, %v", got, err)
@@ -197,9 +196,7 @@ func TestServerDrainsWithConnections(t *testing.T) {
 		got, err := askOn(stays, 10*time.Second)
 		return err == nil && strings.HasPrefix(got, "HTTP/1.1 500")
 	})
-	eventually(t, 10*time.Second, "its end", func() bool {
-		return must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 143"
-	})
+	endsWith(t, name, "143")
 }
 
 // TestServerIsAskedAgain: given a server that waits for its clients, a second
@@ -207,11 +204,7 @@ func TestServerDrainsWithConnections(t *testing.T) {
 func TestServerIsAskedAgain(t *testing.T) {
 	name, address, _ := serve(t, "http.drain=1m")
 	defer try(t, "nerdctl", "rm", "-f", name)
-	open, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer open.Close()
+	open := connect(t, address)
 	must(t, "nerdctl", "kill", "--signal", "TERM", name)
 	if got, err := askOn(open, 10*time.Second); err != nil || !strings.HasPrefix(got, "HTTP/1.1 200") {
 		t.Errorf("asked once: %q, %v", got, err)
@@ -222,7 +215,7 @@ func TestServerIsAskedAgain(t *testing.T) {
 		return err == nil && strings.HasPrefix(got, "HTTP/1.1 500")
 	})
 	must(t, "nerdctl", "kill", "--signal", "INT", name)
-	endsWell(t, name)
+	endsWith(t, name, "0")
 }
 
 // TestServerIsStopped: given a server and an idle connection to it, stop ends
@@ -230,11 +223,7 @@ func TestServerIsAskedAgain(t *testing.T) {
 func TestServerIsStopped(t *testing.T) {
 	name, address, _ := serve(t, "http.drain=1s")
 	defer try(t, "nerdctl", "rm", "-f", name)
-	idle, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idle.Close()
+	connect(t, address) // idle
 	stopsInTime(t, "nerdctl", "stop", name)
 }
 
@@ -243,14 +232,8 @@ func TestServerIsStopped(t *testing.T) {
 func TestServerIsKilled(t *testing.T) {
 	name, address, _ := serve(t, "http.drain=1m")
 	defer try(t, "nerdctl", "rm", "-f", name)
-	idle, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idle.Close()
+	connect(t, address) // idle
 	must(t, "nerdctl", "kill", "--signal", "TERM", name)
 	must(t, "nerdctl", "kill", name)
-	eventually(t, 10*time.Second, "its end", func() bool {
-		return must(t, "nerdctl", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 137"
-	})
+	endsWith(t, name, "137")
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -130,9 +129,7 @@ func TestHostileRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := &hostile{blobs: make(map[string][]byte)}
 			c.make(t, h)
-			server := httptest.NewServer(h)
-			defer server.Close()
-			ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+			ref := serveArtifact(t, h)
 			namespace := unique("hostile")
 			defer removeNamespace(t, namespace)
 			base := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm"}

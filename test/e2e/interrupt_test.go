@@ -13,11 +13,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
-// interrupt runs a command, sends it signals after a time, and returns how it ended and
-// what it said.
-func interrupt(t *testing.T, after time.Duration, signals []syscall.Signal, args ...string) (syscall.WaitStatus, string) {
+// interrupt runs a command, sends it signals when ready returns, and returns how it ended
+// and what it said.
+func interrupt(t *testing.T, ready func(), signals []syscall.Signal, args ...string) (syscall.WaitStatus, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	var said bytes.Buffer
@@ -25,13 +27,16 @@ func interrupt(t *testing.T, after time.Duration, signals []syscall.Signal, args
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(after)
+	ready()
 	for _, signal := range signals {
 		_ = cmd.Process.Signal(signal) // it may have ended
 	}
 	_ = cmd.Wait()
 	return cmd.ProcessState.Sys().(syscall.WaitStatus), said.String()
 }
+
+// after is when a time is over.
+func after(wait time.Duration) (ready func()) { return func() { time.Sleep(wait) } }
 
 // TestInterruptedRun: given a signal, or two, at any moment of a run before there is a
 // guest, the process ends by that signal, which ends a shell's loop, and nothing is left
@@ -42,7 +47,7 @@ func TestInterruptedRun(t *testing.T) {
 	base := []string{"nerdctl", "--namespace", namespace, "wasm"}
 	must(t, append(base, "run", "-q", "--rm", "--net", "none", ref, "args")...)
 	file := filepath.Join(write(t, map[string]string{"guest.wasm": string(guest(t, "probe.component"))}), "guest.wasm")
-	for after := 20 * time.Millisecond; after < 300*time.Millisecond; after += 35 * time.Millisecond {
+	for wait := 20 * time.Millisecond; wait < 300*time.Millisecond; wait += 35 * time.Millisecond {
 		for _, c := range []struct {
 			signals []syscall.Signal
 			what    string
@@ -52,21 +57,21 @@ func TestInterruptedRun(t *testing.T) {
 			{[]syscall.Signal{syscall.SIGTERM}, file},
 		} {
 			name := unique("interrupted")
-			status, said := interrupt(t, after, c.signals, append(base, "run", "--rm", "--net", "none", "--name", name, c.what, "sleep", "60")...)
+			status, said := interrupt(t, after(wait), c.signals, append(base, "run", "--rm", "--net", "none", "--name", name, c.what, "sleep", "60")...)
 			signal := c.signals[0]
 			switch {
 			case status.Signaled() && status.Signal() == signal && (said == "" || said == "nerdctl wasm: interrupted\n"):
 			case status.ExitStatus() == 128+int(signal): // the guest's
 			default:
-				t.Errorf("%s after %s: %#x: %s", signal, after, status, said)
+				t.Errorf("%s after %s: %#x: %s", signal, wait, status, said)
 			}
 			for _, list := range [][]string{{"containers"}, {"tasks"}, {"leases"}} {
 				if out := must(t, "ctr", "-n", namespace, list[0], "ls", "-q"); out != "" {
-					t.Fatalf("%s after %s leaves %s: %s", signal, after, list[0], out)
+					t.Fatalf("%s after %s leaves %s: %s", signal, wait, list[0], out)
 				}
 			}
 			if left, err := filepath.Glob(filepath.Join(os.Getenv("SANDBOX_DIR"), "data/nerdctl/*/containers", namespace, "*")); err != nil || len(left) > 0 {
-				t.Fatalf("%s after %s leaves %s, %v", signal, after, left, err)
+				t.Fatalf("%s after %s leaves %s, %v", signal, wait, left, err)
 			}
 		}
 	}
@@ -79,11 +84,16 @@ func TestInterruptedStart(t *testing.T) {
 	defer removeNamespace(t, namespace)
 	base := []string{"nerdctl", "--namespace", namespace, "wasm"}
 	for _, flags := range [][]string{{}, {"-d"}} {
-		// What has to be compiled takes a while to start.
-		file := filepath.Join(write(t, map[string]string{"guest.wasm": string(neverSeen(guest(t, "probe.component")))}), "guest.wasm")
-		name := unique("unstarted")
-		args := append(append(append(base, "run", "--net", "none", "--name", name), flags...), file, "sleep", "60")
-		status, said := interrupt(t, 400*time.Millisecond, []syscall.Signal{syscall.SIGTERM}, args...)
+		content := string(neverSeen(guest(t, "probe.component")))
+		file := filepath.Join(write(t, map[string]string{"guest.wasm": content}), "guest.wasm")
+		letCompile := holdCompilation(t, digest.FromString(content))
+		args := append(append(append(base, "run", "--net", "none", "--name", unique("unstarted")), flags...), file, "sleep", "60")
+		status, said := interrupt(t, func() {
+			eventually(t, 30*time.Second, "a container", func() bool {
+				return must(t, "ctr", "-n", namespace, "containers", "ls", "-q") != ""
+			})
+		}, []syscall.Signal{syscall.SIGTERM}, args...)
+		letCompile()
 		if !status.Signaled() || said != "nerdctl wasm: interrupted\n" {
 			t.Errorf("%s: %#x: %s", flags, status, said)
 		}
@@ -96,24 +106,26 @@ func TestInterruptedStart(t *testing.T) {
 // TestHangup: given a terminal that goes away, a command that is not done undoes what it
 // began, and a guest ends; given nohup, nothing happens.
 func TestHangup(t *testing.T) {
-	name := unique("hangup")
+	ref, name := probe(t, "component"), unique("hangup")
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
 	defer try(t, "nerdctl", "rm", "-f", name)
-	run := "nerdctl wasm run -q --rm --net none --name " + name + " " + probe(t, "component") + " sleep 60"
+	run := "exec nerdctl wasm run -q --rm --net none --name " + name + " " + ref + " sleep 60"
+	running := func() { awaitRunning(t, name) }
 	hangup, end := syscall.SIGHUP, syscall.SIGTERM
 	// What ignores it, as nohup does, has what it starts ignore it; what handles it does not.
 	handled := make(chan os.Signal, 1)
 	signal.Notify(handled, hangup)
 	defer signal.Stop(handled)
-	if status, said := interrupt(t, 50*time.Millisecond, []syscall.Signal{hangup}, "sh", "-c", "exec "+run); !status.Signaled() || said != "" && said != "nerdctl wasm: interrupted\n" {
+	if status, said := interrupt(t, after(50*time.Millisecond), []syscall.Signal{hangup}, "sh", "-c", run); !status.Signaled() || said != "" && said != "nerdctl wasm: interrupted\n" {
 		t.Errorf("in the beginning: %#x: %s", status, said)
 	}
 	if out := must(t, "nerdctl", "ps", "-aq", "--filter", "name="+name); out != "" {
 		t.Errorf("%s is left", out)
 	}
-	if status, said := interrupt(t, 5*time.Second, []syscall.Signal{hangup}, "sh", "-c", "exec "+run); status.ExitStatus() != 128+int(hangup) {
+	if status, said := interrupt(t, running, []syscall.Signal{hangup}, "sh", "-c", run); status.ExitStatus() != 128+int(hangup) {
 		t.Errorf("when the guest runs: %#x: %s", status, said)
 	}
-	if status, said := interrupt(t, 5*time.Second, []syscall.Signal{hangup, end}, "sh", "-c", "trap '' HUP; exec "+run); status.ExitStatus() != 128+int(end) {
+	if status, said := interrupt(t, running, []syscall.Signal{hangup, end}, "sh", "-c", "trap '' HUP; "+run); status.ExitStatus() != 128+int(end) {
 		t.Errorf("with nohup: %#x: %s", status, said)
 	}
 }
@@ -122,6 +134,7 @@ func TestHangup(t *testing.T) {
 // request that was under way.
 func TestInterruptedPush(t *testing.T) {
 	layout := build{builder: buildkitBuilder(), dir: example("greet")}.layout(t)
+	putting := make(chan struct{}, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPost:
@@ -129,6 +142,7 @@ func TestInterruptedPush(t *testing.T) {
 			w.WriteHeader(http.StatusAccepted)
 		case http.MethodPut: // whose answer does not come
 			_, _ = io.Copy(io.Discard, r.Body)
+			putting <- struct{}{}
 			<-r.Context().Done()
 		default:
 			w.WriteHeader(http.StatusNotFound)
@@ -136,7 +150,14 @@ func TestInterruptedPush(t *testing.T) {
 	}))
 	defer server.Close()
 	ref := server.Listener.Addr().String() + "/interrupted/push:1"
-	status, said := interrupt(t, time.Second, []syscall.Signal{syscall.SIGINT}, "nerdctl", "wasm", "push", "-q", layout, ref)
+	ready := func() {
+		select {
+		case <-putting:
+		case <-time.After(time.Minute):
+			t.Error("nothing is pushed")
+		}
+	}
+	status, said := interrupt(t, ready, []syscall.Signal{syscall.SIGINT}, "nerdctl", "wasm", "push", "-q", layout, ref)
 	if !status.Signaled() || status.Signal() != syscall.SIGINT || said != "nerdctl wasm: interrupted\n" {
 		t.Errorf("%#x: %s", status, said)
 	}
@@ -149,9 +170,7 @@ func TestInterruptKey(t *testing.T) {
 	name := unique("key")
 	term := onTerminal(t, "nerdctl", "wasm", "run", "-q", "-i", "--net", "none", "--name", name, probe(t, "component"), "cat")
 	defer try(t, "nerdctl", "rm", "-f", name)
-	eventually(t, 60*time.Second, "that the container runs", func() bool {
-		return strings.TrimSpace(try(t, "nerdctl", "inspect", "--format", "{{.State.Status}}", name).stdout) == "running"
-	})
+	awaitRunning(t, name)
 	term.types("said\n")
 	term.shows("said\r\nsaid\r\n")
 	term.types("\x03")

@@ -21,6 +21,7 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -345,24 +346,32 @@ func digestOf(t *testing.T, ref string) string {
 	return manifest.Layers[0].Digest
 }
 
+// holdCompilation has the sandbox's shims wait before they compile a component, as they do
+// while another one compiles it, until release is called or the test ends.
+func holdCompilation(t *testing.T, component digest.Digest) (release func()) {
+	t.Helper()
+	locks := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/containerd/io.containerd.wasmfile.v1/locks")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(locks, component.Encoded()), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { lock.Close() })
+	t.Cleanup(release)
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
 // TestStartsShareOneCompilation: given a component that is being compiled,
 // containers that need it wait, and then run.
 func TestStartsShareOneCompilation(t *testing.T) {
 	ref, namespace, wasm, blobs := pulled(t, neverSeen(guest(t, "exit")))
 	defer removeNamespace(t, namespace)
-	component := digestOf(t, ref)
-	locks := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/containerd/io.containerd.wasmfile.v1/locks")
-	if err := os.MkdirAll(locks, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(filepath.Join(locks, strings.TrimPrefix(component, "sha256:")), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	letCompile := holdCompilation(t, digest.Digest(digestOf(t, ref)))
 	before := blobs()
 	var running sync.WaitGroup
 	results := make(chan result, 3)
@@ -379,9 +388,7 @@ func TestStartsShareOneCompilation(t *testing.T) {
 	if len(results) > 0 || blobs() != before {
 		t.Errorf("%d containers did not wait, %d blobs were %d", len(results), blobs(), before)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN); err != nil {
-		t.Fatal(err)
-	}
+	letCompile()
 	running.Wait()
 	close(results)
 	for r := range results {

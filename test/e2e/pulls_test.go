@@ -22,9 +22,7 @@ import (
 // image that is not whole, and nothing is left once their leases are gone.
 func TestPullKilledAtAnyMoment(t *testing.T) {
 	h := honest(t)
-	server := httptest.NewServer(h)
-	defer server.Close()
-	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+	ref := serveArtifact(t, h)
 	namespace := unique("killed")
 	defer removeNamespace(t, namespace)
 	pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", ref}
@@ -145,16 +143,15 @@ func TestPullOfWhatIsThere(t *testing.T) {
 	h := honest(t)
 	var mu sync.Mutex
 	var requests []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	ref := serveArtifact(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		requests = append(requests, r.Method+" "+r.URL.Path)
 		mu.Unlock()
 		h.ServeHTTP(w, r)
 	}))
-	defer server.Close()
 	namespace := unique("there")
 	defer removeNamespace(t, namespace)
-	pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", server.Listener.Addr().String() + "/hostile/artifact:latest"}
+	pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", ref}
 	must(t, pull...)
 	requests = nil
 	must(t, pull...)
@@ -169,9 +166,7 @@ func TestPullOfWhatIsThere(t *testing.T) {
 // it fetches.
 func TestPullComponents(t *testing.T) {
 	h := honest(t)
-	server := httptest.NewServer(h)
-	defer server.Close()
-	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+	ref := serveArtifact(t, h)
 	namespace := unique("components")
 	defer removeNamespace(t, namespace)
 	wasm := func(args ...string) []string {
@@ -271,7 +266,7 @@ func TestStoredContent(t *testing.T) {
 // refers to the artifact; given a terminal, bars; and with -q neither.
 func TestPullShows(t *testing.T) {
 	h := honest(t)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	ref := serveArtifact(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/referrers/") {
 			servedBlob(w, indexType, []byte(`{"schemaVersion":2,"mediaType":"`+indexType+`","manifests":[{"mediaType":"`+manifestType+
 				`","digest":"`+digest.FromString("sbom").String()+`","size":2048,"artifactType":"application/sbom\u001b[2J"}]}`))
@@ -279,8 +274,6 @@ func TestPullShows(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}))
-	defer server.Close()
-	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
 	var namespaces []string
 	defer func() {
 		for _, namespace := range namespaces {
@@ -333,7 +326,7 @@ func TestPullChoosesFromIndex(t *testing.T) {
 		}
 	}
 	var index []byte
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	ref := serveArtifact(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		last := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 		switch {
 		case !strings.Contains(r.URL.Path, "/manifests/"):
@@ -346,7 +339,6 @@ func TestPullChoosesFromIndex(t *testing.T) {
 			http.NotFound(w, r)
 		}
 	}))
-	defer server.Close()
 	for name, c := range map[string]struct {
 		manifests []map[string]any
 		platform  string
@@ -365,7 +357,7 @@ func TestPullChoosesFromIndex(t *testing.T) {
 			}
 			namespace := unique("index")
 			defer removeNamespace(t, namespace)
-			pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", server.Listener.Addr().String() + "/hostile/artifact:latest"}
+			pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", ref}
 			if c.platform != "" {
 				pull = append(pull, "--platform", c.platform)
 			}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -45,12 +46,17 @@ func honest(t *testing.T) *hostile {
 // grown is a component with a custom section of size bytes in it.
 func grown(component []byte, size int) []byte {
 	section := append([]byte("\x07padding"), make([]byte, size)...)
-	n := len(section)
 	out := append(slices.Clone(component), 0)
-	for ; n >= 0x80; n >>= 7 {
-		out = append(out, byte(n)|0x80)
-	}
-	return append(append(out, byte(n)), section...)
+	return append(binary.AppendUvarint(out, uint64(len(section))), section...)
+}
+
+// serveArtifact serves hostile/artifact:latest, in whatever way, until the test ends, and
+// returns the reference to it.
+func serveArtifact(t *testing.T, registry http.Handler) (ref string) {
+	t.Helper()
+	server := httptest.NewServer(registry)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String() + "/hostile/artifact:latest"
 }
 
 // isBlob reports whether a request is for a layer or config.
@@ -256,9 +262,7 @@ func endless(h *hostile, which func(*http.Request) bool) http.Handler {
 
 func (c registryCase) run(t *testing.T) {
 	h := honest(t)
-	server := httptest.NewServer(c.serve(t, h))
-	defer server.Close()
-	ref := server.Listener.Addr().String() + "/hostile/artifact:latest"
+	ref := serveArtifact(t, c.serve(t, h))
 	namespace := unique("registries")
 	defer removeNamespace(t, namespace)
 	start := time.Now()
@@ -319,7 +323,7 @@ func TestPullGoesOnWhereItWasCut(t *testing.T) {
 	h := honest(t)
 	var mu sync.Mutex
 	healthy, sent := false, make(map[string]int)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	ref := serveArtifact(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		content := h.content(r)
@@ -336,10 +340,9 @@ func TestPullGoesOnWhereItWasCut(t *testing.T) {
 		sent[r.URL.Path] += n
 		cut(w, r, content, n)
 	}))
-	defer server.Close()
 	namespace := unique("resume")
 	defer removeNamespace(t, namespace)
-	pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", server.Listener.Addr().String() + "/hostile/artifact:latest"}
+	pull := []string{"nerdctl", "--namespace", namespace, "--insecure-registry", "wasm", "pull", "-q", ref}
 	fails(t, []string{"connection was lost"}, pull...)
 	mu.Lock()
 	healthy = true

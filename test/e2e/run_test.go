@@ -311,6 +311,14 @@ func TestStopCommand(t *testing.T) {
 	}
 }
 
+// awaitRunning waits until nerdctl has a container of this name that runs.
+func awaitRunning(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, time.Minute, name+" to run", func() bool {
+		return try(t, "nerdctl", "inspect", "--format", "{{.State.Status}}", name).stdout == "running\n"
+	})
+}
+
 // stopsInTime asks a container to end, which it has to do before the ten seconds are over
 // after which clients kill it.
 func stopsInTime(t *testing.T, args ...string) {

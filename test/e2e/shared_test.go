@@ -199,13 +199,8 @@ func TestSharedShimKeepsNothing(t *testing.T) {
 	for range 3 {
 		lives()
 	}
-	var after []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if after = open(); len(more(after, before)) == 0 {
-			break
-		}
-	}
-	if left := more(after, before); len(left) > 0 {
+	var left []string
+	if !holds(t, 20*time.Second, func() bool { left = more(open(), before); return len(left) == 0 }) {
 		t.Errorf("the shim keeps %q", left)
 	}
 	if got := c.shims(); !slices.Equal(got, shims) {

@@ -162,9 +162,7 @@ func catOnTerminal(t *testing.T, flags ...string) (term *terminal, name string) 
 	name = unique("terminal")
 	term = onTerminal(t, terminalRun(append(flags, "--name", name, probe(t, "component"), "cat")...)...)
 	t.Cleanup(func() { _ = exec.Command("nerdctl", "rm", "-f", name).Run() }) // usually it is gone
-	eventually(t, 60*time.Second, "that the container runs", func() bool {
-		return strings.TrimSpace(try(t, "nerdctl", "inspect", "--format", "{{.State.Status}}", name).stdout) == "running"
-	})
+	awaitRunning(t, name)
 	// The terminal is raw now, so what is typed is echoed once, by the container's.
 	term.types("ready\n")
 	term.shows("ready\r\nready\r\n")

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -44,13 +43,12 @@ func tracesOf(t *testing.T, process string, names []string) []string {
 			note("process", strings.Join(words, " "))
 		}
 	}
-	mounts, err := os.Open("/proc/" + process + "/mounts")
+	mounts, err := os.ReadFile("/proc/" + process + "/mounts")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mounts.Close()
-	for lines := bufio.NewScanner(mounts); lines.Scan(); {
-		note("mount", lines.Text())
+	for line := range strings.Lines(string(mounts)) {
+		note("mount", strings.TrimSpace(line))
 	}
 	err = filepath.WalkDir("/sys/fs/cgroup", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {

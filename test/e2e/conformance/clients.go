@@ -24,7 +24,7 @@ type client interface {
 }
 
 // commandTimeout ends a command that hangs.
-const commandTimeout = time.Minute
+const commandTimeout = 5 * time.Minute
 
 // command runs a command line; only a failure to run it is an error.
 func command(ctx context.Context, stdin string, args ...string) (Outcome, error) {
@@ -52,7 +52,7 @@ func must(ctx context.Context, args ...string) (string, error) {
 
 func unique() string { return fmt.Sprintf("conformance-%d", rand.Int63()) }
 
-// docker is Docker's command line, and that of those who follow it.
+// docker is Docker's command line, which nerdctl has too.
 type docker struct {
 	called  string
 	tool    []string // the words before run
@@ -124,13 +124,13 @@ func (d docker) stop(ctx context.Context, r Request) (got Outcome, err error) {
 	return got, err
 }
 
-// inTime runs what asks a container to end, which is to take less than the
-// ten seconds after which clients kill.
+// inTime runs what asks a container to end. The container has to end before the ten
+// seconds are over after which clients kill it.
 func inTime(stop func() error) error {
 	begun := time.Now()
 	err := stop()
 	if took := time.Since(begun); took > 8*time.Second {
-		err = errors.Join(err, fmt.Errorf("to end took it %s", took))
+		err = errors.Join(err, fmt.Errorf("it took %s to end", took))
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func (s *Sandbox) ensureCargoTool(ctx context.Context, t cargoTool) error {
 	if built, err := os.ReadFile(stamp); err == nil && string(built) == key && exists(s.tool(t.crate)) {
 		return nil
 	}
-	err = s.timed("build "+t.crate+" with cargo", func() error { return s.buildCargoTool(ctx, t) })
+	err = s.online(ctx, "build "+t.crate+" with cargo", func() error { return s.buildCargoTool(ctx, t) })
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (s *Sandbox) installEngine(ctx context.Context) error {
 		return nil
 	}
 	dir := s.path("tools", "wasmtime")
-	return s.timed("download wasmtime", func() error {
+	return s.online(ctx, "download wasmtime", func() error {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}

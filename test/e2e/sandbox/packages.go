@@ -64,7 +64,7 @@ func (s *Sandbox) install(ctx context.Context, packages []debianPackage) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("these Debian packages, or what corresponds to them, are needed: %s", strings.Join(missing, " "))
 	}
-	return s.timed("install "+strings.Join(missing, " "), func() error {
+	return s.online(ctx, "install "+strings.Join(missing, " "), func() error {
 		for _, args := range [][]string{
 			{"update"},
 			append([]string{"install", "-y", "--no-install-recommends"}, missing...),

@@ -108,6 +108,30 @@ func (s *Sandbox) timed(what string, f func() error) error {
 	return nil
 }
 
+// onlineTries is how often online tries, and onlineWait how long it waits in between.
+const (
+	onlineTries = 3
+	onlineWait  = 10 * time.Second
+)
+
+// online is timed, of what fetches from the network. It is tried again when it fails: a
+// new machine fetches thousands of files, and a server may not have one at the moment.
+func (s *Sandbox) online(ctx context.Context, what string, f func() error) error {
+	return s.timed(what, func() error {
+		err := f()
+		for try := 1; try < onlineTries && err != nil && ctx.Err() == nil; try++ {
+			s.say("%s: %v", what, err)
+			s.say("%s again in %s ...", what, onlineWait)
+			select {
+			case <-time.After(onlineWait):
+				err = f()
+			case <-ctx.Done():
+			}
+		}
+		return err
+	})
+}
+
 // Up builds the tools and starts what is not running. Called again, it only
 // checks.
 func (s *Sandbox) Up(ctx context.Context) error {

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -199,5 +202,40 @@ func TestEnvironmentQuotes(t *testing.T) {
 	out, err := exec.Command("sh", "-c", script.String()+`printf %s "$CONTAINERD_ADDRESS"`).Output()
 	if err != nil || string(out) != s.containerdSocket() {
 		t.Errorf("CONTAINERD_ADDRESS is %q (%v), want %q", out, err, s.containerdSocket())
+	}
+}
+
+// TestOnlineTriesAgain: given what needs the network and fails, it is tried again for a
+// while, unless somebody interrupts.
+func TestOnlineTriesAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		failures, tries int
+		interrupted     bool
+	}{
+		"at once":      {failures: 0, tries: 1},
+		"a bad moment": {failures: 2, tries: 3},
+		"for good":     {failures: 100, tries: onlineTries},
+		"interrupted":  {failures: 100, tries: 1, interrupted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				s, tries := &Sandbox{log: io.Discard}, 0
+				err := s.online(ctx, "fetch", func() error {
+					tries++
+					if c.interrupted {
+						time.AfterFunc(onlineWait/2, cancel)
+					}
+					if tries <= c.failures {
+						return errors.New("no route to host")
+					}
+					return nil
+				})
+				if tries != c.tries || (err == nil) != (c.tries > c.failures) {
+					t.Errorf("tried %d times, not %d: %v", tries, c.tries, err)
+				}
+			})
+		})
 	}
 }

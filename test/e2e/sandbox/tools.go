@@ -80,7 +80,7 @@ func (s *Sandbox) buildGoTools(ctx context.Context, tools []goTool) error {
 		if built, err := os.ReadFile(stamp); err == nil && string(built) == key && exists(s.tool(t.name)) {
 			continue
 		}
-		err = s.timed(fmt.Sprintf("build %s (%d of %d)", t.name, i+1, len(tools)), func() error {
+		err = s.online(ctx, fmt.Sprintf("build %s (%d of %d)", t.name, i+1, len(tools)), func() error {
 			return s.buildTool(ctx, t)
 		})
 		if err != nil {
