@@ -12,6 +12,7 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/wasmfile/wasmfile/nerdctlplugin/filecopy"
 )
@@ -90,4 +91,20 @@ func (g *guest) withStoredFiles(ctx context.Context, client *containerd.Client, 
 		mounted = mount.WithTempMount
 	}
 	return mounted(ctx, mounts, func(root string) error { return show(root, file) })
+}
+
+func isBind(m specs.Mount) bool {
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+}
+
+// mountOver is the innermost mount that a directory is in.
+func mountOver(mounts []specs.Mount, dir string) (over specs.Mount, ok bool) {
+	for _, m := range mounts {
+		at := path.Clean("/" + m.Destination)
+		if (dir == at || strings.HasPrefix(dir, strings.TrimSuffix(at, "/")+"/")) && len(at) >= len(over.Destination) {
+			over, ok = m, true
+			over.Destination = at
+		}
+	}
+	return over, ok
 }

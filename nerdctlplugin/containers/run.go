@@ -211,11 +211,6 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 	if err != nil {
 		return nil, fmt.Errorf("load the container %s: %w", created.ID(), err)
 	}
-	if o.Create.Workdir != "" {
-		if err := makeWorkdir(ctx, client, loaded, o.Create.Workdir); err != nil {
-			return nil, errors.Join(err, container.RemoveContainer(ctx, loaded, o.Create.GOptions, true, true, client))
-		}
-	}
 	return loaded, nil
 }
 

@@ -47,7 +47,8 @@ type guest struct {
 	// of them; empty when it is layers.
 	files string
 	// dirs are the directories that are mounted in it.
-	dirs []bundle.Directory
+	dirs    []bundle.Directory
+	workdir workdir
 
 	// asking is held while a signal is sent.
 	asking sync.Mutex

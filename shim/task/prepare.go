@@ -73,6 +73,7 @@ func (p *preparer) prepare(ctx context.Context, r *taskapi.CreateTaskRequest) (*
 
 // makeGuest chooses the program of a container, and rewrites its bundle.
 func makeGuest(ctx context.Context, r *taskapi.CreateTaskRequest, cache *codecache.Cache, allowed *policy.Policy, spec *specs.Spec, found *image.Wasm) (*guest, error) {
+	workdir := workdirOf(r, spec) // The engine gets another.
 	chosen, err := choose(ctx, r.Bundle, cache, allowed, spec, found)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func makeGuest(ctx context.Context, r *taskapi.CreateTaskRequest, cache *codecac
 	return &guest{
 		bundle: r.Bundle, engine: chosen.engine, serves: chosen.serves(), addr: chosen.command.Server.Addr, drain: chosen.settings.Drain,
 		component: chosen.name, network: chosen.settings.Network, digest: chosen.digest,
-		wasm: found, dirs: chosen.dirs, code: map[string]string{chosen.code: bundle.CodePath},
+		wasm: found, dirs: chosen.dirs, workdir: workdir, code: map[string]string{chosen.code: bundle.CodePath},
 	}, nil
 }
 

@@ -120,6 +120,9 @@ func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	if g == nil {
 		return s.runc.Start(ctx, r)
 	}
+	if err := s.makeWorkdir(ctx, r.ID, g.workdir); err != nil {
+		return nil, rpcError(fmt.Errorf("container %s: %w", r.ID, err))
+	}
 	forget := s.beginRun(ctx, r.ID, g) // It may have ended before there is an answer.
 	started, err := s.runc.Start(ctx, r)
 	if err != nil {

@@ -393,11 +393,26 @@ func TestMissingWorkdir(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(volume, "no", "such")); err != nil {
 		t.Error(err)
 	}
+	if out := must(t, wasmRun("--net", "none", "--read-only", "-w", "/kept", ref, "pwd")...); out != "/kept" {
+		t.Errorf("with read-only files, the guest is in %q", out)
+	}
 	before := must(t, "nerdctl", "ps", "-aq")
 	file := write(t, map[string]string{"file": ""})
 	fails(t, []string{"working directory /f/file/x"}, wasmRun("--net", "none", "-v", file+":/f", "-w", "/f/file/x", ref, "pwd")...)
 	if after := must(t, "nerdctl", "ps", "-aq"); after != before {
 		t.Errorf("the container is left: %s", after)
+	}
+	ctr := func(dir string, args ...string) []string {
+		return append([]string{"ctr", "run", "--rm", "--runtime", runtimeName, "--cwd", dir, "--mount", "type=bind,src=" + volume + ",dst=/v,options=rbind:rw", ref, unique("workdir"), "guest"}, args...)
+	}
+	if out := must(t, ctr("/data/deep", "walk", "/data")...); out != "/data\n/data/deep" {
+		t.Errorf("there is %q", out)
+	}
+	must(t, ctr("/v/by/ctr", "write", "file")...)
+	if info, err := os.Stat(filepath.Join(volume, "by", "ctr", "file")); err != nil {
+		t.Error(err)
+	} else if info, err = os.Stat(filepath.Join(volume, "by")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
