@@ -409,9 +409,10 @@ func TestMissingWorkdir(t *testing.T) {
 		t.Errorf("there is %q", out)
 	}
 	must(t, ctr("/v/by/ctr", "write", "file")...)
-	if info, err := os.Stat(filepath.Join(volume, "by", "ctr", "file")); err != nil {
+	if _, err := os.Stat(filepath.Join(volume, "by", "ctr", "file")); err != nil {
 		t.Error(err)
-	} else if info, err = os.Stat(filepath.Join(volume, "by")); err != nil || info.Mode().Perm() != 0o755 {
+	}
+	if info, err := os.Stat(filepath.Join(volume, "by")); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", info, err)
 	}
 }
