@@ -89,7 +89,7 @@ test-e2e: sandbox-up ## Tests on real containerd, buildkitd, dockerd, registry a
 
 .PHONY: test-scale
 test-scale: sandbox-up ## Tests of many: 2,000 components, 200 containers at once, 300 pods, 180 kills: minutes
-	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 60m -v -run 'TestMany|TestLarge|TestKilled' .
+	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 60m -v -run 'TestMany|TestLarge|TestKilled|TestRequestsAtOnce' .
 
 .PHONY: test-runwasi
 test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose build takes many minutes
@@ -99,7 +99,7 @@ test-runwasi: sandbox-up ## Tests with a shim over runwasi's library, whose buil
 .PHONY: test-languages
 test-languages: sandbox-up ## Tests that build the examples of languages, with toolchains from Debian, npm, PyPI and rustup: minutes
 	@$(SANDBOX) toolchains
-	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ go -C test/e2e test -count=1 -timeout 20m -v -run 'TestLanguages' .
+	@$(IN_SANDBOX) WASMFILE_TEST_SLOW=$@ WASMFILE_TEST_PATIENCE=$(or $(WASMFILE_TEST_PATIENCE),6) go -C test/e2e test -count=1 -timeout 60m -v -run 'TestLanguages' .
 
 .PHONY: test-kubelet
 test-kubelet: sandbox-up ## Tests with a Kubernetes cluster of one node, whose build takes many minutes

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// commandTimeout ends a command that hangs, so that a test fails instead.
+// commandTimeout, multiplied by patience, ends a command that hangs, so that a test fails
+// instead.
 const commandTimeout = 5 * time.Minute
 
 // result is what a command left behind.
@@ -36,7 +37,7 @@ type command struct {
 // run runs a command to its end; only a failure to start it fails the test.
 func (c command) run(t *testing.T) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout*patience(t))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	var stdout, stderr bytes.Buffer

@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"bytes"
-	"math/rand"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,13 +128,16 @@ func TestKilledAtAnyPoint(t *testing.T) {
 					t.Fatalf("the inventory has %d of %s:\n%s", n, kind, strings.Join(before, "\n"))
 				}
 			}
+			begun := time.Now() // How long a life takes is the machine's affair.
+			must(t, c.ctr("run", "--rm", "--runtime", runtimeName, ref, unique("whole"), "a", "sleep", "0")...)
+			whole := time.Since(begun)
 			for round := range atScale(4, 60) {
 				id := unique("killed")
 				run := c.ctr("run", "--runtime", runtimeName, ref, id, "a", "sleep", "1")
 				if round%2 == 1 { // One that has ended, and is deleted, by then.
 					run = c.ctr("run", "--rm", "--runtime", runtimeName, ref, id, "a", "sleep", "0")
 				}
-				c.killDuring(run, victim, id)
+				c.killDuring(run, victim, id, rand.N(2*whole))
 			}
 			if victim == "containerd" { // Or they hold what the client could not remove, for a day.
 				for lease := range strings.Lines(must(t, c.ctr("leases", "ls", "-q")...)) {
@@ -159,15 +162,14 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	}
 }
 
-// killDuring kills one of a container's processes at some point while a client
-// runs it, and then has containerd remove the container.
-func (c *ownContainerd) killDuring(run []string, victim, id string) {
+// killDuring kills one of a container's processes, a time after a client begins to run
+// it, and then has containerd remove the container.
+func (c *ownContainerd) killDuring(run []string, victim, id string, delay time.Duration) {
 	c.t.Helper()
 	client := exec.Command(run[0], run[1:]...)
 	if err := client.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	delay := time.Duration(rand.Intn(500)) * time.Millisecond
 	time.Sleep(delay)
 	c.killOne(victim, id)
 	ended := make(chan error, 1)

@@ -270,10 +270,10 @@ func (c *cluster) gracefulEnd(t *testing.T, web string) {
 	uid := c.field("pod/ends", "{.metadata.uid}")
 	unit := strings.ReplaceAll(uid, "-", "_") // as the name of a slice has it
 	container := strings.TrimPrefix(c.field("pod/ends", "{.status.containerStatuses[0].containerID}"), "containerd://")
-	begun := time.Now()
-	must(t, c.kubectl("delete", "pod", "ends", "--grace-period", "60", "--timeout", "90s")...)
-	if took := time.Since(begun); took > 30*time.Second {
-		t.Errorf("of a minute it takes %s", took)
+	grace, begun := time.Minute*patience(t), time.Now()
+	must(t, c.kubectl("delete", "pod", "ends", "--grace-period", strconv.Itoa(int(grace.Seconds())), "--timeout", (grace+30*time.Second).String())...)
+	if took := time.Since(begun); took > grace/2 {
+		t.Errorf("of %s it takes %s", grace, took)
 	}
 	eventually(t, 60*time.Second, "nothing left", func() bool { return len(c.node.traces(uid, unit, container)) == 0 })
 }

@@ -108,7 +108,7 @@ func TestOutOfMemory(t *testing.T) {
 func toldOfKill(t *testing.T, kill func(within time.Duration) (told bool)) {
 	t.Helper()
 	attempts := time.Duration(1)
-	if strings.HasPrefix(os.Getenv(slowVariable), bySystemd) {
+	if strings.HasPrefix(os.Getenv(slowVariable), "test-systemd") {
 		attempts = 20
 	}
 	for range attempts {

@@ -251,7 +251,7 @@ type played struct {
 // begin makes a container that is not started.
 func (s side) begin(t *testing.T, args []string) *played {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(t.Context(), "default"), commandTimeout/5)
+	ctx, cancel := context.WithTimeout(namespaces.WithNamespace(t.Context(), "default"), commandTimeout*patience(t)/5)
 	t.Cleanup(cancel)
 	daemon, err := containerd.New(os.Getenv("CONTAINERD_ADDRESS"))
 	if err != nil {

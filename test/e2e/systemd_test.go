@@ -7,15 +7,11 @@ import (
 	"time"
 )
 
-// bySystemd is the make target whose tests run in a machine with systemd and
-// cgroup version 2. The names of others for that machine begin with it.
-const bySystemd = "test-systemd"
-
 // TestSystemd: given a machine with cgroup version 2 alone, whose systemd runs the
 // daemons and makes the cgroups, guests live as they do elsewhere, and are
 // systemd's as native containers are.
 func TestSystemd(t *testing.T) {
-	onlyBy(t, bySystemd)
+	onlyBy(t, "test-systemd")
 	if manager := must(t, "docker", "info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}"); manager != "systemd 2" {
 		t.Fatalf("the cgroups are of %s", manager)
 	}

@@ -11,7 +11,7 @@ import (
 // TestSystemdKubelet: given a machine with cgroup version 2 and AppArmor, whose systemd
 // makes the cgroups, the kubelet runs guests as it runs native containers.
 func TestSystemdKubelet(t *testing.T) {
-	onlyBy(t, bySystemd+"-kubelet")
+	onlyBy(t, "test-systemd-kubelet")
 	web, two := publish(t, "http"), publishTwo(t)
 	c := startClusterHere(t)
 	for _, test := range []struct {
