@@ -95,6 +95,9 @@ func (i *ingest) send(m *contentapi.WriteContentRequest) error {
 		for err = nil; err == nil; {
 			err = i.stream.RecvMsg(&contentapi.WriteContentResponse{})
 		}
+		if errors.Is(err, io.EOF) { // it gave none
+			err = io.ErrUnexpectedEOF
+		}
 	}
 	return errgrpc.ToNative(err)
 }
