@@ -109,15 +109,16 @@ func OfImage(client *containerd.Client, record images.Image, a *artifact.Artifac
 }
 
 // imageContent is the content of an image of that name, of which something may be missing.
+// By its InfoProvider, a push knows from which repository a registry can mount a blob.
 type imageContent struct {
-	content.Provider
+	content.InfoReaderProvider
 	image string
 }
 
 // ReaderAt opens a blob. The error for one that is missing matches unpack.ErrIncomplete and
 // errdefs.ErrNotFound, and says how to get it.
 func (c imageContent) ReaderAt(ctx context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
-	reader, err := c.Provider.ReaderAt(ctx, desc)
+	reader, err := c.InfoReaderProvider.ReaderAt(ctx, desc)
 	if errdefs.IsNotFound(err) {
 		return nil, advice.Add(fmt.Errorf("%s: %w: %s is missing: %w", c.image, unpack.ErrIncomplete, artifact.Name(desc), err), "pull all of it with `nerdctl wasm pull %s`", c.image)
 	}
