@@ -64,6 +64,25 @@ func (f *File) findKeywords(stages []instructions.Stage) {
 	}
 }
 
+// Copy is a COPY --from.
+type Copy struct {
+	// From is what it copies from.
+	From string
+	// Location is its lines.
+	Location []parser.Range
+}
+
+// findCopies lists the COPY --from of all stages.
+func (f *File) findCopies(stages []instructions.Stage) {
+	for _, stage := range stages {
+		for _, c := range stage.Commands {
+			if c, ok := c.(*instructions.CopyCommand); ok && c.From != "" && f.extensionAt(c.Location()) == nil {
+				f.Copies = append(f.Copies, Copy{c.From, c.Location()})
+			}
+		}
+	}
+}
+
 // annotationKeys are those of an ANNOTATION that was parsed as the LABEL that
 // stands for it.
 func annotationKeys(c instructions.Command) []string {
