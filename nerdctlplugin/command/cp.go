@@ -24,7 +24,8 @@ output; export writes the bytes of a component there.`,
   nerdctl wasm cp tools:1:shout shout.wasm
   nerdctl wasm cp 'tools:1:*.wasm' components
   nerdctl wasm cp tools:1:/etc/words .`,
-		Args: cobra.ExactArgs(2),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeCopy(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
