@@ -30,11 +30,7 @@ output; export writes the bytes of a component there.`,
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdin, o.Stdout = g.options(), os.Stdin, cmd.OutOrStdout()
-			ours, err := containers.Copy(ctx, args[0], args[1], o)
-			if err == nil && !ours {
-				return passOn{}
-			}
-			return err
+			return containers.Copy(ctx, args[0], args[1], o)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.FollowLink, "follow-link", "L", false, "copy what a link leads to, if the source is one")
