@@ -80,8 +80,11 @@ func completeCopy(g *globals) cobra.CompletionFunc {
 		switch colon := strings.LastIndexByte(word, ':'); {
 		case len(args) == 0 && colon > 0:
 			components, directive := completeComponents(g)(cmd, []string{word[:colon]}, "")
+			for i := range components {
+				components[i] = word[:colon+1] + components[i]
+			}
 			if len(components) > 0 {
-				return withAffixes(word[:colon+1], components, ""), directive
+				return components, directive
 			}
 		case len(args) == 1 && !strings.Contains(args[0], ":"):
 			list = completeContainers(g)
@@ -89,20 +92,17 @@ func completeCopy(g *globals) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		names, _ := list(cmd, nil, word)
-		names = slices.DeleteFunc(withAffixes("", names, ":"), func(name string) bool { return !strings.HasPrefix(name, word) })
-		if len(names) == 0 {
+		var begun []string
+		for _, name := range names {
+			if name += ":"; strings.HasPrefix(name, word) {
+				begun = append(begun, name)
+			}
+		}
+		if len(begun) == 0 {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return names, cobra.ShellCompDirectiveNoSpace
+		return begun, cobra.ShellCompDirectiveNoSpace
 	}
-}
-
-func withAffixes(before string, names []string, after string) []string {
-	var words []string
-	for _, name := range names {
-		words = append(words, before+name+after)
-	}
-	return words
 }
 
 // complete completes with what containerd is asked for, as far as it answers in time.
