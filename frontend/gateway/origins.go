@@ -98,8 +98,8 @@ func (b *build) origin(ctx context.Context, from string, location []parser.Range
 	return b.resultOrigin(ctx, from, value)
 }
 
-// explainCopy puts an error that may come from copying from an artifact at the COPY that
-// does. BuildKit does not say which artifact it takes for an image, but of a file that is
+// explainCopy puts an error that may come from copying from an artifact at the COPY or RUN
+// that does. BuildKit does not say which artifact it takes for an image, but of a file that is
 // not in one it has the line.
 func (b *build) explainCopy(ctx context.Context, err error) error {
 	if err == nil || b.file == nil {
@@ -117,7 +117,7 @@ func (b *build) explainCopy(ctx context.Context, err error) error {
 			continue
 		}
 		if o, unknown := b.origin(ctx, c.From, c.Location); unknown == nil && o != nil && o.IsArtifact() {
-			return parser.WithLocation(fmt.Errorf("%s is a Wasm artifact, from which a stage can copy no files: take its components with COMPONENT --from=%s", c.From, c.From), c.Location)
+			return parser.WithLocation(fmt.Errorf("%s is a Wasm artifact, from which a stage can take no files: take its components with COMPONENT --from=%s", c.From, c.From), c.Location)
 		}
 	}
 	return err

@@ -105,13 +105,15 @@ func TestComponentFromArtifact(t *testing.T) {
 	}
 	t.Run("another target of a bake file", func(t *testing.T) { fromBakeTarget(t, source, sum) })
 	t.Run("errors", func(t *testing.T) { artifactErrors(t, ours) })
-	for name, c := range map[string]struct{ from, file string }{
-		"registry": {ours, "/greet.wasm"}, "CNCF form": {cncf, "/greet.wasm"}, "layout": {"l", "/"}, "stage": {"arg", "/greet.wasm"}, "stage of a layout": {"again", "/"},
+	for name, c := range map[string]struct{ from, line string }{
+		"registry": {ours, "COPY --from=" + ours + " /greet.wasm /x/"}, "CNCF form": {cncf, "COPY --from=" + cncf + " /greet.wasm /x/"},
+		"layout": {"l", "COPY --from=l / /x/"}, "stage": {"arg", "COPY --from=arg /greet.wasm /x/"}, "stage of a layout": {"again", "COPY --from=again / /x/"},
+		"mount": {"l", "RUN --mount=from=l,target=/x true"},
 	} {
 		t.Run("no files, "+name, func(t *testing.T) {
-			dir := write(t, map[string]string{"Wasmfile": "ARG SOURCE\nFROM ${SOURCE} AS arg\nFROM l AS again\nFROM scratch\nCOMPONENT --from=arg greet.wasm\nCOPY --from=" + c.from + " " + c.file + " /x/\n"})
+			dir := write(t, map[string]string{"Wasmfile": "ARG SOURCE\nFROM ${SOURCE} AS arg\nFROM l AS again\nFROM " + busybox() + "\nCOMPONENT --from=arg greet.wasm\n" + c.line + "\n"})
 			b := build{builder: buildkitBuilder(), dir: dir, flags: []string{"--build-arg", "SOURCE=" + ours, "--build-context", "l=oci-layout://" + layout + ":latest"}}
-			fails(t, []string{c.from + " is a Wasm artifact, from which a stage can copy no files", "COMPONENT --from=" + c.from, "Wasmfile:6"}, b.args()...)
+			fails(t, []string{c.from + " is a Wasm artifact, from which a stage can take no files", "COMPONENT --from=" + c.from, "Wasmfile:6"}, b.args()...)
 		})
 	}
 }
