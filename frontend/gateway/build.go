@@ -55,7 +55,7 @@ func (f *Frontend) Build(ctx context.Context, c client.Client) (*client.Result, 
 	}
 	b := &build{frontend: f, client: contexts, opts: contexts.opts, ui: ui, source: source}
 	result, err := b.run(ctx)
-	return result, transportable(b.locate(err))
+	return result, transportable(b.locate(b.explainCopy(ctx, err)))
 }
 
 func (b *build) run(ctx context.Context) (*client.Result, error) {

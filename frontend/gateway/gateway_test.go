@@ -178,16 +178,23 @@ func TestSpec(t *testing.T) {
 }
 
 // TestLabelsOfTheBuild: given a label that a build writes itself, it is refused on the
-// command line and as a variable makes it in the Wasmfile, and replaced when the base
-// image has it.
+// command line, as a variable makes it in the Wasmfile and as an ONBUILD does, and
+// replaced when the base image has it.
 func TestLabelsOfTheBuild(t *testing.T) {
 	const key = artifact.LabelComponentPrefix + "a"
 	converted := &dockerfile2llb.Result{Image: &dockerspec.DockerOCIImage{}, BaseImage: &dockerspec.DockerOCIImage{}}
 	converted.Image.Config.Labels = map[string]string{key: "x", "team": "web"}
 	b := newBuild(t, "FROM x\nCOMPONENT a\nLABEL team=web\nLABEL $KEY=x\n")
-	sources := errdefs.Sources(b.locate(b.checkLabels(converted)))
-	if len(sources) != 1 || sources[0].Ranges[0].Start.Line != 4 {
-		t.Errorf("shown at %v", sources)
+	for text, line := range map[string]int32{
+		string(b.file.Text()): 4,
+		"FROM y AS x\nONBUILD LABEL " + key + "=x\nFROM x\nCOMPONENT a\n": 2,
+		"# of the image\nFROM x\nONBUILD RUN y\nCOMPONENT a\n":            2,
+	} {
+		b := newBuild(t, text)
+		sources := errdefs.Sources(b.locate(b.checkLabels(converted)))
+		if len(sources) != 1 || sources[0].Ranges[0].Start.Line != line {
+			t.Errorf("%s\nis shown at %v", text, sources)
+		}
 	}
 	converted.BaseImage.Config.Labels = map[string]string{key: "x"}
 	if err := b.checkLabels(converted); err != nil {

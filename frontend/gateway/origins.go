@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/solver/errdefs"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wasmfile/wasmfile/frontend/origin"
@@ -95,6 +96,31 @@ func (b *build) origin(ctx context.Context, from string, location []parser.Range
 		return b.registryOrigin(ctx, finder, from, strings.TrimPrefix(value, dockerImage))
 	}
 	return b.resultOrigin(ctx, from, value)
+}
+
+// explainCopy puts an error that may come from copying from an artifact at the COPY or RUN
+// that does. BuildKit does not say which artifact it takes for an image, but of a file that is
+// not in one it has the line.
+func (b *build) explainCopy(ctx context.Context, err error) error {
+	if err == nil || b.file == nil {
+		return err
+	}
+	anywhere := origin.IsNoImage(err)
+	lines := make(map[int]bool)
+	for _, source := range errdefs.Sources(err) {
+		for _, r := range source.Ranges {
+			lines[int(r.GetStart().GetLine())] = true
+		}
+	}
+	for _, c := range b.file.Copies {
+		if !anywhere && !lines[c.Location[0].Start.Line] {
+			continue
+		}
+		if o, unknown := b.origin(ctx, c.From, c.Location); unknown == nil && o != nil && o.IsArtifact() {
+			return parser.WithLocation(fmt.Errorf("%s is a Wasm artifact, from which a stage can take no files: take its components with COMPONENT --from=%s", c.From, c.From), c.Location)
+		}
+	}
+	return err
 }
 
 // resultOrigin is the artifact that another build has made, if that is what the value

@@ -28,6 +28,9 @@ type Origin struct {
 	files []file
 }
 
+// IsArtifact tells an artifact from an image.
+func (o *Origin) IsArtifact() bool { return o.image == nil }
+
 // file is a layer of an artifact.
 type file struct {
 	name      string

@@ -18,12 +18,19 @@ import (
 	"github.com/wasmfile/wasmfile/pkg/artifact"
 )
 
-// What BuildKit says of a config whose media type it does not know, and of an
-// index that has no manifest for a platform.
+// What BuildKit says of a config whose media type it does not know, of layers that are not
+// those of the config, and of an index that has no manifest for a platform.
 const (
 	saysUnknownConfig = "encountered unknown type"
+	saysOtherLayers   = "mismatched image rootfs"
 	saysNoPlatform    = "no match for platform"
 )
+
+// IsNoImage reports whether an error is one that BuildKit makes of an artifact which it
+// takes for an image.
+func IsNoImage(err error) bool {
+	return strings.Contains(err.Error(), saysUnknownConfig) || strings.Contains(err.Error(), saysOtherLayers)
+}
 
 // Registry finds the artifact that a reference names, as name. It returns nil
 // for an ordinary image, and for what BuildKit cannot resolve: that is

@@ -130,8 +130,51 @@ func (p *pusher) push(ctx context.Context, t Target, to *destination) error {
 			return fmt.Errorf("push an attestation: %w", err)
 		}
 	}
+	if err := p.list(ctx, to); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(p.log, "pushed %s@%s\n", t, p.spec.Manifest.Digest)
 	return err
+}
+
+// maxListings is how often a list of referrers is written that others write, too.
+const maxListings = 5
+
+// list makes sure that the attestations are found from their subject. A registry
+// without the referrers API has an index of them, and who else writes that index at the
+// same time may have read it before, so it is read again. A manifest that is not in it
+// is pushed anew, with which oras-go writes the index.
+func (p *pusher) list(ctx context.Context, to *destination) error {
+	if len(p.referrers) == 0 {
+		return nil
+	}
+	for range maxListings {
+		listed, err := to.Predecessors(ctx, p.spec.Manifest)
+		if err != nil {
+			return fmt.Errorf("list the attestations: %w", err)
+		}
+		missing := slices.DeleteFunc(slices.Clone(p.referrers), func(referrer ocispec.Descriptor) bool {
+			return slices.ContainsFunc(listed, func(d ocispec.Descriptor) bool { return d.Digest == referrer.Digest })
+		})
+		if len(missing) == 0 {
+			return nil
+		}
+		for _, referrer := range missing {
+			if err := p.pushAgain(ctx, referrer, to); err != nil {
+				return fmt.Errorf("list an attestation: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pusher) pushAgain(ctx context.Context, referrer ocispec.Descriptor, to *destination) error {
+	manifest, err := p.attestations.Fetch(ctx, referrer)
+	if err != nil {
+		return err
+	}
+	defer manifest.Close()
+	return to.Push(ctx, referrer, manifest)
 }
 
 func (p *pusher) copyOptions(t Target) oras.CopyGraphOptions {

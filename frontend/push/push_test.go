@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,39 @@ func TestPushesOnce(t *testing.T) {
 	}
 	if _, log := run(t, dirs, Spec{Manifest: manifest}, a, b); s.Uploads != 4 || s.Mounts != 4 {
 		t.Errorf("again: %d uploads, %d mounts:\n%s", s.Uploads, s.Mounts, log)
+	}
+}
+
+// TestListsBesideOthers: given another client that has read the list of referrers before
+// this one's was in it, and writes it after that, the list has those of both.
+func TestListsBesideOthers(t *testing.T) {
+	dirs, manifest := step(t)
+	write(t, filepath.Join(dirs.Attestations, "sbom.spdx.json"), `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"a":1}}`)
+	others := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("others"), Size: 6}
+	written, err := json.Marshal(ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{others}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := strings.Replace(manifest.Digest.String(), ":", "-", 1)
+	s := registrytest.New(t)
+	lost := false
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r)
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/"+tag) && !lost {
+			lost = true
+			s.Manifests["x:"+tag] = written
+		}
+	})
+	s.Start()
+	if result, log := run(t, dirs, Spec{Manifest: manifest}, s.Host()+"/x:1"); result.Problem != "" || !lost {
+		t.Fatalf("%+v, overwritten: %t\n%s", result, lost, log)
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(s.Manifests["x:"+tag], &index); err != nil {
+		t.Fatal(err)
+	}
+	if len(index.Manifests) != 2 || index.Manifests[0].Digest != others.Digest {
+		t.Errorf("the list has not those of both: %v", index.Manifests)
 	}
 }
 

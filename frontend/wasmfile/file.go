@@ -89,6 +89,8 @@ type File struct {
 	// Instructions are the others of the target's stages, in the order in which
 	// they take effect; ENTRYPOINT and CMD are among them.
 	Instructions []Instruction
+	// Copies are those of all stages.
+	Copies []Copy
 	// Keywords are those of the instructions of all stages.
 	Keywords []Keyword
 

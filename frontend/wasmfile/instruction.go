@@ -64,6 +64,39 @@ func (f *File) findKeywords(stages []instructions.Stage) {
 	}
 }
 
+// Copy is a COPY --from, or a RUN --mount from elsewhere.
+type Copy struct {
+	// From is what it takes files from.
+	From string
+	// Location is its lines.
+	Location []parser.Range
+}
+
+// findCopies lists those of all stages.
+func (f *File) findCopies(stages []instructions.Stage) {
+	for _, stage := range stages {
+		for _, c := range stage.Commands {
+			if f.extensionAt(c.Location()) != nil {
+				continue
+			}
+			var from []string
+			switch c := c.(type) {
+			case *instructions.CopyCommand:
+				from = append(from, c.From)
+			case *instructions.RunCommand:
+				for _, mount := range instructions.GetMounts(c) {
+					from = append(from, mount.From)
+				}
+			}
+			for _, name := range from {
+				if name != "" {
+					f.Copies = append(f.Copies, Copy{name, c.Location()})
+				}
+			}
+		}
+	}
+}
+
 // annotationKeys are those of an ANNOTATION that was parsed as the LABEL that
 // stands for it.
 func annotationKeys(c instructions.Command) []string {

@@ -24,8 +24,8 @@ func CheckLabel(key string) error {
 }
 
 // CheckLabels returns an error at the first LABEL of the target's stages with such a
-// key. A key with a variable is looked for in the labels that the stages were converted
-// to, without those of the base image.
+// key. A key with a variable, and one of an ONBUILD, is looked for in the labels that the
+// stages were converted to, without those of the base image.
 func (f *File) CheckLabels(converted, base map[string]string) error {
 	expanded := slices.DeleteFunc(slices.Sorted(maps.Keys(converted)), func(key string) bool {
 		return !artifact.IsLayerLabel(key) || converted[key] == base[key]
@@ -47,5 +47,19 @@ func (f *File) CheckLabels(converted, base map[string]string) error {
 			}
 		}
 	}
+	if len(expanded) > 0 { // no LABEL has it
+		return parser.WithLocation(fmt.Errorf("ONBUILD: %w", CheckLabel(expanded[0])), f.triggerOf(expanded[0]))
+	}
 	return nil
+}
+
+// triggerOf is the ONBUILD in a stage that the target is FROM that mentions a label, or
+// the FROM of the image that has one.
+func (f *File) triggerOf(label string) []parser.Range {
+	for _, i := range slices.Backward(f.Instructions) {
+		if c, ok := i.Command.(*instructions.OnbuildCommand); ok && i.Inherited && strings.Contains(c.Expression, label) {
+			return i.Location
+		}
+	}
+	return f.Base
 }

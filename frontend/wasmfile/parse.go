@@ -119,6 +119,7 @@ func Parse(text []byte, opts Options) (*File, error) {
 	}
 	f.findProcess(stages, chain)
 	f.findInstructions(stages, chain)
+	f.findCopies(stages)
 	f.findKeywords(stages)
 	f.findArgs(stages, globals)
 	f.stages, err = namesOf(stages, globals, ast.EscapeToken, opts)

@@ -105,6 +105,34 @@ func TestSplitLabels(t *testing.T) {
 	}
 }
 
+// TestStage: given what a --from names, the image that a stage alone stands for.
+func TestStage(t *testing.T) {
+	f, err := wasmfile.Parse([]byte(`FROM registry.example/greet AS a
+FROM a AS b
+FROM --platform=linux/amd64 a AS other
+FROM a AS more
+WORKDIR /x
+FROM more AS c
+FROM context AS d
+FROM d AS e
+FROM scratch
+COMPONENT a.wasm
+`), wasmfile.Options{IsContext: func(stage string) bool { return stage == "d" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{"a": "registry.example/greet", "B": "registry.example/greet", "1": "registry.example/greet", "other": "", "more": "", "c": "", "e": "d"} {
+		if image, isStage := f.Stage(from); image != want || !isStage {
+			t.Errorf("%s is %q, a stage: %t", from, image, isStage)
+		}
+	}
+	for _, from := range []string{"9", "-1", "nothing"} {
+		if _, isStage := f.Stage(from); isStage {
+			t.Errorf("%s is a stage", from)
+		}
+	}
+}
+
 func TestTranslations(t *testing.T) {
 	f, err := wasmfile.Parse([]byte("FROM scratch\nCOPY a /a\nCOMPONENT   a.wasm \\\n  greet\nANNOTATION a=b\n"), wasmfile.Options{})
 	if err != nil {

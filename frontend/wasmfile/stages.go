@@ -165,7 +165,7 @@ func stageLines(stages []instructions.Stage, i, end int) (first, last int) {
 }
 
 // stageNames are the names of all stages in lower case, in their order. Those of
-// stages that only name an image have the image.
+// stages that only name an image, or another such stage, have the image.
 type stageNames struct {
 	names  []string
 	images []string
@@ -184,7 +184,10 @@ func namesOf(stages []instructions.Stage, globals []instructions.ArgCommand, esc
 		if err != nil {
 			return names, parser.WithLocation(err, stage.Location)
 		}
-		if len(stage.Commands) > 0 || stage.Platform != "" || stageBefore(stages[:i], image) >= 0 {
+		if before := stageBefore(stages[:i], image); before >= 0 && (opts.IsContext == nil || !opts.IsContext(image)) {
+			image = names.images[before]
+		}
+		if len(stage.Commands) > 0 || stage.Platform != "" {
 			image = ""
 		}
 		names.images = append(names.images, image)
@@ -207,9 +210,9 @@ func (f *File) checkStageNumbers(count int) error {
 }
 
 // Stage tells what a --from names: whether it is a stage, by name or number,
-// and if that stage is only FROM an image, which one.
+// and if that stage is only FROM an image, or FROM a stage that is, which one.
 func (f *File) Stage(from string) (image string, isStage bool) {
-	if i, err := strconv.Atoi(from); err == nil {
+	if i, err := strconv.Atoi(from); err == nil && i >= 0 && i < len(f.stages.images) {
 		return f.stages.images[i], true
 	}
 	image, isStage = f.stages.byName[strings.ToLower(from)]

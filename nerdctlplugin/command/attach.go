@@ -23,11 +23,7 @@ and Ctrl-\ send their signals to the guest, as with run; the detach keys leave i
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdout = g.options(), os.Stdout
-			ours, err := containers.Attach(ctx, args[0], o)
-			if err == nil && !ours {
-				return passOn{}
-			}
-			return err
+			return containers.Attach(ctx, args[0], o)
 		},
 	}
 	flags := cmd.Flags()

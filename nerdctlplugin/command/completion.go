@@ -72,6 +72,39 @@ func completeComponents(g *globals) cobra.CompletionFunc {
 	}
 }
 
+// completeCopy completes what cp copies from and to: the name of a container or an
+// artifact and its colon, after that of an artifact its components, and else files.
+func completeCopy(g *globals) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		list := completeObjects(g)
+		switch colon := strings.LastIndexByte(word, ':'); {
+		case len(args) == 0 && colon > 0:
+			components, directive := completeComponents(g)(cmd, []string{word[:colon]}, "")
+			for i := range components {
+				components[i] = word[:colon+1] + components[i]
+			}
+			if len(components) > 0 {
+				return components, directive
+			}
+		case len(args) == 1 && !strings.Contains(args[0], ":"):
+			list = completeContainers(g)
+		case len(args) > 0: // what comes from a container or an artifact goes to a file
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		names, _ := list(cmd, nil, word)
+		var begun []string
+		for _, name := range names {
+			if name += ":"; strings.HasPrefix(name, word) {
+				begun = append(begun, name)
+			}
+		}
+		if len(begun) == 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return begun, cobra.ShellCompDirectiveNoSpace
+	}
+}
+
 // complete completes with what containerd is asked for, as far as it answers in time.
 func (g *globals) complete(cmd *cobra.Command, list func(context.Context, types.GlobalCommandOptions) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	if err := g.enterRootless(cmd); err != nil {

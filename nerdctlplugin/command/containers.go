@@ -6,21 +6,6 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 )
 
-// passOn is returned by a command whose line is for the real nerdctl after all,
-// because it is about a container that runs no Wasm.
-type passOn struct{}
-
-func (passOn) Error() string { return "this is about a container" }
-
-// orContainers turns an error of looking for artifacts into passOn when all the
-// names are containers'.
-func orContainers(cmd *cobra.Command, g *globals, names []string, err error) error {
-	if err != nil && containers.Exist(cmd.Context(), names, g.options()) {
-		return passOn{}
-	}
-	return err
-}
-
 func newRename(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rename [flags] CONTAINER NAME",

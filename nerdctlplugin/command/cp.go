@@ -24,16 +24,13 @@ output; export writes the bytes of a component there.`,
   nerdctl wasm cp tools:1:shout shout.wasm
   nerdctl wasm cp 'tools:1:*.wasm' components
   nerdctl wasm cp tools:1:/etc/words .`,
-		Args: cobra.ExactArgs(2),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeCopy(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			o.Global, o.Stdin, o.Stdout = g.options(), os.Stdin, cmd.OutOrStdout()
-			ours, err := containers.Copy(ctx, args[0], args[1], o)
-			if err == nil && !ours {
-				return passOn{}
-			}
-			return err
+			return containers.Copy(ctx, args[0], args[1], o)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.FollowLink, "follow-link", "L", false, "copy what a link leads to, if the source is one")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/images"
 )
 
@@ -26,7 +27,10 @@ is shown by nerdctl diff, which gets the name of a container.`,
 			defer stop()
 			o.Global, o.Stdout = g.options(), cmd.OutOrStdout()
 			if len(args) == 1 {
-				return orContainers(cmd, g, args, fmt.Errorf("%s is no container: give the names of two artifacts, or of one container", args[0]))
+				if containers.Exist(ctx, args, o.Global) {
+					return containers.ErrForNerdctl
+				}
+				return fmt.Errorf("%s is no container: give the names of two artifacts, or of one container", args[0])
 			}
 			return images.Diff(ctx, args[0], args[1], o)
 		},

@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/nerdctl/v2/pkg/errutil"
 	"github.com/spf13/cobra"
 
+	"github.com/wasmfile/wasmfile/nerdctlplugin/containers"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/dispatch"
 	"github.com/wasmfile/wasmfile/pkg/printable"
@@ -47,13 +48,12 @@ func Execute(name string, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(context.Background())
 	var exit errutil.ExitCoder
-	var passed passOn
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
 		return exit.ExitCode()
-	case errors.As(err, &passed):
+	case errors.Is(err, containers.ErrForNerdctl):
 		err = dispatch.Become(args)
 	}
 	if signal := interruption(cmd.Context()); signal != nil {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"github.com/containerd/nerdctl/v2/pkg/api/types"
 	"github.com/containerd/nerdctl/v2/pkg/consoleutil"
 	"github.com/containerd/nerdctl/v2/pkg/defaults"
 	"github.com/containerd/nerdctl/v2/pkg/netutil"
@@ -13,12 +12,9 @@ import (
 
 // runFlags are the flags of `nerdctl run`, with nerdctl's names, letters and
 // defaults. What needs more than its value to become an option is here; the
-// rest is bound to nerdctl's option structs.
+// rest is bound to the options.
 type runFlags struct {
-	create  types.ContainerCreateOptions
-	network types.NetworkOptions
-	verify  types.ImageVerifyOptions
-	quiet   bool
+	bound containers.RunOptions
 
 	networks, nets      []string
 	dns, dnsSearch      []string
@@ -26,11 +22,10 @@ type runFlags struct {
 	publish, devices    []string
 	userns              string
 	own                 ownFlags
-	set                 containers.RunOptions // by own flags that are options as they are
 }
 
 func (r *runFlags) bind(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.BoolVarP(&o.Detach, "detach", "d", false, "run in the background and print the container's ID")
 	flags.StringSliceVarP(&o.Attach, "attach", "a", nil, "attach STDIN, STDOUT or STDERR")
 	r.bindCreate(flags)
@@ -48,20 +43,20 @@ func (r *runFlags) bindCreate(flags *pflag.FlagSet) {
 	r.bindMounts(flags)
 	r.bindMetadata(flags)
 	r.bindRefused(flags)
-	r.own.bind(flags, &r.set)
-	bindVerify(flags, &r.verify)
+	r.own.bind(flags, &r.bound)
+	bindVerify(flags, &r.bound.Verify)
 	hideRefused(flags)
 }
 
 func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.BoolVarP(&o.TTY, "tty", "t", false, "allocate a terminal")
 	flags.BoolVar(&o.SigProxy, "sig-proxy", true, "send signals that arrive on to the process")
 	flags.BoolVarP(&o.Interactive, "interactive", "i", false, "pass standard input on")
 	flags.StringVar(&o.Restart, "restart", "no", "when to restart (no|always|on-failure[:N]|unless-stopped)")
 	flags.BoolVar(&o.Rm, "rm", false, "remove the container when it exits")
 	flags.StringVar(&o.Pull, "pull", containers.PullMissing, "when to pull the artifact (always|missing|never)")
-	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
+	flags.BoolVarP(&r.bound.Quiet, "quiet", "q", false, "show no progress")
 	flags.StringVar(&o.StopSignal, "stop-signal", "SIGTERM", "signal that stops the container")
 	flags.IntVar(&o.StopTimeout, "stop-timeout", 0, "seconds until a stopping container is killed")
 	flags.StringVar(&o.DetachKeys, "detach-keys", consoleutil.DefaultDetachKeys, "keys that detach from the container")
@@ -71,7 +66,7 @@ func (r *runFlags) bindBasic(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindNetwork(flags *pflag.FlagSet) {
-	n := &r.network
+	n := &r.bound.Network
 	flags.StringSliceVar(&r.networks, "network", []string{netutil.DefaultNetworkName}, "connect to a network (bridge|host|none|container:NAME|NETWORK)")
 	flags.StringSliceVar(&r.nets, "net", []string{netutil.DefaultNetworkName}, "alias of --network")
 	flags.StringSliceVar(&r.dns, "dns", nil, "DNS servers")
@@ -89,7 +84,7 @@ func (r *runFlags) bindNetwork(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindResources(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.Float64Var(&o.CPUs, "cpus", 0, "number of CPUs")
 	flags.StringVar(&o.CPUSetCPUs, "cpuset-cpus", "", "CPUs to run on (0-3, 0,1)")
 	flags.StringVar(&o.CPUSetMems, "cpuset-mems", "", "memory nodes to use (0-3, 0,1)")
@@ -117,7 +112,7 @@ func (r *runFlags) bindResources(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindDevices(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.StringSliceVar(&r.devices, "device", nil, "add a host device")
 	flags.StringArrayVar(&o.GPUs, "gpus", nil, "GPUs to add")
 	flags.Uint16Var(&o.BlkioWeight, "blkio-weight", 0, "relative weight of block IO (10 to 1000)")
@@ -129,7 +124,7 @@ func (r *runFlags) bindDevices(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindSecurity(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.StringVarP(&o.User, "user", "u", "", "user, as NAME|UID[:GROUP|GID]")
 	flags.StringVar(&o.Umask, "umask", "", "umask of the process")
 	flags.StringSliceVar(&o.GroupAdd, "group-add", nil, "more groups")
@@ -142,7 +137,7 @@ func (r *runFlags) bindSecurity(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindMounts(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.StringArrayVarP(&o.Volume, "volume", "v", nil, "mount a directory or volume, as SOURCE:DESTINATION[:ro]")
 	flags.StringArrayVar(&o.Tmpfs, "tmpfs", nil, "mount a tmpfs")
 	flags.StringArrayVar(&o.Mount, "mount", nil, "mount, as type=bind,source=SOURCE,target=DESTINATION[,readonly]")
@@ -151,7 +146,7 @@ func (r *runFlags) bindMounts(flags *pflag.FlagSet) {
 }
 
 func (r *runFlags) bindMetadata(flags *pflag.FlagSet) {
-	o := &r.create
+	o := &r.bound.Create
 	flags.StringArrayVar(&o.Entrypoint, "entrypoint", nil, "component to run instead of the artifact's ENTRYPOINT")
 	flags.StringVarP(&o.Workdir, "workdir", "w", "", "working directory")
 	flags.StringArrayVarP(&o.Env, "env", "e", nil, "environment variable, as NAME=VALUE, or NAME to pass it on")

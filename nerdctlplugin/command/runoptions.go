@@ -20,18 +20,17 @@ import (
 // options checks the parsed flags as `nerdctl run` does and completes the
 // option structs.
 func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (containers.RunOptions, error) {
-	o := r.set
-	o.Create, o.Network, o.Quiet, o.Verify = r.create, r.network, r.quiet, r.verify
+	o := r.bound
+	c := &o.Create
+	c.GOptions, c.InRun = g.options(), true
 	for _, check := range []func(*pflag.FlagSet, *containers.RunOptions) error{
-		judge, checkHealth, r.own.complete, r.checkStreams, r.completeUser(g), r.completeNetwork, r.completeDNS(g), r.completePorts,
+		judge, checkHealth, r.own.complete, checkStreams, r.completeUser, r.completeNetwork, r.completeDNS, r.completePorts,
 	} {
 		if err := check(flags, &o); err != nil {
 			return o, err
 		}
 	}
 	given := flags.Changed
-	c := &o.Create
-	c.GOptions, c.InRun = g.options(), true
 	c.MemoryReservationChanged = given("memory-reservation")
 	c.MemorySwappiness64Changed = given("memory-swappiness")
 	c.KernelMemoryChanged = given("kernel-memory")
@@ -53,7 +52,7 @@ func (r *runFlags) options(flags *pflag.FlagSet, g *globals) (containers.RunOpti
 	return o, nil
 }
 
-func (r *runFlags) checkStreams(_ *pflag.FlagSet, o *containers.RunOptions) error {
+func checkStreams(_ *pflag.FlagSet, o *containers.RunOptions) error {
 	c := &o.Create
 	for i, stream := range c.Attach {
 		c.Attach[i] = strings.ToUpper(stream)
@@ -88,20 +87,18 @@ func checkHealth(flags *pflag.FlagSet, o *containers.RunOptions) error {
 	return nil
 }
 
-func (r *runFlags) completeUser(g *globals) func(*pflag.FlagSet, *containers.RunOptions) error {
-	return func(_ *pflag.FlagSet, o *containers.RunOptions) error {
-		switch r.userns {
-		case "":
-			o.Create.UserNS = g.config.UsernsRemap
-		case "host":
-		default:
-			return fmt.Errorf("--userns %s: only \"host\" is known", r.userns)
-		}
-		if o.Create.Privileged && o.Create.UserNS != "" {
-			return errors.New("--privileged and --userns-remap cannot be used together")
-		}
-		return nil
+func (r *runFlags) completeUser(_ *pflag.FlagSet, o *containers.RunOptions) error {
+	switch r.userns {
+	case "":
+		o.Create.UserNS = o.Create.GOptions.UsernsRemap
+	case "host":
+	default:
+		return fmt.Errorf("--userns %s: only \"host\" is known", r.userns)
 	}
+	if o.Create.Privileged && o.Create.UserNS != "" {
+		return errors.New("--privileged and --userns-remap cannot be used together")
+	}
+	return nil
 }
 
 func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *containers.RunOptions) error {
@@ -122,28 +119,27 @@ func (r *runFlags) completeNetwork(flags *pflag.FlagSet, o *containers.RunOption
 }
 
 // completeDNS lets flags replace what nerdctl.toml says.
-func (r *runFlags) completeDNS(g *globals) func(*pflag.FlagSet, *containers.RunOptions) error {
-	return func(flags *pflag.FlagSet, o *containers.RunOptions) error {
-		servers, search, options := g.config.DNS, g.config.DNSSearch, g.config.DNSOpts
-		if flags.Changed("dns") {
-			servers = r.dns
-			for _, server := range servers {
-				if _, err := dnsutil.ValidateIPAddress(server); err != nil {
-					return fmt.Errorf("--dns: %w", err)
-				}
+func (r *runFlags) completeDNS(flags *pflag.FlagSet, o *containers.RunOptions) error {
+	global := o.Create.GOptions
+	servers, search, options := global.DNS, global.DNSSearch, global.DNSOpts
+	if flags.Changed("dns") {
+		servers = r.dns
+		for _, server := range servers {
+			if _, err := dnsutil.ValidateIPAddress(server); err != nil {
+				return fmt.Errorf("--dns: %w", err)
 			}
 		}
-		if flags.Changed("dns-search") {
-			search = r.dnsSearch
-		}
-		if flags.Changed("dns-opt") || flags.Changed("dns-option") {
-			options = slices.Concat(r.dnsOpts, r.dnsOptions)
-		}
-		o.Network.DNSServers = strutil.DedupeStrSlice(servers)
-		o.Network.DNSSearchDomains = strutil.DedupeStrSlice(search)
-		o.Network.DNSResolvConfOptions = strutil.DedupeStrSlice(options)
-		return nil
 	}
+	if flags.Changed("dns-search") {
+		search = r.dnsSearch
+	}
+	if flags.Changed("dns-opt") || flags.Changed("dns-option") {
+		options = slices.Concat(r.dnsOpts, r.dnsOptions)
+	}
+	o.Network.DNSServers = strutil.DedupeStrSlice(servers)
+	o.Network.DNSSearchDomains = strutil.DedupeStrSlice(search)
+	o.Network.DNSResolvConfOptions = strutil.DedupeStrSlice(options)
+	return nil
 }
 
 func (r *runFlags) completePorts(_ *pflag.FlagSet, o *containers.RunOptions) error {

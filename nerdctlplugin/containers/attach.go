@@ -34,29 +34,32 @@ type AttachOptions struct {
 }
 
 // Attach connects this process's terminal to that of a guest, as nerdctl does,
-// and has the keys for signals reach it, as in Run. It returns false for a container
-// that is no guest on a terminal, which is nerdctl's to attach to.
-func Attach(ctx context.Context, name string, o AttachOptions) (bool, error) {
+// and has the keys for signals reach it, as in Run. It returns ErrForNerdctl
+// for a container that is no guest on a terminal.
+func Attach(ctx context.Context, name string, o AttachOptions) error {
 	client, ctx, done, err := daemon.Connect(ctx, o.Global)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer done()
 	found, err := daemon.FindContainer(ctx, client, name)
 	if err != nil {
-		return false, err
+		return err
 	}
 	g, err := guestOf(ctx, client, found)
-	if err != nil || g == nil || !g.ours || livePID(ctx, found) == 0 {
-		return false, err
+	if err != nil {
+		return err
+	}
+	if g == nil || !g.ours || livePID(ctx, found) == 0 {
+		return ErrForNerdctl
 	}
 	if err := attachable(ctx, found); err != nil {
-		return false, err
+		return err
 	}
 	if !g.spec.Process.Terminal {
-		return false, nil
+		return ErrForNerdctl
 	}
-	return true, attach(ctx, client, found, o)
+	return attach(ctx, client, found, o)
 }
 
 // attachable returns an error for a container whose streams a logger has.

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,6 +13,10 @@ import (
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/output"
 )
+
+// ErrForNerdctl is returned for a container that is nerdctl's to deal with, for example
+// because it runs no Wasm.
+var ErrForNerdctl = errors.New("this is about a container of nerdctl's")
 
 // Exist reports whether all of the names are those of containers.
 func Exist(ctx context.Context, names []string, global types.GlobalCommandOptions) bool {

@@ -33,27 +33,27 @@ type CopyOptions struct {
 
 // Copy copies from and to guests, which are CONTAINER:PATH, or from an artifact to
 // this machine: REF:COMPONENT, REF:/PATH, or REF alone for one with one component.
-// Components and paths of artifacts may be patterns. It returns false for a container
-// that is no guest, which is nerdctl's to copy from or to.
-func Copy(ctx context.Context, from, to string, o CopyOptions) (bool, error) {
+// Components and paths of artifacts may be patterns. It returns ErrForNerdctl
+// for a container that is no guest of this project's shim.
+func Copy(ctx context.Context, from, to string, o CopyOptions) error {
 	fromName, sourcePath := containerPath(from)
 	toName, path := containerPath(to)
 	if fromName == "" && toName == "" {
-		return true, copyFromArtifact(ctx, from, to, o)
+		return copyFromArtifact(ctx, from, to, o)
 	}
 	client, ctx, done, err := daemon.Connect(ctx, o.Global)
 	if err != nil {
-		return true, err
+		return err
 	}
 	defer done()
 	source, destination := containerNamed(ctx, client, fromName), containerNamed(ctx, client, toName)
 	switch {
 	case source != nil && destination != nil:
-		return true, errors.New("files cannot be copied from one container to another: copy them to this machine first")
+		return errors.New("files cannot be copied from one container to another: copy them to this machine first")
 	case toName != "" && destination == nil:
-		return true, fmt.Errorf("there is no container %s to copy to", toName)
+		return fmt.Errorf("there is no container %s to copy to", toName)
 	case source == nil && destination == nil:
-		return true, copyFromArtifact(ctx, from, to, o)
+		return copyFromArtifact(ctx, from, to, o)
 	case source != nil:
 		return withGuestFiles(ctx, client, source, sourcePath, false, func(tree *filecopy.Tree, below string) error {
 			found, err := tree.Source(below, o.FollowLink)

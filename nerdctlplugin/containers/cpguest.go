@@ -22,11 +22,14 @@ import (
 const guestDir = "/guest"
 
 // withGuestFiles shows the files of a guest of this project's shim, with the path in
-// them. It returns false for another container.
-func withGuestFiles(ctx context.Context, client *containerd.Client, c containerd.Container, file string, write bool, do func(*filecopy.Tree, string) error) (bool, error) {
+// them. It returns ErrForNerdctl for another container.
+func withGuestFiles(ctx context.Context, client *containerd.Client, c containerd.Container, file string, write bool, do func(*filecopy.Tree, string) error) error {
 	g, err := guestOf(ctx, client, c)
-	if err != nil || g == nil || !g.ours {
-		return err != nil, err
+	if err != nil {
+		return err
+	}
+	if g == nil || !g.ours {
+		return ErrForNerdctl
 	}
 	var copied error // not wrapped with where the files were shown
 	show := func(dir, below string) error {
@@ -45,7 +48,7 @@ func withGuestFiles(ctx context.Context, client *containerd.Client, c containerd
 	if copied != nil {
 		copied = fmt.Errorf("in container %s: %w", c.ID()[:min(len(c.ID()), 12)], copied)
 	}
-	return true, errors.Join(copied, err)
+	return errors.Join(copied, err)
 }
 
 // livePID is the process of a container that runs or is paused, else 0.

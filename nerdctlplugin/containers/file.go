@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
-	"github.com/containerd/errdefs"
 
-	"github.com/wasmfile/wasmfile/nerdctlplugin/advice"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/daemon"
 	"github.com/wasmfile/wasmfile/nerdctlplugin/source"
 	"github.com/wasmfile/wasmfile/pkg/unpack"
@@ -50,10 +48,5 @@ func importFile(ctx context.Context, client *containerd.Client, raw string, o Ru
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", raw, daemon.AdviseImage(err, raw))
 	}
-	return image, func() {
-		ctx := context.WithoutCancel(ctx)
-		if err := client.ImageService().Delete(ctx, name); err != nil && !errdefs.IsNotFound(err) {
-			advice.Warn(ctx, fmt.Errorf("remove the image %s: %w", name, err))
-		}
-	}, nil
+	return image, func() { removeImage(ctx, client, name) }, nil
 }

@@ -190,7 +190,7 @@ func create(ctx context.Context, client *containerd.Client, image *unpack.Image,
 		return nil, fmt.Errorf("name %s: %w", o.Create.Name, err)
 	}
 	creator, err := withStore(client, o.Create.GOptions.Namespace, substitutingStore{
-		client.ContainerService(), substitutes{image: image.Record.Name, healthCheck: check},
+		client.ContainerService(), image.Record.Name, check,
 	})
 	if err != nil {
 		return nil, err

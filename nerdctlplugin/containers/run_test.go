@@ -155,7 +155,7 @@ func TestContainersHaveTheImagesNameAndLabelsThatFit(t *testing.T) {
 		artifact.LabelComponentPrefix + "ok":  "{}",
 		"theirs":                              long,
 	}
-	_, err := substitutingStore{store, substitutes{image: "registry.example/x:1"}}.Create(context.Background(), containers.Container{Image: "stand-in", Labels: given})
+	_, err := substitutingStore{Store: store, image: "registry.example/x:1"}.Create(context.Background(), containers.Container{Image: "stand-in", Labels: given})
 	if err != nil {
 		t.Fatal(err)
 	}

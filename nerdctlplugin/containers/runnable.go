@@ -68,11 +68,17 @@ func runnable(ctx context.Context, client *containerd.Client, image *unpack.Imag
 		return "", nil, fmt.Errorf("make %s runnable: %w", image.Record.Name, err)
 	}
 	return standIn.Name, func() {
-		if err := client.ImageService().Delete(ctx, standIn.Name); err != nil && !errdefs.IsNotFound(err) {
-			advice.Warn(ctx, fmt.Errorf("remove the image %s: %w", standIn.Name, err))
-		}
+		removeImage(ctx, client, standIn.Name)
 		advice.Warn(ctx, unlease(ctx))
 	}, nil
+}
+
+// removeImage removes an image that was there for the making of a container.
+func removeImage(ctx context.Context, client *containerd.Client, name string) {
+	ctx = context.WithoutCancel(ctx)
+	if err := client.ImageService().Delete(ctx, name); err != nil && !errdefs.IsNotFound(err) {
+		advice.Warn(ctx, fmt.Errorf("remove the image %s: %w", name, err))
+	}
 }
 
 // withoutReserved are the labels of an image that mean nothing to nerdctl. It copies
@@ -138,21 +144,15 @@ func withStore(client *containerd.Client, namespace string, store containers.Sto
 	return substitute, nil
 }
 
-// substitutes are what a container is recorded with instead of what nerdctl makes
-// of it.
-type substitutes struct {
+// substitutingStore is a container store that records what is created with an image and a
+// health check in place of those that nerdctl gives it, with what its runtime needs, and
+// without labels that containerd would refuse for their length.
+type substitutingStore struct {
+	containers.Store
 	// image is the name that the user gave.
 	image string
 	// healthCheck is one without a shell, nil for none.
 	healthCheck *healthcheck.Healthcheck
-}
-
-// substitutingStore is a container store that records what is created with what the
-// substitutes say, with what its runtime needs, and without labels that containerd
-// would refuse for their length.
-type substitutingStore struct {
-	containers.Store
-	substitutes
 }
 
 // Create stores a container.

@@ -213,6 +213,12 @@ func replaced(t *testing.T, manifest string, replace map[string]string) string {
 	return manifest
 }
 
+// timeout has kubectl wait, within is as for eventually.
+func timeout(t *testing.T, within time.Duration) string {
+	t.Helper()
+	return "--timeout=" + (within * patience(t)).String()
+}
+
 // run is apply for a manifest of the pod, which is deleted with the test.
 func (c *cluster) run(t *testing.T, pod, manifest string) {
 	t.Helper()
@@ -222,7 +228,7 @@ func (c *cluster) run(t *testing.T, pod, manifest string) {
 			out, _ := untimed(c.kubectl("describe", "pod", pod)...)
 			t.Logf("%s", out)
 		}
-		if out, err := untimed(c.kubectl("delete", "pod", pod, "--ignore-not-found", "--grace-period", "1", "--timeout", (60 * time.Second * patience(t)).String())...); err != nil {
+		if out, err := untimed(c.kubectl("delete", "pod", pod, "--ignore-not-found", "--grace-period", "1", timeout(t, 60*time.Second))...); err != nil {
 			t.Errorf("delete: %v: %s", err, out)
 		}
 	})
@@ -237,7 +243,7 @@ func (c *cluster) applied(t *testing.T, manifest string) {
 			out, _ := untimed(c.kubectl("describe", "pods,jobs")...)
 			t.Logf("%s", out)
 		}
-		remove := exec.Command("kubectl", c.kubectl("delete", "-f", "-", "--cascade=foreground", "--timeout", "90s")[1:]...)
+		remove := exec.Command("kubectl", c.kubectl("delete", "-f", "-", "--cascade=foreground", timeout(t, 90*time.Second))[1:]...)
 		remove.Stdin = strings.NewReader(manifest)
 		if out, err := remove.CombinedOutput(); err != nil {
 			t.Errorf("delete: %v: %s", err, out)
@@ -248,7 +254,7 @@ func (c *cluster) applied(t *testing.T, manifest string) {
 // ready waits until a pod is ready.
 func (c *cluster) ready(t *testing.T, pod string) {
 	t.Helper()
-	must(t, c.kubectl("wait", "--for=condition=Ready", "--timeout", (90*time.Second*patience(t)).String(), "pod/"+pod)...)
+	must(t, c.kubectl("wait", "--for=condition=Ready", timeout(t, 90*time.Second), "pod/"+pod)...)
 }
 
 // end kills the control plane: what it keeps goes with the test.

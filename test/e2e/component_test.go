@@ -84,12 +84,14 @@ func TestComponentFromArtifact(t *testing.T) {
 		"a layout by digest":  {"COMPONENT --from=l greet.wasm", []string{"--build-context", "l=oci-layout://" + layout + "@" + layoutDigest(t, layout)}, []string{"greet.wasm"}},
 		"a named reference":   {"COMPONENT --from=l greet.wasm", []string{"--build-context", "l=docker-image://" + ours}, []string{"greet.wasm"}},
 		"a stage in its name": {"COMPONENT --from=arg greet.wasm", []string{"--build-arg", "SOURCE=" + ours}, []string{"greet.wasm"}},
+		"a stage of that":     {"COMPONENT --from=again greet.wasm", []string{"--build-arg", "SOURCE=" + ours}, []string{"greet.wasm"}},
+		"a context in its":    {"COMPONENT --from=again greet.wasm", []string{"--build-context", "arg=oci-layout://" + layout + ":latest"}, []string{"greet.wasm"}},
 	}
 	for name, c := range cases {
 		for _, builder := range []string{buildkitBuilder(), dockerBuilder} {
 			t.Run(name+" "+builder, func(t *testing.T) {
 				t.Parallel()
-				text := "ARG SOURCE=scratch\nFROM ${SOURCE} AS arg\nFROM scratch\n" + c.text + "\n"
+				text := "ARG SOURCE=scratch\nFROM ${SOURCE} AS arg\nFROM arg AS again\nFROM scratch\n" + c.text + "\n"
 				dir := write(t, map[string]string{"Wasmfile": text})
 				got := layers(t, build{builder: builder, dir: dir, flags: c.flags}.layout(t))
 				if !slices.Equal(titles(got), c.want) {
@@ -103,6 +105,17 @@ func TestComponentFromArtifact(t *testing.T) {
 	}
 	t.Run("another target of a bake file", func(t *testing.T) { fromBakeTarget(t, source, sum) })
 	t.Run("errors", func(t *testing.T) { artifactErrors(t, ours) })
+	for name, c := range map[string]struct{ from, line string }{
+		"registry": {ours, "COPY --from=" + ours + " /greet.wasm /x/"}, "CNCF form": {cncf, "COPY --from=" + cncf + " /greet.wasm /x/"},
+		"layout": {"l", "COPY --from=l / /x/"}, "stage": {"arg", "COPY --from=arg /greet.wasm /x/"}, "stage of a layout": {"again", "COPY --from=again / /x/"},
+		"mount": {"l", "RUN --mount=from=l,target=/x true"},
+	} {
+		t.Run("no files, "+name, func(t *testing.T) {
+			dir := write(t, map[string]string{"Wasmfile": "ARG SOURCE\nFROM ${SOURCE} AS arg\nFROM l AS again\nFROM " + busybox() + "\nCOMPONENT --from=arg greet.wasm\n" + c.line + "\n"})
+			b := build{builder: buildkitBuilder(), dir: dir, flags: []string{"--build-arg", "SOURCE=" + ours, "--build-context", "l=oci-layout://" + layout + ":latest"}}
+			fails(t, []string{c.from + " is a Wasm artifact, from which a stage can take no files", "COMPONENT --from=" + c.from, "Wasmfile:6"}, b.args()...)
+		})
+	}
 }
 
 // fromBakeTarget takes a component of a target that the same bake file builds, which

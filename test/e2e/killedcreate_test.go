@@ -14,7 +14,8 @@ import (
 
 // TestKilledCreate: given a create that is killed when it has taken its container's name and
 // before there is the container, containerd removes the image of its file some time, and its
-// name can be used, which it cannot as long as that create runs.
+// name can be used, which it cannot as long as that create runs. What nerdctl has kept of it
+// goes with that.
 func TestKilledCreate(t *testing.T) {
 	namespace := unique("killed")
 	defer removeNamespace(t, namespace)
@@ -38,9 +39,17 @@ func TestKilledCreate(t *testing.T) {
 	}
 	// It waits for its profile, which it reads when all is ready for the container.
 	waiting := append(create, "--security-opt", "seccomp="+profile, file)
-	names := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/nerdctl/*/names", namespace, "*")
+	data := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/nerdctl/*")
+	states := func() []string {
+		t.Helper()
+		kept, err := filepath.Glob(filepath.Join(data, "containers", namespace, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	}
 	nameIsTaken := func() bool {
-		taken, err := filepath.Glob(names)
+		taken, err := filepath.Glob(filepath.Join(data, "names", namespace, "*"))
 		return err == nil && slices.ContainsFunc(taken, func(path string) bool { return filepath.Base(path) == "one" })
 	}
 	kill := func() {
@@ -53,6 +62,10 @@ func TestKilledCreate(t *testing.T) {
 		_ = cmd.Wait() // it was killed
 	}
 	kill()
+	killed := states()
+	if len(killed) != 1 {
+		t.Errorf("what is left of a container is %q", killed)
+	}
 	if out := must(t, "ctr", "-n", namespace, "images", "ls"); strings.Count(out, "wasmfile.local/guest:") != 1 || !strings.Contains(out, "containerd.io/gc.expire=") {
 		t.Errorf("the images are\n%s", out)
 	}
@@ -80,11 +93,17 @@ func TestKilledCreate(t *testing.T) {
 	if err := other.Wait(); err == nil || !strings.Contains(refused.String(), `name "one" is already used by ID`) {
 		t.Errorf("the third create: %v: %s", err, refused)
 	}
+	if kept := states(); len(kept) != 1 || kept[0] == killed[0] {
+		t.Errorf("beside a container there is %q", kept)
+	}
 	must(t, append(wasm, "rename", "one", "two")...)
 	kill()
 	must(t, append(wasm, "rename", "two", "one")...)
 	must(t, append(wasm, "rm", "one")...)
 	if nameIsTaken() {
 		t.Error("a name is left")
+	}
+	if kept := states(); len(kept) != 0 {
+		t.Errorf("%q is left", kept)
 	}
 }

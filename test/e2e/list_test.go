@@ -138,13 +138,19 @@ func TestCompletion(t *testing.T) {
 	must(t, "nerdctl", "wasm", "create", "-q", "--net", "none", "--name", name, ref)
 	defer try(t, "nerdctl", "rm", "-f", name)
 	for asked, want := range map[string]string{
-		"__complete w":                      "wasm\tWebAssembly artifacts",
-		"__complete --namespace default wa": "wasm\tWebAssembly artifacts",
-		"__complete wasm im":                "images\t",
-		"__complete wasm sto":               "stop\t",
-		"__complete wasm run " + ref[:20]:   ref,
-		"__complete wasm rm " + name[:12]:   name,
-		"__complete rm " + name[:12]:        name,
+		"__complete w":                          "wasm\tWebAssembly artifacts",
+		"__complete --namespace default wa":     "wasm\tWebAssembly artifacts",
+		"__complete wasm im":                    "images\t",
+		"__complete wasm sto":                   "stop\t",
+		"__complete wasm run " + ref[:20]:       ref,
+		"__complete wasm rm " + name[:12]:       name,
+		"__complete rm " + name[:12]:            name,
+		"__complete wasm cp " + ref[:20]:        ref + ":\n",
+		"__complete wasm cp " + ref + ":":       ref + ":guest.wasm\n:0",
+		"__complete wasm cp " + name[:12]:       name + ":\n:2",
+		"__complete wasm cp f " + name[:12]:     name + ":\n:2",
+		"__complete wasm cp " + name + ":/x ./": ":0",
+		"__complete wasm cp ./":                 ":0",
 	} {
 		if out := must(t, append([]string{"nerdctl"}, strings.Fields(asked)...)...); !strings.Contains(out, want) {
 			t.Errorf("%q is answered with\n%s\nwithout %q", asked, out, want)

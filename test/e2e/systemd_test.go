@@ -109,12 +109,9 @@ func systemdPod(t *testing.T) {
 	ref := publishTwo(t)
 	must(t, "crictl", "pull", ref)
 	p := newPodOf(t, object{"cgroup_parent": "pods.slice"}, []string{"crictl"})
-	limits := func(bytes int) object {
-		return object{"linux": object{"resources": object{"memory_limit_in_bytes": bytes}}}
-	}
-	more := limits(48 << 20)
-	more["args"] = []string{"sleep", "300"}
-	id := p.start("guest", ref, more)
+	id := p.start("guest", ref, object{
+		"args": []string{"sleep", "300"}, "linux": object{"resources": object{"memory_limit_in_bytes": 48 << 20}},
+	})
 	pid := p.do("inspect", "-o", "go-template", "--template", "{{.info.pid}}", id)
 	unit := unitOf(t, pid)
 	if unit != "cri-containerd-"+id+".scope" || property(t, unit, "Slice") != "pods.slice" || property(t, unit, "MemoryMax") != "50331648" {
@@ -127,17 +124,7 @@ func systemdPod(t *testing.T) {
 	eventually(t, 20*time.Second, "statistics", func() bool {
 		return strings.Contains(p.do("stats", "-o", "json", "--id", id), `"workingSetBytes"`)
 	})
-	more = limits(32 << 20)
-	more["args"] = []string{"alloc", "200"}
-	toldOfKill(t, func(within time.Duration) bool {
-		large := p.start(unique("large"), ref, more)
-		p.ends(large)
-		if code := p.status(large, "exitCode"); code != "137" {
-			t.Errorf("over its memory, it ends with %s", code)
-		}
-		// The event of it may come after that of the end.
-		return holds(t, within, func() bool { return p.status(large, "reason") == "OOMKilled" })
-	})
+	toldOfKill(t, func(within time.Duration) bool { return p.outgrows(unique("large"), ref, within) })
 	p.do("stop", id)
 	eventually(t, 10*time.Second, "the scope's end", func() bool { return property(t, unit, "ActiveState") == "inactive" })
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 // another version is rolled out and while it is scaled.
 func (c *cluster) deployment(t *testing.T, first, second string) {
 	c.applied(t, replaced(t, readFile(t, "testdata/kubernetes/web.yaml"), map[string]string{"WEB": first}))
-	rolledOut := func() { must(t, c.kubectl("rollout", "status", "deployment/web", "--timeout", "100s")...) }
+	rolledOut := func() { must(t, c.kubectl("rollout", "status", "deployment/web", timeout(t, 100*time.Second))...) }
 	rolledOut()
 	service := "http://" + c.field("service/web", "{.spec.clusterIP}")
 	eventually(t, 20*time.Second, "the Service", func() bool { status, _ := get(service + "/"); return status == http.StatusOK })
@@ -130,13 +131,13 @@ func (r *requester) stop() []string {
 // code, or ended after their time, as those of native containers.
 func (c *cluster) jobs(t *testing.T, guest string) {
 	c.applied(t, replaced(t, readFile(t, "testdata/kubernetes/job.yaml"), map[string]string{"GUEST": guest}))
-	must(t, c.kubectl("wait", "--for", "condition=Complete", "job/works", "--timeout", "90s")...)
+	must(t, c.kubectl("wait", "--for", "condition=Complete", "job/works", timeout(t, 90*time.Second))...)
 	indexes := strings.Fields(must(t, c.kubectl("logs", "--selector", "job-name=works")...))
 	if slices.Sort(indexes); !slices.Equal(indexes, []string{"0", "1", "2"}) {
 		t.Errorf("the pods of the Job print %q", indexes)
 	}
 	for name, want := range map[string]string{"retries": "2 BackoffLimitExceeded", "gives-up": "1 PodFailurePolicy", "too-long": "1 DeadlineExceeded"} {
-		must(t, c.kubectl("wait", "--for", "condition=Failed", "job/"+name, "--timeout", "90s")...)
+		must(t, c.kubectl("wait", "--for", "condition=Failed", "job/"+name, timeout(t, 90*time.Second))...)
 		if got := c.field("job/"+name, `{.status.failed} {.status.conditions[?(@.type=="Failed")].reason}`); got != want {
 			t.Errorf("the Job %s ends with %q, not %q", name, got, want)
 		}
@@ -176,18 +177,18 @@ func (c *cluster) standardInput(t *testing.T, guest string) {
 // refuses others, and is scheduled again when the node is back.
 func (c *cluster) drained(t *testing.T, web string) {
 	c.applied(t, replaced(t, readFile(t, "testdata/kubernetes/web.yaml"), map[string]string{"WEB": web}))
-	must(t, c.kubectl("rollout", "status", "deployment/web", "--timeout", "100s")...)
+	must(t, c.kubectl("rollout", "status", "deployment/web", timeout(t, 100*time.Second))...)
 	pods := strings.Fields(must(t, c.kubectl("get", "pods", "--selector", "app=web", "--output", "jsonpath={.items[*].status.podIP}")...))
 	requests := request("http://"+pods[0]+":8080/slow", 0)
-	begun := time.Now()
-	must(t, c.kubectl("drain", c.name, "--ignore-daemonsets", "--timeout", "100s")...)
-	if took := time.Since(begun); took > 25*time.Second {
-		t.Errorf("the pods take %s to end", took)
+	grace, begun := 30*time.Second*patience(t), time.Now()
+	must(t, c.kubectl("drain", c.name, "--ignore-daemonsets", "--grace-period", strconv.Itoa(int(grace.Seconds())), timeout(t, 100*time.Second))...)
+	if took := time.Since(begun); took > grace*5/6 {
+		t.Errorf("of %s the pods take %s to end", grace, took)
 	}
 	answers := requests.stop()
 	if made := slices.DeleteFunc(answers, func(a string) bool { return a == noConnection }); len(made) == 0 || slices.ContainsFunc(made, notOK) {
 		t.Errorf("the answers are %q", made)
 	}
 	must(t, c.kubectl("uncordon", c.name)...)
-	must(t, c.kubectl("rollout", "status", "deployment/web", "--timeout", "100s")...)
+	must(t, c.kubectl("rollout", "status", "deployment/web", timeout(t, 100*time.Second))...)
 }
