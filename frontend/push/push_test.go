@@ -138,6 +138,27 @@ func TestListsBesideOthers(t *testing.T) {
 	}
 }
 
+// TestListIsRefused: given a registry with the referrers API that refuses to list them, what
+// is pushed stays pushed, and the log says that it could not be seen in the list.
+func TestListIsRefused(t *testing.T) {
+	dirs, manifest := step(t)
+	write(t, filepath.Join(dirs.Attestations, "sbom.spdx.json"), `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"a":1}}`)
+	s := registrytest.New(t)
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Header().Set("OCI-Subject", manifest.Digest.String())
+		s.ServeHTTP(w, r)
+	})
+	s.Start()
+	result, log := run(t, dirs, Spec{Manifest: manifest}, s.Host()+"/x:1")
+	if result.Problem != "" || !strings.Contains(log, "does not list them") || !strings.Contains(log, "pushed "+s.Host()+"/x:1") {
+		t.Errorf("%+v\n%s", result, log)
+	}
+}
+
 // TestMountsFromOrigins: given that the component came from another repository
 // of the registry, it is mounted from there, and uploaded where that is
 // refused.
