@@ -27,7 +27,8 @@ var arm64Packages = []debianPackage{
 	{"cpio", "cpio"},
 }
 
-// arm64Tools are those of goTools that such a machine has. It has Debian's runc.
+// arm64Tools are those of goTools that such a machine has. Its runc is Debian's, as
+// another has to be compiled with a C library for arm64.
 var arm64Tools = []string{
 	"registry", "containerd", "ctr", "containerd-shim-runc-v2", "buildkitd", "buildctl", "nerdctl", "crane",
 	"docker", "docker-buildx", "dockerd", "docker-proxy", "oras",
@@ -36,7 +37,7 @@ var arm64Tools = []string{
 
 // InArm64 runs end-to-end tests, chosen by flags of theirs, in a machine with an arm64
 // processor, systemd and cgroup version 2. The project's binaries for it are in
-// arm64/bin. It has no Docker, whose build takes longest, and no base images.
+// arm64/bin. It has no base images.
 func (s *Sandbox) InArm64(ctx context.Context, flags []string) error {
 	built := &Sandbox{root: s.path(arm64), run: s.path(arm64, "run"), repo: s.repo, architecture: arm64, log: s.log}
 	err := s.stages(ctx, s.buildGuests, func(ctx context.Context) error {
@@ -48,7 +49,8 @@ func (s *Sandbox) InArm64(ctx context.Context, flags []string) error {
 		return err
 	}
 	console, err := os.Create(s.path("log", "arm64.log"))
-	if err != nil {
+	// Else there is nothing to mount the machine's on.
+	if err := errors.Join(err, os.MkdirAll(s.path("machine"), 0o755)); err != nil {
 		return err
 	}
 	return s.runIn(ctx, &machine.Machine{

@@ -49,9 +49,6 @@ func (s *Sandbox) daemons() []daemon {
 	}
 }
 
-// withoutDocker is whether this is a machine that Docker was not built for.
-func (s *Sandbox) withoutDocker() bool { return s.systemd && !exists(s.tool("dockerd")) }
-
 // answers is a check that a command succeeds.
 func (s *Sandbox) answers(args ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -89,9 +86,6 @@ func (s *Sandbox) startDaemons(ctx context.Context) error {
 		return err
 	}
 	for _, d := range s.daemons() {
-		if d.name == "dockerd" && s.withoutDocker() {
-			continue
-		}
 		if err := s.start(ctx, d); err != nil {
 			return err
 		}

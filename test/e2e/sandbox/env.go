@@ -102,9 +102,6 @@ func (s *Sandbox) configureClients(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.withoutDocker() {
-		return nil
-	}
 	if _, err := s.command(ctx, "docker", "buildx", "inspect", builder); err == nil {
 		return nil
 	}

@@ -128,8 +128,8 @@ func (s *Sandbox) exportImages(ctx context.Context) error {
 	return nil
 }
 
-// Services starts the daemons as services of this machine's systemd, with the tools
-// and images that are there: not every machine has dockerd and images.
+// Services starts the daemons as services of this machine's systemd, with tools
+// and images that are there, if any are.
 func (s *Sandbox) Services(ctx context.Context) error {
 	s.systemd = true
 	return s.stages(ctx, s.startDaemons, s.configureClients, func(ctx context.Context) error {
