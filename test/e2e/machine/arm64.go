@@ -22,6 +22,7 @@ var Arm64 = &Hardware{
 		`--extract-hook=cp "$1"/usr/share/base-passwd/group.master "$1"/etc/group`,
 		`--extract-hook=echo 127.0.0.1 localhost > "$1"/etc/hosts`,
 		`--extract-hook=ln -s xtables-nft-multi "$1"/usr/sbin/iptables`,
+		`--extract-hook=ln -s xtables-nft-multi "$1"/usr/sbin/ip6tables`,
 		`--extract-hook=depmod --basedir "$1" "$(ls "$1"/usr/lib/modules)"`,
 	},
 	output: "/dev/hvc0",
