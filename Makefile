@@ -56,11 +56,11 @@ uninstall: ## Remove what install has put below $(DESTDIR)$(PREFIX)
 	if [ -d $(DESTDIR)$(PREFIX)/lib/wasmfile ]; then rmdir $(DESTDIR)$(PREFIX)/lib/wasmfile; fi
 
 .PHONY: image
-image: build sandbox-daemons image-layout ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
+image: image-layout ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
 	@$(SANDBOX) push-frontend $(CURDIR)/$(BIN)/frontend-image
 
 .PHONY: image-layout
-image-layout: build
+image-layout: sandbox-daemons
 	@$(IN_SANDBOX) buildctl --addr "$$BUILDKIT_HOST" build --progress=plain \
 		--frontend dockerfile.v0 --local context=$(BIN) --local dockerfile=frontend \
 		--opt build-arg:SOURCE_DATE_EPOCH=0 $(if $(GOARCH),--opt platform=linux/$(GOARCH)) \
