@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -19,10 +20,7 @@ func TestArm64(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
-		{"confine", unitTests("confine")},
-		{"engine", unitTests("engine")},
-		{"launch", unitTests("launch")},
-		{"listener", unitTests("listener")},
+		{"unit tests", unitTests},
 		{"a check", TestSystemCheck},
 		{"an example", TestGreetExample},
 		{"exit codes", TestExitCodes},
@@ -62,13 +60,19 @@ func withoutDocker(t *testing.T) {
 	}
 }
 
-// unitTests are those of a package of the shim's, which were built for the machine.
-func unitTests(name string) func(*testing.T) {
-	return func(t *testing.T) {
-		binary := filepath.Join(os.Getenv("SANDBOX_DIR"), "machine", name+".test")
-		r := command{args: []string{binary, "-test.v"}, dir: filepath.Join("..", "..", "shim", name)}.run(t)
-		if r.code != 0 {
-			t.Errorf("exit code %d: %s", r.code, r.all())
-		}
+// unitTests are those of packages of the shim's that were built for the machine.
+func unitTests(t *testing.T) {
+	binaries, err := filepath.Glob(filepath.Join(os.Getenv("SANDBOX_DIR"), "machine", "unit", "*.test"))
+	if err != nil || len(binaries) == 0 {
+		t.Fatalf("there are none: %v", err)
+	}
+	for _, binary := range binaries {
+		name := strings.TrimSuffix(filepath.Base(binary), ".test")
+		t.Run(name, func(t *testing.T) {
+			r := command{args: []string{binary}, dir: filepath.Join("..", "..", "shim", name)}.run(t)
+			if r.code != 0 {
+				t.Errorf("exit code %d: %s", r.code, r.all())
+			}
+		})
 	}
 }

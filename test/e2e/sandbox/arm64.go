@@ -67,7 +67,8 @@ func (s *Sandbox) InArm64(ctx context.Context, flags []string) error {
 // executables, and what only a kernel can say. Most others also run without one:
 // `GOARCH=arm64 go test -exec qemu-aarch64`.
 func (s *Sandbox) buildUnitTests(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", s.path("machine"), "./shim/confine", "./shim/engine", "./shim/launch", "./shim/listener")
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", s.path("machine", "unit")+"/",
+		"./shim/confine", "./shim/engine", "./shim/launch", "./shim/listener", "./shim/task", "./shim/tracing")
 	cmd.Dir = s.repo
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), s.goArchitecture()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
