@@ -29,7 +29,6 @@ func TestArm64(t *testing.T) {
 		{"a server", TestServerDefaults},
 		{"exec", TestExec},
 		{"compiled code", TestPrecompile},
-		{"the compiler's confinement", TestCompilerIsConfined},
 		{"privileges", TestPrivileges},
 		{"out of memory", containerdTellsOfKill},
 	} {
