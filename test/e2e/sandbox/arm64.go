@@ -68,7 +68,7 @@ func (s *Sandbox) InArm64(ctx context.Context, flags []string) error {
 // `GOARCH=arm64 go test -exec qemu-aarch64`.
 func (s *Sandbox) buildUnitTests(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", s.path("machine", "unit")+"/",
-		"./shim/confine", "./shim/engine", "./shim/launch", "./shim/listener", "./shim/task", "./shim/tracing")
+		"./shim/confine", "./shim/engine", "./shim/listener", "./shim/task", "./shim/tracing")
 	cmd.Dir = s.repo
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), s.goArchitecture()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
