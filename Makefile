@@ -14,7 +14,7 @@ LDFLAGS  := -s -w -X $(VERSIONS).Version=$(VERSION) -X $(VERSIONS).Commit=$(COMM
 # linker leaves out those that nobody calls: a fifth of an executable.
 GO_TAGS  := grpcnotrace
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -tags $(GO_TAGS) -ldflags '$(LDFLAGS)'
-SANDBOX  := go -C test/e2e run ./cmd/sandbox
+SANDBOX  := env -u GOOS -u GOARCH go -C test/e2e run ./cmd/sandbox
 IN_SANDBOX = eval "$$($(SANDBOX) env)" &&
 
 .DEFAULT_GOAL := help
@@ -56,12 +56,15 @@ uninstall: ## Remove what install has put below $(DESTDIR)$(PREFIX)
 	if [ -d $(DESTDIR)$(PREFIX)/lib/wasmfile ]; then rmdir $(DESTDIR)$(PREFIX)/lib/wasmfile; fi
 
 .PHONY: image
-image: build sandbox-daemons ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
+image: image-layout ## Build the frontend's OCI image (needs the sandbox) and push it to the sandbox's registry
+	@$(SANDBOX) push-frontend $(CURDIR)/$(BIN)/frontend-image
+
+.PHONY: image-layout
+image-layout: sandbox-daemons
 	@$(IN_SANDBOX) buildctl --addr "$$BUILDKIT_HOST" build --progress=plain \
 		--frontend dockerfile.v0 --local context=$(BIN) --local dockerfile=frontend \
-		--opt build-arg:SOURCE_DATE_EPOCH=0 \
+		--opt build-arg:SOURCE_DATE_EPOCH=0 $(if $(GOARCH),--opt platform=linux/$(GOARCH)) \
 		--output type=oci,dest=$(BIN)/frontend-image,tar=false,rewrite-timestamp=true
-	@$(SANDBOX) push-frontend $(CURDIR)/$(BIN)/frontend-image
 
 .PHONY: engine
 engine: ## Get the wasmtime executable for the sandbox, and print where it is
@@ -114,6 +117,11 @@ test-systemd: sandbox-up ## Tests on a Debian with systemd and cgroup version 2,
 test-systemd-kubelet: sandbox-up ## Tests of test-kubelet that concern cgroups, in the machine of test-systemd
 	@$(SANDBOX) kubernetes
 	@WASMFILE_TEST_SLOW=$@ $(SANDBOX) machine -test.timeout=60m -test.run='^TestSystemdKubelet$$'
+
+.PHONY: test-arm64
+test-arm64: sandbox-up ## Tests on a Debian with an arm64 processor, which QEMU emulates: many minutes
+	@$(MAKE) GOARCH=arm64 BIN='$(SANDBOX_DIR)/arm64/bin' image-layout
+	@WASMFILE_TEST_SLOW=$@ $(SANDBOX) arm64 -test.timeout=60m -test.run='$(or $(RUN),^TestArm64$$)'
 
 .PHONY: lint
 lint: ## gofumpt, go vet and staticcheck, pinned in test/e2e/tools/lint

@@ -87,16 +87,19 @@ func TestOutOfMemory(t *testing.T) {
 			return must(t, "docker", "inspect", "--format", "{{.State.OOMKilled}}", name) == "true"
 		})
 	})
-	t.Run("containerd's events", func(t *testing.T) {
-		events := watch(t)
-		must(t, "nerdctl", "wasm", "pull", "-q", ref)
-		toldOfKill(t, func(within time.Duration) bool {
-			r := try(t, "nerdctl", "wasm", "run", "--rm", "-q", "--net", "none", "--memory", "32m", ref, "alloc", "200")
-			if r.code != 137 {
-				t.Errorf("exit code %d: %s", r.code, r.all())
-			}
-			return holds(t, within, func() bool { return strings.Contains(events(), "/tasks/oom") })
-		})
+	t.Run("containerd's events", containerdTellsOfKill)
+}
+
+func containerdTellsOfKill(t *testing.T) {
+	ref := probe(t, "component")
+	events := watch(t)
+	must(t, "nerdctl", "wasm", "pull", "-q", ref)
+	toldOfKill(t, func(within time.Duration) bool {
+		r := try(t, "nerdctl", "wasm", "run", "--rm", "-q", "--net", "none", "--memory", "32m", ref, "alloc", "200")
+		if r.code != 137 {
+			t.Errorf("exit code %d: %s", r.code, r.all())
+		}
+		return holds(t, within, func() bool { return strings.Contains(events(), "/tasks/oom") })
 	})
 }
 

@@ -32,7 +32,9 @@ type Sandbox struct {
 	// systemd says that daemons are services of the machine's systemd, and that
 	// it makes the containers' cgroups.
 	systemd bool
-	log     io.Writer // what is being done
+	// architecture is that for which tools are built, by Go's name: the host's when empty.
+	architecture string
+	log          io.Writer // what is being done
 }
 
 // Open finds the sandbox of this checkout: SANDBOX_DIR, else .sandbox in the

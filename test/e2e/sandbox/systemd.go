@@ -37,18 +37,25 @@ func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
 	var m *machine.Machine
 	err := s.stages(ctx, func(ctx context.Context) error {
 		return s.install(ctx, machinePackages)
-	}, s.exportImages, s.buildForMachine, func(ctx context.Context) error {
-		_, err := guests.Build(ctx, s.path("guests"))
-		return err
-	}, func(context.Context) (err error) {
+	}, s.exportImages, s.buildForMachine, s.buildGuests, func(context.Context) (err error) {
 		m, err = s.machine()
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	return s.runIn(ctx, m, machinePatience, flags)
+}
+
+func (s *Sandbox) buildGuests(ctx context.Context) error {
+	_, err := guests.Build(ctx, s.path("guests"))
+	return err
+}
+
+// runIn runs end-to-end tests, chosen by flags of theirs, in a machine.
+func (s *Sandbox) runIn(ctx context.Context, m *machine.Machine, patience string, flags []string) error {
 	s.say("start a machine; its console is %s", m.Console.Name())
-	code, err := m.Run(ctx, s.machineScript(flags))
+	code, err := m.Run(ctx, s.machineScript(patience, flags))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("the tests in the machine end with %d", code)
 	}
@@ -56,14 +63,14 @@ func (s *Sandbox) InMachine(ctx context.Context, flags []string) error {
 }
 
 // machineScript starts the daemons in a machine and runs tests with flags.
-func (s *Sandbox) machineScript(flags []string) string {
+func (s *Sandbox) machineScript(patience string, flags []string) string {
 	script := new(strings.Builder)
 	for _, v := range []variable{
 		{"HOME", "/root"},
 		{"SANDBOX_DIR", "/var/lib/sandbox"},
 		{"HOST_SANDBOX", s.root},
 		{"WASMFILE_TEST_SLOW", os.Getenv("WASMFILE_TEST_SLOW")},
-		{"WASMFILE_TEST_PATIENCE", cmp.Or(os.Getenv("WASMFILE_TEST_PATIENCE"), machinePatience)},
+		{"WASMFILE_TEST_PATIENCE", cmp.Or(os.Getenv("WASMFILE_TEST_PATIENCE"), patience)},
 	} {
 		fmt.Fprintf(script, "export %s=%s\n", v.name, quoted(v.value))
 	}
@@ -84,7 +91,10 @@ exec "$SANDBOX_DIR/machine/e2e.test" -test.v "$@"
 
 func (s *Sandbox) machine() (*machine.Machine, error) {
 	console, err := os.Create(s.path("log", "machine.log"))
-	return &machine.Machine{Dir: s.path("machine"), Shared: []string{s.repo, s.root}, Memory: 4096, Console: console, Output: os.Stdout}, err
+	return &machine.Machine{
+		Hardware: machine.UserMode, Dir: s.path("machine"), Memory: 4096, Console: console, Output: os.Stdout,
+		Shared: map[string]string{s.repo: s.repo, s.root: s.root},
+	}, err
 }
 
 // buildForMachine builds the tests and this program: the machine has no Go.
@@ -95,7 +105,7 @@ func (s *Sandbox) buildForMachine(ctx context.Context) error {
 		args = append([]string{args[0], "-o", s.path("machine", name)}, args[1:]...)
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = filepath.Join(s.repo, "test", "e2e")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), s.goArchitecture()...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
@@ -119,12 +129,16 @@ func (s *Sandbox) exportImages(ctx context.Context) error {
 }
 
 // Services starts the daemons as services of this machine's systemd, with tools
-// and images that are there.
+// and images that are there, if any are.
 func (s *Sandbox) Services(ctx context.Context) error {
 	s.systemd = true
 	return s.stages(ctx, s.startDaemons, s.configureClients, func(ctx context.Context) error {
 		for _, name := range machineImages {
-			if _, err := s.command(ctx, "crane", "push", filepath.Join(s.layouts(), name), s.Image(name)); err != nil {
+			layout := filepath.Join(s.layouts(), name)
+			if !exists(layout) {
+				continue
+			}
+			if _, err := s.command(ctx, "crane", "push", layout, s.Image(name)); err != nil {
 				return err
 			}
 		}

@@ -107,6 +107,14 @@ func (s *Sandbox) toolKey(t goTool) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// goArchitecture has the go command build for the sandbox's architecture.
+func (s *Sandbox) goArchitecture() []string {
+	if s.architecture == "" {
+		return nil
+	}
+	return []string{"GOARCH=" + s.architecture}
+}
+
 func (s *Sandbox) buildTool(ctx context.Context, t goTool) error {
 	ldflags := "-s -w"
 	if t.version != "" {
@@ -124,6 +132,7 @@ func (s *Sandbox) buildTool(ctx context.Context, t goTool) error {
 	// Some modules are served but are not in the public checksum database;
 	// go.sum pins them all the same, which is what -mod=readonly checks.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=-mod=readonly", "GOWORK=off", "GONOSUMDB=k8s.io/*,sigs.k8s.io/*")
+	cmd.Env = append(cmd.Env, s.goArchitecture()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}

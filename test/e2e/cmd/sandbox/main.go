@@ -28,6 +28,7 @@ const usage = `usage: sandbox VERB
   kubernetes            build a Kubernetes cluster of one node: many minutes
   machine FLAG...       run end-to-end tests, with flags as -test.run=TestX, in a
                         machine with systemd and cgroup version 2
+  arm64 FLAG...         the same in a machine with an arm64 processor, which is emulated
   services              start the daemons as services of systemd: what machine does
   push-frontend LAYOUT  push the frontend's image, an OCI layout, to the registry
 
@@ -52,6 +53,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if len(args) > 0 && args[0] == "machine" {
 		return s.InMachine(ctx, args[1:])
+	}
+	if len(args) > 0 && args[0] == "arm64" {
+		return s.InArm64(ctx, args[1:])
 	}
 	switch strings.Join(args, " ") {
 	case "services":
