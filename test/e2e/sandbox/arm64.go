@@ -67,7 +67,11 @@ func (s *Sandbox) InArm64(ctx context.Context, flags []string) error {
 // executables, and what only a kernel can say. Most others also run without one:
 // `GOARCH=arm64 go test -exec qemu-aarch64`.
 func (s *Sandbox) buildUnitTests(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", s.path("machine", "unit")+"/",
+	dir := s.path("machine", "unit")
+	if err := os.RemoveAll(dir); err != nil { // the test runs what is there
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", dir+"/",
 		"./shim/confine", "./shim/engine", "./shim/listener", "./shim/task", "./shim/tracing")
 	cmd.Dir = s.repo
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), s.goArchitecture()...)
