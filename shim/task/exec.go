@@ -76,9 +76,9 @@ func (s *Service) startExec(ctx context.Context, r *taskapi.StartRequest) (start
 	return s.runc.Start(ctx, r)
 }
 
-// forgetStarts forgets what is kept of starts: of the exec of this ID, or for none of the
-// container and all of its execs.
-func (s *Service) forgetStarts(id, exec string) {
+// forgetExecs forgets which processes of a container could not be started: the one of
+// this ID, or all for none.
+func (s *Service) forgetExecs(id, exec string) {
 	s.starting.Range(func(key, _ any) bool {
 		if process := key.([2]string); process[0] == id && (exec == "" || exec == process[1]) {
 			s.starting.Delete(key)

@@ -9,6 +9,7 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/pkg/shim"
 	"github.com/containerd/ttrpc"
+	"github.com/moby/locker"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,9 +37,12 @@ type Service struct {
 	// abandoned ends the shim unless it is asked for a container in time;
 	// nil for never.
 	abandoned *time.Timer
-	// starting has, by container and exec ID, the execs that are being started, or could
-	// not be, and of containers that were started, without an exec ID, a *sync.Mutex.
+	// starting has the execs that are being started, or could not be, by container and
+	// exec ID.
 	starting sync.Map
+	// starts has those who start a container wait for each other, by its ID: runc's
+	// service tells of an end to each of those who start it at the same time.
+	starts *locker.Locker
 	// shared is nil in a shim of one container or pod.
 	shared *shared
 }
@@ -51,7 +55,7 @@ const abandonedAfter = time.Minute
 // newService returns the service that changes runc's, which must publish
 // through a publisher that knows the same guests.
 func newService(runc taskapi.TTRPCTaskService, g *guests, p *preparer) *Service {
-	return &Service{runc: runc, guests: g, preparer: p}
+	return &Service{runc: runc, guests: g, preparer: p, starts: locker.New()}
 }
 
 // RegisterTTRPC implements shim.TTRPCService.
@@ -110,12 +114,8 @@ func (s *Service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	if r.ExecID != "" {
 		return s.startExec(ctx, r)
 	}
-	// runc's service tells of an end to each of those who start a container at the same
-	// time.
-	kept, _ := s.starting.LoadOrStore([2]string{r.ID, ""}, new(sync.Mutex))
-	alone := kept.(*sync.Mutex)
-	alone.Lock()
-	defer alone.Unlock()
+	s.starts.Lock(r.ID)
+	defer func() { _ = s.starts.Unlock(r.ID) }() // it is locked
 	g := s.guests.get(r.ID)
 	if g == nil {
 		return s.runc.Start(ctx, r)
@@ -193,7 +193,7 @@ func (s *Service) Delete(ctx context.Context, r *taskapi.DeleteRequest) (*taskap
 	if err != nil {
 		return deleted, err
 	}
-	s.forgetStarts(r.ID, r.ExecID)
+	s.forgetExecs(r.ID, r.ExecID)
 	if r.ExecID != "" {
 		if g != nil {
 			g.forgetOutput(r.ExecID)
