@@ -26,16 +26,21 @@ func (b *build) locate(err error) error {
 		return nil
 	}
 	if b.file != nil {
-		var ranges []*pb.Range
-		for _, source := range errdefs.Sources(err) { // of a step that failed
-			ranges = append(ranges, source.Ranges...)
-		}
-		err = b.file.Translate(keepNoStage(err), fromPB(ranges))
+		err = b.file.Translate(keepNoStage(err), stepRanges(err))
 	}
 	for _, ranges := range locations(err) {
 		err = errdefs.WithSource(err, &errdefs.Source{Info: b.sourceInfo(), Ranges: toPB(ranges)})
 	}
 	return err
+}
+
+// stepRanges are the lines of the step that failed, if BuildKit knows them.
+func stepRanges(err error) []parser.Range {
+	var ranges []*pb.Range
+	for _, source := range errdefs.Sources(err) {
+		ranges = append(ranges, source.Ranges...)
+	}
+	return fromPB(ranges)
 }
 
 // transportable is an error that gRPC can carry, which takes UTF-8 only: a message that

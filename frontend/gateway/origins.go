@@ -10,7 +10,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/solver/errdefs"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wasmfile/wasmfile/frontend/origin"
@@ -105,15 +104,10 @@ func (b *build) explainCopy(ctx context.Context, err error) error {
 	if err == nil || b.file == nil {
 		return err
 	}
-	anywhere := origin.IsNoImage(err)
-	lines := make(map[int]bool)
-	for _, source := range errdefs.Sources(err) {
-		for _, r := range source.Ranges {
-			lines[int(r.GetStart().GetLine())] = true
-		}
-	}
+	anywhere, failed := origin.IsNoImage(err), stepRanges(err)
 	for _, c := range b.file.Copies {
-		if !anywhere && !lines[c.Location[0].Start.Line] {
+		hasFailed := func(r parser.Range) bool { return r.Start.Line == c.Location[0].Start.Line }
+		if !anywhere && !slices.ContainsFunc(failed, hasFailed) {
 			continue
 		}
 		if o, unknown := b.origin(ctx, c.From, c.Location); unknown == nil && o != nil && o.IsArtifact() {
