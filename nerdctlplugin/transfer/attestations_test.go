@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -29,14 +28,7 @@ func TestListReferrersBesideOthers(t *testing.T) {
 	}
 	tag := strings.Replace(subject.String(), ":", "-", 1)
 	s := registrytest.New(t)
-	lost := false
-	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.ServeHTTP(w, r)
-		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/"+tag) && !lost {
-			lost = true
-			s.Manifests["x:"+tag] = written
-		}
-	})
+	s.Overwrite = map[string][]byte{"x:" + tag: written}
 	s.Start()
 	err = registry{host: s.Host(), tracker: docker.NewInMemoryTracker()}.with(t.Context(), func(ctx context.Context, resolver remotes.Resolver) error {
 		return listReferrers(ctx, resolver, s.Host()+"/x", subject, []ocispec.Descriptor{own})

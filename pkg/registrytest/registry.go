@@ -22,6 +22,9 @@ type Server struct {
 	*httptest.Server
 	// Password is that of User; empty when anybody may.
 	Password string
+	// Overwrite has, by repository and tag, manifests that somebody else puts there once,
+	// right after the first one that is pushed.
+	Overwrite map[string][]byte
 	// Refuse is a repository from which it mounts nothing, with an error.
 	Refuse string
 
@@ -114,6 +117,10 @@ func (s *Server) manifest(w http.ResponseWriter, r *http.Request, name string) {
 		repository, _, _ := strings.Cut(name, ":")
 		d := digest.FromBytes(content).String()
 		s.Manifests[name], s.Manifests[repository+":"+d] = content, content
+		if others, ok := s.Overwrite[name]; ok {
+			s.Manifests[name] = others
+			delete(s.Overwrite, name)
+		}
 		w.Header().Set("Docker-Content-Digest", d)
 		w.WriteHeader(http.StatusCreated)
 		return

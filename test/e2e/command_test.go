@@ -87,6 +87,18 @@ func fails(t *testing.T, texts []string, args ...string) result {
 	return r
 }
 
+// begin starts a command, which ends with the test at the latest. What it says may be read
+// when it has ended.
+func begin(t *testing.T, args ...string) (cmd *exec.Cmd, said *bytes.Buffer) {
+	t.Helper()
+	cmd, said = exec.CommandContext(t.Context(), args[0], args[1:]...), new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, said
+}
+
 // patience is what times to wait are multiplied by: WASMFILE_TEST_PATIENCE, else 3, for a
 // machine that has other things to do. A test that passes waits no longer for it.
 func patience(t *testing.T) time.Duration {

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -21,12 +19,7 @@ import (
 // and what it said.
 func interrupt(t *testing.T, ready func(), signals []syscall.Signal, args ...string) (syscall.WaitStatus, string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, said := begin(t, args...)
 	ready()
 	for _, signal := range signals {
 		_ = cmd.Process.Signal(signal) // it may have ended

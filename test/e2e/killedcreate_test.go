@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,16 +25,6 @@ func TestKilledCreate(t *testing.T) {
 	wasm := []string{"nerdctl", "--namespace", namespace, "wasm"}
 	file := filepath.Join(dir, "guest.wasm")
 	create := append(wasm, "create", "--net", "none", "--name", "one")
-	begin := func(args ...string) (*exec.Cmd, *bytes.Buffer) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-		var said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &said, &said
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd, &said
-	}
 	// It waits for its profile, which it reads when all is ready for the container.
 	waiting := append(create, "--security-opt", "seccomp="+profile, file)
 	data := filepath.Join(os.Getenv("SANDBOX_DIR"), "data/nerdctl/*")
@@ -54,7 +42,7 @@ func TestKilledCreate(t *testing.T) {
 	}
 	kill := func() {
 		t.Helper()
-		cmd, _ := begin(waiting...)
+		cmd, _ := begin(t, waiting...)
 		eventually(t, 20*time.Second, "that the name is taken", nameIsTaken)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -70,14 +58,14 @@ func TestKilledCreate(t *testing.T) {
 		t.Errorf("the images are\n%s", out)
 	}
 
-	alive, said := begin(waiting...)
+	alive, said := begin(t, waiting...)
 	var opened *os.File
 	eventually(t, 20*time.Second, "that the second create has its name and waits, too", func() bool {
 		var err error
 		opened, err = os.OpenFile(profile, os.O_WRONLY|syscall.O_NONBLOCK, 0) // which fails when nobody reads
 		return err == nil
 	})
-	other, refused := begin(append(create, file)...)
+	other, refused := begin(t, append(create, file)...)
 	eventually(t, 20*time.Second, "that the third create has its image", func() bool {
 		return strings.Count(try(t, "ctr", "-n", namespace, "images", "ls", "-q").stdout, "wasmfile.local/") == 3
 	})
